@@ -1,0 +1,82 @@
+"""The NumPy kernels behind `Operator.run`: window gathering and scattering, and the one place where mult-adds are performed.
+
+Every product that a cost rule counts as mult-adds goes through `contract`, so that the multiplications really performed can be
+counted from the arrays themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+
+
+class Counter:
+    """How many multiplications `contract` performed since the counter was opened."""
+
+    def __init__(self) -> None:
+        self.multiplications = 0
+
+
+_open: list[Counter] = []
+
+
+@contextmanager
+def counting() -> Iterator[Counter]:
+    """Count the multiplications that `contract` performs inside the block."""
+    counter = Counter()
+    _open.append(counter)
+    try:
+        yield counter
+    finally:
+        _open.remove(counter)
+
+
+def contract(a: Array, b: Array) -> Array:
+    """Return the (stacked) matrix product a @ b, counting its multiplications: every row with every column, term by term."""
+    out = np.matmul(a, b)
+    for counter in _open:
+        counter.multiplications += out.size * a.shape[-1]
+    return out
+
+
+def pad_map(x: Array, pads: Pads, value: float = 0.0) -> Array:
+    """Pad the two last axes of `x` with a constant."""
+    if pads == ((0, 0), (0, 0)):
+        return x
+    return np.pad(x, [(0, 0)] * (x.ndim - 2) + list(pads), constant_values=value)
+
+
+def windows(x: Array, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], out: tuple[int, int]) -> Array:
+    """View the padded map `x` (..., height, width) as (..., out_height, out_width, kernel_height, kernel_width) without copying."""
+    *lead, high, wide = x.strides
+    return np.lib.stride_tricks.as_strided(
+        x,
+        shape=(*x.shape[:-2], *out, *kernel),
+        strides=(*lead, high * stride[0], wide * stride[1], high * dilation[0], wide * dilation[1]),
+        writeable=False,
+    )
+
+
+def scatter(columns: Array, size: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Array:
+    """Add up windows (..., in_height, in_width, kernel_height, kernel_width) where they overlap on a map of `size`.
+
+    The reverse of `windows`; the loop is over the kernel's cells, not over pixels.
+    """
+    *lead, rows, cols, kernel_high, kernel_wide = columns.shape
+    out = np.zeros((*lead, *size), dtype=columns.dtype)
+    for i in range(kernel_high):
+        for j in range(kernel_wide):
+            top, left = i * dilation[0], j * dilation[1]
+            out[..., top : top + rows * stride[0] : stride[0], left : left + cols * stride[1] : stride[1]][..., :rows, :cols] += columns[..., i, j]
+    return out
+
+
+def per_channel(values: Array, like: Array) -> Array:
+    """Shape a vector of one number a channel so that it broadcasts over (batch, channels, ...)."""
+    return values.reshape(1, -1, *([1] * (like.ndim - 2)))

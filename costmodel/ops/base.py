@@ -1,0 +1,162 @@
+"""What every operator is: a frozen class on one page, entered in a registry by being defined."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, dataclass_transform
+
+from costmodel.errors import CostModelError, ShapeError, known_or_suggest
+from costmodel.formula import Number, Shape, holds, product, show_shape
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array: TypeAlias = np.ndarray[Any, Any]
+
+Weights: TypeAlias = "Mapping[str, Array]"
+
+
+class Emit(Protocol):
+    """How an operator writes itself in the ONNX vocabulary: one call a node, which returns the name of the node's output."""
+
+    def __call__(self, op_type: str, *inputs: str, output: int = 0, **attributes: Any) -> str:
+        """Add a node reading the values named `inputs`; return the name of its `output`-th output."""
+
+    def constant(self, values: Any) -> str:
+        """Add a constant (an array, or integers as int64) and return its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one layer costs for one image. Costs add.
+
+    params: trained numbers (weights, biases, 2 per normalised channel). buffers: stored but not trained (running statistics).
+    mult_adds: multiplications that are each followed by an addition, in convolutions, linear layers and matrix products.
+    other_ops: every other arithmetic operation, comparison or function call (bias, normalisation, activation, pooling, merging).
+    """
+
+    params: Number = 0
+    buffers: Number = 0
+    mult_adds: Number = 0
+    other_ops: Number = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.params + other.params,
+            self.buffers + other.buffers,
+            self.mult_adds + other.mult_adds,
+            self.other_ops + other.other_ops,
+        )
+
+
+OPERATORS: dict[str, type[Operator]] = {}
+"""Every operator by the name that specs use."""
+
+
+@dataclass_transform(frozen_default=True)
+class Operator:
+    """One operation of a network: declared fields, then its rules side by side.
+
+    A subclass is a frozen dataclass and is registered under its name in snake_case. It must define `shape` and `cost`, or inherit them from
+    another operator: an operator without a cost rule cannot exist. All sizes are of one image; batch is no concern of an operator's.
+    """
+
+    name: ClassVar[str]
+    kind_name: ClassVar[str] = "other"
+    """The row of a summary by kind; `kind()` refines it where it depends on the fields."""
+    inputs: ClassVar[int | None] = 1
+    """How many tensors it reads; None for two or more."""
+    view: ClassVar[bool] = False
+    """At inference it only renames its input: nothing is computed, moved or allocated."""
+    in_place: ClassVar[bool] = False
+    """Its output may overwrite its input."""
+    fuses: ClassVar[str] = ""
+    """'head' if a following norm or activation can join its kernel, 'tail' if it can join that of the layer it reads."""
+    saves: ClassVar[str] = "nothing"
+    """What its backward pass needs kept from the forward pass: 'input', 'output', 'mask' (one byte an element) or 'nothing'."""
+    output_bytes: ClassVar[int | None] = None
+    """Bytes of one output element, where that does not follow the network's dtype (indices)."""
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
+        super().__init_subclass__()
+        dataclass(frozen=True)(cls)
+        if abstract:
+            return
+        cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        for rule in ("shape", "cost"):
+            if getattr(cls, rule) is getattr(Operator, rule):
+                raise TypeError(f"operator {cls.name!r} has no {rule} rule")
+        if cls.name in OPERATORS:
+            raise TypeError(f"operator {cls.name!r} is defined twice")
+        OPERATORS[cls.name] = cls
+
+    def shape(self, *inputs: Any, **_: Any) -> Shape:
+        """Return the output shape.
+
+        Raises:
+            ShapeError: if the inputs do not fit the operator.
+        """
+        raise NotImplementedError
+
+    def weights(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
+        """Return the trained arrays by name, with their shapes. They are what `run` reads and what `Cost.params` counts."""
+        return {}
+
+    def buffers(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
+        """Return the arrays that are stored but not trained."""
+        return {}
+
+    def cost(self, *inputs: Any, **_: Any) -> Cost:
+        """Return mult-adds and other operations for one image. `price` adds the arrays that `weights` and `buffers` declare."""
+        raise NotImplementedError
+
+    def price(self, *inputs: Any, **_: Any) -> Cost:
+        """Return the whole cost for one image: `cost` with the sizes of the declared arrays."""
+        cost = self.cost(*inputs)
+        params = sum((product(shape) for shape in self.weights(*inputs).values()), 0)
+        buffers = sum((product(shape) for shape in self.buffers(*inputs).values()), 0)
+        return Cost(params, buffers, cost.mult_adds, cost.other_ops)
+
+    def run(self, weights: Weights, *inputs: Any, **_: Any) -> Array:
+        """Execute on arrays shaped (batch, *shape). Products that `cost` calls mult-adds go through `arrays.contract`."""
+        raise NotImplementedError
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], *inputs: Any, **_: Any) -> str:
+        """Write the operator in the ONNX vocabulary and return the name of its output."""
+        raise NotImplementedError
+
+    def kind(self, *inputs: Any, **_: Any) -> str:
+        """Return the row of a summary by kind that this layer belongs to."""
+        return self.kind_name
+
+    def window(self, *inputs: Any, **_: Any) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
+        """Return ((kernel, stride) of the height, (kernel, stride) of the width) that one output sees of its input."""
+        return (1, 1), (1, 1)
+
+
+def require(condition: Any, message: Callable[[], str], field: str | None = None, hint: str = "") -> None:
+    """Raise a ShapeError unless `condition` holds (for every element of an array)."""
+    if not holds(condition):
+        raise ShapeError(message(), field=field, hint=hint)
+
+
+def require_map(op: Operator, x: Shape) -> None:
+    """Raise a ShapeError unless `x` is a feature map."""
+    if len(x) != 3:
+        raise ShapeError(
+            f"{op.name} reads a feature map (channels, height, width), but its input is {show_shape(x)}",
+            hint="pooling, convolutions and normalisation come before flatten and global pooling",
+        )
+
+
+def find_operator(name: str) -> type[Operator]:
+    """Return the operator of that name.
+
+    Raises:
+        CostModelError: if there is none.
+    """
+    if name not in OPERATORS:
+        raise CostModelError(f"unknown operator {name!r}; {known_or_suggest(name, OPERATORS)}")
+    return OPERATORS[name]

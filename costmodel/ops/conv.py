@@ -1,0 +1,154 @@
+"""Convolutions: plain, grouped, depthwise, and transposed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from costmodel.formula import Number, Shape, product, same, show_shape
+from costmodel.ops import windows
+from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_map
+from costmodel.ops.fields import CountPair, Padding, Pair, Size
+
+if TYPE_CHECKING:
+    from costmodel.ops.arrays import Array
+
+
+class Conv(Operator):
+    """2-D convolution (cross-correlation) over a feature map.
+
+    mult_adds = out_height * out_width * out_channels * in_channels / groups * kernel_height * kernel_width, positions in the padding included.
+    `padding: same` is TensorFlow's: output = ceil(size / stride). With groups = in_channels it is a depthwise convolution.
+    Source: Howard et al. 2017 (arXiv:1704.04861), equation 2, with the output's size for strided layers.
+    """
+
+    kind_name = "conv"
+    fuses = "head"
+    saves = "input"
+
+    out_channels: Size
+    kernel_size: Pair = 1
+    stride: Pair = 1
+    padding: Padding = 0
+    dilation: Pair = 1
+    groups: Size = 1
+    bias: bool = True
+
+    def shape(self, x: Shape) -> Shape:
+        require_map(self, x)
+        require(x[0] % self.groups == 0, lambda: f"groups = {self.groups} does not divide the {x[0]} input channels", "groups")
+        require(self.out_channels % self.groups == 0, lambda: f"groups = {self.groups} does not divide out_channels = {self.out_channels}", "groups")
+        return (self.out_channels, *windows.output_size(x, self.kernel_size, self.stride, self.padding, self.dilation))
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        kernel: dict[str, Shape] = {"weight": (self.out_channels, x[0] // self.groups, *windows.pair(self.kernel_size))}
+        return kernel | {"bias": (self.out_channels,)} if self.bias else kernel
+
+    def cost(self, x: Shape) -> Cost:
+        out = product(self.shape(x))
+        taps = x[0] // self.groups * product(windows.pair(self.kernel_size))
+        return Cost(mult_adds=out * taps, other_ops=out if self.bias else 0)
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        from costmodel.ops import arrays
+
+        batch, channels = x.shape[:2]
+        out_channels, high, wide = self.shape(x.shape[1:])
+        kernel, groups = windows.pair(self.kernel_size), self.groups
+        padded = arrays.pad_map(x, windows.pads(x.shape[1:], self.kernel_size, self.stride, self.padding, self.dilation))
+        seen = arrays.windows(padded, kernel, windows.pair(self.stride), windows.pair(self.dilation), (high, wide))
+        seen = seen.reshape(batch, groups, channels // groups, high, wide, *kernel).transpose(0, 1, 2, 5, 6, 3, 4)
+        columns = seen.reshape(batch, groups, -1, high * wide)
+        out = arrays.contract(weights["weight"].reshape(groups, out_channels // groups, -1), columns)
+        out = out.reshape(batch, out_channels, high, wide)
+        return out + arrays.per_channel(weights["bias"], out) if self.bias else out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit(
+            "Conv",
+            x,
+            *weights.values(),
+            kernel_shape=windows.pair(self.kernel_size),
+            strides=windows.pair(self.stride),
+            dilations=windows.pair(self.dilation),
+            group=self.groups,
+            **windows.onnx_padding(self.padding),
+        )
+
+    def kind(self, x: Shape) -> str:
+        if not same(self.groups, 1):
+            return "depthwise conv" if same(self.groups, x[0]) else "grouped conv"
+        return "conv 1x1" if windows.pair(self.kernel_size) == (1, 1) else "conv kxk"
+
+    def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
+        return windows.seen(self.kernel_size, self.stride, self.dilation)
+
+
+class ConvTranspose(Operator):
+    """Transposed 2-D convolution: every input value spreads over a window of the output.
+
+    mult_adds = in_height * in_width * in_channels * out_channels / groups * kernel_height * kernel_width: the multiplications that the
+    scatter form performs; those that land in cropped padding are included.
+    """
+
+    kind_name = "transposed conv"
+    fuses = "head"
+    saves = "input"
+
+    out_channels: Size
+    kernel_size: Pair = 1
+    stride: Pair = 1
+    padding: Padding = 0
+    output_padding: CountPair = 0
+    dilation: Pair = 1
+    groups: Size = 1
+    bias: bool = True
+
+    def shape(self, x: Shape) -> Shape:
+        require_map(self, x)
+        require(x[0] % self.groups == 0, lambda: f"groups = {self.groups} does not divide the {x[0]} input channels", "groups")
+        require(self.out_channels % self.groups == 0, lambda: f"groups = {self.groups} does not divide out_channels = {self.out_channels}", "groups")
+        for extra, stride, dilation in zip(*map(windows.pair, (self.output_padding, self.stride, self.dilation)), strict=True):
+            require((extra < stride) | (extra < dilation), lambda: f"output_padding {show_shape(windows.pair(self.output_padding))} must be smaller than the stride or the dilation", "output_padding")
+        return (self.out_channels, *windows.transposed_size(x, self.kernel_size, self.stride, self.padding, self.dilation, self.output_padding))
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        kernel: dict[str, Shape] = {"weight": (x[0], self.out_channels // self.groups, *windows.pair(self.kernel_size))}
+        return kernel | {"bias": (self.out_channels,)} if self.bias else kernel
+
+    def cost(self, x: Shape) -> Cost:
+        taps = self.out_channels // self.groups * product(windows.pair(self.kernel_size))
+        return Cost(mult_adds=product(x) * taps, other_ops=product(self.shape(x)) if self.bias else 0)
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        from costmodel.ops import arrays
+
+        batch, channels, rows, cols = x.shape
+        out_channels, high, wide = self.shape(x.shape[1:])
+        kernel, stride, dilation = windows.pair(self.kernel_size), windows.pair(self.stride), windows.pair(self.dilation)
+        weight = weights["weight"].reshape(self.groups, channels // self.groups, -1)
+        columns = arrays.contract(weight.transpose(0, 2, 1), x.reshape(batch, self.groups, channels // self.groups, rows * cols))
+        columns = columns.reshape(batch, out_channels, *kernel, rows, cols).transpose(0, 1, 4, 5, 2, 3)
+        (top, _), (left, _) = windows.transposed_pads(x.shape[1:], self.kernel_size, self.stride, self.padding, self.dilation)
+        full = tuple(
+            max((n - 1) * s + windows.extent(k, d), crop + size) + s
+            for n, s, k, d, crop, size in zip((rows, cols), stride, kernel, dilation, (top, left), (high, wide), strict=True)
+        )
+        out = arrays.scatter(columns, (full[0], full[1]), stride, dilation)[..., top : top + high, left : left + wide]
+        return out + arrays.per_channel(weights["bias"], out) if self.bias else out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit(
+            "ConvTranspose",
+            x,
+            *weights.values(),
+            kernel_shape=windows.pair(self.kernel_size),
+            strides=windows.pair(self.stride),
+            dilations=windows.pair(self.dilation),
+            output_padding=windows.pair(self.output_padding),
+            group=self.groups,
+            **windows.onnx_padding(self.padding),
+        )
+
+    def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
+        return windows.seen_transposed(self.kernel_size, self.stride, self.dilation)

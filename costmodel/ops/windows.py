@@ -1,0 +1,142 @@
+"""Output sizes of sliding windows, once for convolutions, pools and transposed convolutions alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from costmodel.errors import ShapeError
+from costmodel.formula import Number, Shape, ceil_div, holds, largest, show_shape, smallest
+from costmodel.ops.fields import CountPair, Padding, Pair
+
+Pads = tuple[tuple[Number, Number], tuple[Number, Number]]
+
+
+def pair(value: Pair) -> tuple[Number, Number]:
+    """Return (height, width) of a field written once for both or as a pair."""
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def each_axis(rule: Callable[..., Number], *pairs: tuple[Any, Any]) -> tuple[Number, Number]:
+    """Apply `rule` to the heights and to the widths of `pairs`; once only where the two are the very same numbers."""
+    heights, widths = zip(*pairs, strict=True)
+    high = rule(*heights)
+    if all(h is w for h, w in pairs):
+        return high, high
+    return high, rule(*widths)
+
+
+def extent(kernel: Number, dilation: Number) -> Number:
+    """Return how many neighbouring inputs a dilated kernel spans."""
+    return (kernel - 1) * dilation + 1
+
+
+def same_total(size: Number, span: Number, stride: Number) -> Number:
+    """Return the total padding that makes the output ceil(size / stride), as TensorFlow's 'SAME' does."""
+    return largest((ceil_div(size, stride) - 1) * stride + span - size, 0)
+
+
+def explicit(padding: Padding) -> Pads:
+    """Return ((top, bottom), (left, right)) of a padding written in numbers; 'valid' is none. 'same' depends on the input: see `pads`."""
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if isinstance(padding, tuple) and len(padding) == 4:
+        top, left, bottom, right = padding
+        return (top, bottom), (left, right)
+    high, wide = pair(padding)
+    return (high, high), (wide, wide)
+
+
+def pads(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Pads:
+    """Return ((top, bottom), (left, right)) for an input map of shape `x`; 'same' puts the odd one after, as TensorFlow does."""
+    if isinstance(padding, str) and padding == "same":
+        span = each_axis(extent, pair(kernel_size), pair(dilation))
+        high, wide = each_axis(same_total, (x[1], x[2]), span, pair(stride))
+        return (high // 2, high - high // 2), (wide // 2, wide - wide // 2)
+    return explicit(padding)
+
+
+def output_size(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair = 1, ceil_mode: bool = False) -> tuple[Number, Number]:
+    """Return (height, width) that a window sliding over the map `x` gives.
+
+    floor((size + padding - span) / stride) + 1, or, with `ceil_mode`, rounded up but with no window that starts in the padding after.
+
+    Raises:
+        ShapeError: if the window is larger than the padded input.
+    """
+    sizes = (x[1], x[2])
+    if isinstance(padding, str) and padding == "same":
+        return each_axis(ceil_div, sizes, pair(stride))
+    span = each_axis(extent, pair(kernel_size), pair(dilation))
+
+    def axis(size: Number, span: Number, stride: Number, pad: tuple[Number, Number]) -> Number:
+        room = size + pad[0] + pad[1] - span
+        if not holds(room >= 0):
+            raise ShapeError(
+                f"a window of {show_shape(span_shape)} is larger than its padded input {show_shape(padded)}",
+                field="kernel_size",
+                hint="use a smaller kernel, more padding, or fewer strides before this layer",
+            )
+        if ceil_mode:
+            return smallest(ceil_div(room, stride) + 1, ceil_div(size + pad[0], stride))
+        return room // stride + 1
+
+    (top, bottom), (left, right) = explicit(padding)
+    span_shape, padded = span, (x[1] + top + bottom, x[2] + left + right)
+    before_after = ((top, bottom), (left, right))
+    if top is left and bottom is right:
+        before_after = (before_after[0], before_after[0])
+    return each_axis(axis, sizes, span, pair(stride), before_after)
+
+
+def transposed_size(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair, output_padding: CountPair) -> tuple[Number, Number]:
+    """Return (height, width) of a transposed convolution: (size - 1) * stride - padding + span + output_padding.
+
+    'same' padding gives size * stride.
+
+    Raises:
+        ShapeError: if nothing would be left of the output.
+    """
+    strides, extra = pair(stride), pair(output_padding)
+    if isinstance(padding, str) and padding == "same":
+        return x[1] * strides[0], x[2] * strides[1]
+    spans = each_axis(extent, pair(kernel_size), pair(dilation))
+    (top, bottom), (left, right) = explicit(padding)
+    high = (x[1] - 1) * strides[0] - top - bottom + spans[0] + extra[0]
+    wide = (x[2] - 1) * strides[1] - left - right + spans[1] + extra[1]
+    if not (holds(high >= 1) and holds(wide >= 1)):
+        raise ShapeError(f"the padding leaves nothing of the output ({show_shape((high, wide))})", field="padding")
+    return high, wide
+
+
+def transposed_pads(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Pads:
+    """Return what a transposed convolution crops: ((top, bottom), (left, right)). Negative where the output is larger than the windows."""
+    if isinstance(padding, str) and padding == "same":
+        span = each_axis(extent, pair(kernel_size), pair(dilation))
+        high, wide = (s - step for s, step in zip(span, pair(stride), strict=True))
+        return (high // 2, high - high // 2), (wide // 2, wide - wide // 2)
+    return explicit(padding)
+
+
+def onnx_padding(padding: Padding) -> dict[str, Any]:
+    """Return the ONNX attributes that say this padding."""
+    if isinstance(padding, str) and padding == "same":
+        return {"auto_pad": "SAME_UPPER"}
+    (top, bottom), (left, right) = explicit(padding)
+    return {"pads": [top, left, bottom, right]}
+
+
+def seen(kernel_size: Pair, stride: Pair, dilation: Pair = 1) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
+    """Return ((extent, stride) of the height, (extent, stride) of the width): what the receptive field grows by."""
+    spans = each_axis(extent, pair(kernel_size), pair(dilation))
+    strides = pair(stride)
+    return (spans[0], strides[0]), (spans[1], strides[1])
+
+
+def seen_transposed(kernel_size: Pair, stride: Pair, dilation: Pair = 1) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
+    """As `seen`, of a transposed convolution: an output sees ceil(extent / stride) inputs, and outputs lie 1 / stride apart."""
+    from fractions import Fraction
+
+    spans = each_axis(extent, pair(kernel_size), pair(dilation))
+    high, wide = pair(stride)
+    return (ceil_div(spans[0], high), Fraction(1, high)), (ceil_div(spans[1], wide), Fraction(1, wide))
