@@ -6,6 +6,7 @@ counted from the arrays themselves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -52,7 +53,9 @@ def pad_map(x: Array, pads: Pads, value: float = 0.0) -> Array:
     return np.pad(x, [(0, 0)] * (x.ndim - 2) + list(pads), constant_values=value)
 
 
-def windows(x: Array, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], out: tuple[int, int]) -> Array:
+def windows(
+    x: Array, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], out: tuple[int, int]
+) -> Array:
     """View the padded map `x` (..., height, width) as (..., out_height, out_width, kernel_height, kernel_width) without copying."""
     *lead, high, wide = x.strides
     return np.lib.stride_tricks.as_strided(
@@ -73,10 +76,44 @@ def scatter(columns: Array, size: tuple[int, int], stride: tuple[int, int], dila
     for i in range(kernel_high):
         for j in range(kernel_wide):
             top, left = i * dilation[0], j * dilation[1]
-            out[..., top : top + rows * stride[0] : stride[0], left : left + cols * stride[1] : stride[1]][..., :rows, :cols] += columns[..., i, j]
+            out[..., top : top + rows * stride[0] : stride[0], left : left + cols * stride[1] : stride[1]][
+                ..., :rows, :cols
+            ] += columns[..., i, j]
     return out
 
 
+def channel_axis(x: Array) -> int:
+    """Return the axis of channels: the second of (batch, channels, height, width), the last of vectors and token sequences."""
+    return 1 if x.ndim == 4 else -1
+
+
 def per_channel(values: Array, like: Array) -> Array:
-    """Shape a vector of one number a channel so that it broadcasts over (batch, channels, ...)."""
-    return values.reshape(1, -1, *([1] * (like.ndim - 2)))
+    """Shape a vector of one number a channel so that it broadcasts over `like`."""
+    return values.reshape(-1, 1, 1) if like.ndim == 4 else values
+
+
+def sigmoid(x: Array) -> Array:
+    """Return 1 / (1 + exp(-x)), by way of tanh, which does not overflow."""
+    out: Array = 0.5 * (1 + np.tanh(0.5 * x))
+    return out
+
+
+def softmax(x: Array, axis: int) -> Array:
+    """Return exp(x) as shares of its sum along `axis`."""
+    powers: Array = np.exp(x - x.max(axis=axis, keepdims=True))
+    return powers / powers.sum(axis=axis, keepdims=True)
+
+
+def erf(x: Array) -> Array:
+    """Return the error function of every element."""
+    return np.vectorize(math.erf, otypes=[x.dtype])(x)
+
+
+def interpolate(x: Array, scale: int, axis: int) -> Array:
+    """Stretch an axis `scale` times, linear between the centres of its cells and constant beyond the first and last."""
+    size = x.shape[axis]
+    centres = ((np.arange(size * scale) + 0.5) / scale - 0.5).clip(0, size - 1)
+    low = np.floor(centres).astype(np.int64)
+    share = (centres - low).astype(x.dtype).reshape(-1, *([1] * (x.ndim - 1 - axis)))
+    high = np.minimum(low + 1, size - 1)
+    return x.take(low, axis=axis) * (1 - share) + x.take(high, axis=axis) * share

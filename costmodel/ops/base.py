@@ -25,7 +25,10 @@ class Emit(Protocol):
         """Add a node reading the values named `inputs`; return the name of its `output`-th output."""
 
     def constant(self, values: Any) -> str:
-        """Add a constant (an array, or integers as int64) and return its name."""
+        """Add a constant (integers as int64, other numbers as float32) and return its name."""
+
+    def shape(self, value: str) -> Shape:
+        """Return the shape of an input of the operator, of one image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,11 @@ def require_map(op: Operator, x: Shape) -> None:
             f"{op.name} reads a feature map (channels, height, width), but its input is {show_shape(x)}",
             hint="pooling, convolutions and normalisation come before flatten and global pooling",
         )
+
+
+def channels(x: Shape) -> Number:
+    """Return how many channels a map, or features a vector or a token, has."""
+    return x[0] if len(x) == 3 else x[-1]
 
 
 def find_operator(name: str) -> type[Operator]:

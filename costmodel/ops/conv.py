@@ -36,8 +36,16 @@ class Conv(Operator):
 
     def shape(self, x: Shape) -> Shape:
         require_map(self, x)
-        require(x[0] % self.groups == 0, lambda: f"groups = {self.groups} does not divide the {x[0]} input channels", "groups")
-        require(self.out_channels % self.groups == 0, lambda: f"groups = {self.groups} does not divide out_channels = {self.out_channels}", "groups")
+        require(
+            x[0] % self.groups == 0,
+            lambda: f"groups = {self.groups} does not divide the {x[0]} input channels",
+            "groups",
+        )
+        require(
+            self.out_channels % self.groups == 0,
+            lambda: f"groups = {self.groups} does not divide out_channels = {self.out_channels}",
+            "groups",
+        )
         return (self.out_channels, *windows.output_size(x, self.kernel_size, self.stride, self.padding, self.dilation))
 
     def weights(self, x: Shape) -> dict[str, Shape]:
@@ -55,7 +63,9 @@ class Conv(Operator):
         batch, channels = x.shape[:2]
         out_channels, high, wide = self.shape(x.shape[1:])
         kernel, groups = windows.pair(self.kernel_size), self.groups
-        padded = arrays.pad_map(x, windows.pads(x.shape[1:], self.kernel_size, self.stride, self.padding, self.dilation))
+        padded = arrays.pad_map(
+            x, windows.pads(x.shape[1:], self.kernel_size, self.stride, self.padding, self.dilation)
+        )
         seen = arrays.windows(padded, kernel, windows.pair(self.stride), windows.pair(self.dilation), (high, wide))
         seen = seen.reshape(batch, groups, channels // groups, high, wide, *kernel).transpose(0, 1, 2, 5, 6, 3, 4)
         columns = seen.reshape(batch, groups, -1, high * wide)
@@ -106,11 +116,32 @@ class ConvTranspose(Operator):
 
     def shape(self, x: Shape) -> Shape:
         require_map(self, x)
-        require(x[0] % self.groups == 0, lambda: f"groups = {self.groups} does not divide the {x[0]} input channels", "groups")
-        require(self.out_channels % self.groups == 0, lambda: f"groups = {self.groups} does not divide out_channels = {self.out_channels}", "groups")
-        for extra, stride, dilation in zip(*map(windows.pair, (self.output_padding, self.stride, self.dilation)), strict=True):
-            require((extra < stride) | (extra < dilation), lambda: f"output_padding {show_shape(windows.pair(self.output_padding))} must be smaller than the stride or the dilation", "output_padding")
-        return (self.out_channels, *windows.transposed_size(x, self.kernel_size, self.stride, self.padding, self.dilation, self.output_padding))
+        require(
+            x[0] % self.groups == 0,
+            lambda: f"groups = {self.groups} does not divide the {x[0]} input channels",
+            "groups",
+        )
+        require(
+            self.out_channels % self.groups == 0,
+            lambda: f"groups = {self.groups} does not divide out_channels = {self.out_channels}",
+            "groups",
+        )
+        for extra, stride, dilation in zip(
+            *map(windows.pair, (self.output_padding, self.stride, self.dilation)), strict=True
+        ):
+            require(
+                (extra < stride) | (extra < dilation),
+                lambda: (
+                    f"output_padding {show_shape(windows.pair(self.output_padding))} must be smaller than the stride or the dilation"
+                ),
+                "output_padding",
+            )
+        return (
+            self.out_channels,
+            *windows.transposed_size(
+                x, self.kernel_size, self.stride, self.padding, self.dilation, self.output_padding
+            ),
+        )
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         kernel: dict[str, Shape] = {"weight": (x[0], self.out_channels // self.groups, *windows.pair(self.kernel_size))}
@@ -125,14 +156,24 @@ class ConvTranspose(Operator):
 
         batch, channels, rows, cols = x.shape
         out_channels, high, wide = self.shape(x.shape[1:])
-        kernel, stride, dilation = windows.pair(self.kernel_size), windows.pair(self.stride), windows.pair(self.dilation)
+        kernel, stride, dilation = (
+            windows.pair(self.kernel_size),
+            windows.pair(self.stride),
+            windows.pair(self.dilation),
+        )
         weight = weights["weight"].reshape(self.groups, channels // self.groups, -1)
-        columns = arrays.contract(weight.transpose(0, 2, 1), x.reshape(batch, self.groups, channels // self.groups, rows * cols))
+        columns = arrays.contract(
+            weight.transpose(0, 2, 1), x.reshape(batch, self.groups, channels // self.groups, rows * cols)
+        )
         columns = columns.reshape(batch, out_channels, *kernel, rows, cols).transpose(0, 1, 4, 5, 2, 3)
-        (top, _), (left, _) = windows.transposed_pads(x.shape[1:], self.kernel_size, self.stride, self.padding, self.dilation)
+        (top, _), (left, _) = windows.transposed_pads(
+            x.shape[1:], self.kernel_size, self.stride, self.padding, self.dilation
+        )
         full = tuple(
             max((n - 1) * s + windows.extent(k, d), crop + size) + s
-            for n, s, k, d, crop, size in zip((rows, cols), stride, kernel, dilation, (top, left), (high, wide), strict=True)
+            for n, s, k, d, crop, size in zip(
+                (rows, cols), stride, kernel, dilation, (top, left), (high, wide), strict=True
+            )
         )
         out = arrays.scatter(columns, (full[0], full[1]), stride, dilation)[..., top : top + high, left : left + wide]
         return out + arrays.per_channel(weights["bias"], out) if self.bias else out

@@ -66,7 +66,10 @@ class FieldType:
         one: list[dict[str, Any]] = [single, {"type": "string", "description": "arithmetic over the names in scope"}]
         if self.words:
             one.insert(0, {"enum": list(self.words)})
-        many = [{"type": "array", "items": {"anyOf": [single, {"type": "string"}]}, "minItems": n, "maxItems": n} for n in self.lengths]
+        many = [
+            {"type": "array", "items": {"anyOf": [single, {"type": "string"}]}, "minItems": n, "maxItems": n}
+            for n in self.lengths
+        ]
         return {"anyOf": one + many, "description": self.says}
 
 

@@ -56,7 +56,9 @@ def pads(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: 
     return explicit(padding)
 
 
-def output_size(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair = 1, ceil_mode: bool = False) -> tuple[Number, Number]:
+def output_size(
+    x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair = 1, ceil_mode: bool = False
+) -> tuple[Number, Number]:
     """Return (height, width) that a window sliding over the map `x` gives.
 
     floor((size + padding - span) / stride) + 1, or, with `ceil_mode`, rounded up but with no window that starts in the padding after.
@@ -89,7 +91,22 @@ def output_size(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dil
     return each_axis(axis, sizes, span, pair(stride), before_after)
 
 
-def transposed_size(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair, output_padding: CountPair) -> tuple[Number, Number]:
+def covering(
+    x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair, out: tuple[Number, Number]
+) -> Pads:
+    """Return the padding with which every one of `out` windows lies inside: `ceil_mode` may need more after than was asked for."""
+    before_after = pads(x, kernel_size, stride, padding, dilation)
+    spans = each_axis(extent, pair(kernel_size), pair(dilation))
+    high, wide = (
+        (before, largest(after, (n - 1) * step + span - size - before))
+        for (before, after), n, step, span, size in zip(before_after, out, pair(stride), spans, x[1:], strict=True)
+    )
+    return high, wide
+
+
+def transposed_size(
+    x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair, output_padding: CountPair
+) -> tuple[Number, Number]:
     """Return (height, width) of a transposed convolution: (size - 1) * stride - padding + span + output_padding.
 
     'same' padding gives size * stride.
@@ -133,7 +150,9 @@ def seen(kernel_size: Pair, stride: Pair, dilation: Pair = 1) -> tuple[tuple[Num
     return (spans[0], strides[0]), (spans[1], strides[1])
 
 
-def seen_transposed(kernel_size: Pair, stride: Pair, dilation: Pair = 1) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
+def seen_transposed(
+    kernel_size: Pair, stride: Pair, dilation: Pair = 1
+) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
     """As `seen`, of a transposed convolution: an output sees ceil(extent / stride) inputs, and outputs lie 1 / stride apart."""
     from fractions import Fraction
 

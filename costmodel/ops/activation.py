@@ -1,0 +1,215 @@
+"""Activations: one function of every element, and softmax.
+
+`other_ops` counts additions, multiplications, divisions, comparisons and calls of exp, tanh or erf, one each; each page says how many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from costmodel.formula import Shape, product
+from costmodel.ops.base import Cost, Emit, Operator, Weights, channels
+from costmodel.ops.fields import Real
+
+if TYPE_CHECKING:
+    from costmodel.ops.arrays import Array
+
+
+class Activation(Operator, abstract=True):
+    """What all activations share: the shape stays, and an element costs `operations`."""
+
+    kind_name = "activation"
+    in_place = True
+    fuses = "tail"
+    saves = "input"
+    operations: ClassVar[int]
+    """Other operations per element."""
+
+    def shape(self, x: Shape) -> Shape:
+        return x
+
+    def cost(self, x: Shape) -> Cost:
+        return Cost(other_ops=self.operations * product(x))
+
+
+class Relu(Activation):
+    """max(x, 0). other_ops: 1 per element (a comparison)."""
+
+    operations = 1
+    saves = "output"
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        out: Array = np.maximum(x, 0)
+        return out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Relu", x)
+
+
+class Relu6(Activation):
+    """min(max(x, 0), 6). other_ops: 2 per element (comparisons)."""
+
+    operations = 2
+    saves = "output"
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        return x.clip(0, 6)
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Clip", x, emit.constant(0.0), emit.constant(6.0))
+
+
+class LeakyRelu(Activation):
+    """Rectifier with a leak: x where x > 0, else slope * x. other_ops: 2 per element (comparison, multiplication)."""
+
+    operations = 2
+
+    slope: Real = 0.01
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        return np.where(x > 0, x, x * self.slope)
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("LeakyRelu", x, alpha=self.slope)
+
+
+class Prelu(Activation):
+    """Parametric rectifier: x where x > 0, else slope * x, with a learned slope for each channel, or one for all where `shared`.
+
+    params: 1 per channel, or 1. other_ops: 2 per element (comparison, multiplication).
+    Source: He et al. 2015 (arXiv:1502.01852), equation 1.
+    """
+
+    operations = 2
+
+    shared: bool = False
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        return {"slope": (1 if self.shared else channels(x),)}
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        from costmodel.ops import arrays
+
+        return np.where(x > 0, x, x * arrays.per_channel(weights["slope"], x))
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        slope = weights["slope"]
+        return emit("PRelu", x, emit("Unsqueeze", slope, emit.constant([1, 2])) if len(emit.shape(x)) == 3 else slope)
+
+
+class Sigmoid(Activation):
+    """1 / (1 + exp(-x)). other_ops: 3 per element (exp, addition, division; a change of sign is free)."""
+
+    operations = 3
+    saves = "output"
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        from costmodel.ops import arrays
+
+        return arrays.sigmoid(x)
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Sigmoid", x)
+
+
+class Tanh(Activation):
+    """Hyperbolic tangent. other_ops: 1 per element (a call of tanh)."""
+
+    operations = 1
+    saves = "output"
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        out: Array = np.tanh(x)
+        return out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Tanh", x)
+
+
+class Hardsigmoid(Activation):
+    """min(max(x + 3, 0), 6) / 6. other_ops: 4 per element (addition, 2 comparisons, division).
+
+    Source: Howard et al. 2019 (MobileNetV3, arXiv:1905.02244), section 5.2.
+    """
+
+    operations = 4
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        return (x + 3).clip(0, 6) / 6
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("HardSigmoid", x, alpha=1 / 6, beta=0.5)
+
+
+class Hardswish(Activation):
+    """Hard swish: x * hardsigmoid(x). other_ops: 5 per element (hardsigmoid's 4, multiplication).
+
+    Source: Howard et al. 2019 (MobileNetV3, arXiv:1905.02244), section 5.2.
+    """
+
+    operations = 5
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        return x * (x + 3).clip(0, 6) / 6
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("HardSwish", x)
+
+
+class Silu(Activation):
+    """Swish: x * sigmoid(x). other_ops: 4 per element (sigmoid's 3, multiplication)."""
+
+    operations = 4
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        from costmodel.ops import arrays
+
+        return x * arrays.sigmoid(x)
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Mul", x, emit("Sigmoid", x))
+
+
+class Gelu(Activation):
+    """Gaussian error linear unit: x * (1 + erf(x / sqrt 2)) / 2. other_ops: 5 per element (3 multiplications, erf, addition).
+
+    Source: Hendrycks and Gimpel 2016 (arXiv:1606.08415), the exact form.
+    """
+
+    operations = 5
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        from costmodel.ops import arrays
+
+        return x * (1 + arrays.erf(x * 0.5**0.5)) * 0.5
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Gelu", x)
+
+
+class Softmax(Activation):
+    """Softmax over the channels of each pixel of a map, or over the last axis of a vector or token sequence.
+
+    other_ops: 5 per element (comparison for the maximum, subtraction, exp, addition, division).
+    """
+
+    operations = 5
+    fuses = ""
+    saves = "output"
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        from costmodel.ops import arrays
+
+        return arrays.softmax(x, arrays.channel_axis(x))
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Softmax", x, axis=1 if len(emit.shape(x)) == 3 else -1)

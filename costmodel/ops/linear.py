@@ -1,0 +1,112 @@
+"""Matrix products: the linear layer and attention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from costmodel.formula import Shape, product, same, show_shape
+from costmodel.ops.base import Cost, Emit, Operator, Weights, require
+from costmodel.ops.fields import Size
+
+if TYPE_CHECKING:
+    from costmodel.ops.arrays import Array
+
+
+class Linear(Operator):
+    """Fully connected layer on the last axis of (features,) or (tokens, features).
+
+    mult_adds = tokens * in_features * out_features; the bias is 1 other operation per output element.
+    """
+
+    kind_name = "linear"
+    fuses = "head"
+    saves = "input"
+
+    out_features: Size
+    bias: bool = True
+
+    def shape(self, x: Shape) -> Shape:
+        require(
+            len(x) < 3,
+            lambda: f"linear reads (features,) or (tokens, features), but its input is {show_shape(x)}",
+            hint="put flatten or global_avg_pool before it, or use a conv with kernel_size: 1",
+        )
+        return (*x[:-1], self.out_features)
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        matrix: dict[str, Shape] = {"weight": (self.out_features, x[-1])}
+        return matrix | {"bias": (self.out_features,)} if self.bias else matrix
+
+    def cost(self, x: Shape) -> Cost:
+        out = product(self.shape(x))
+        return Cost(mult_adds=out * x[-1], other_ops=out if self.bias else 0)
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        from costmodel.ops import arrays
+
+        out = arrays.contract(x, weights["weight"].T)
+        return out + weights["bias"] if self.bias else out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        if len(emit.shape(x)) == 1:
+            return emit("Gemm", x, *weights.values(), transB=1)
+        out = emit("MatMul", x, emit("Transpose", weights["weight"], perm=[1, 0]))
+        return emit("Add", out, weights["bias"]) if self.bias else out
+
+
+class Attention(Operator):
+    """Scaled dot-product attention of `heads` heads: softmax(q k' / sqrt(head width)) v, from queries, keys and values (tokens, features).
+
+    mult_adds = tokens * keys * (query features + value features). other_ops: 6 per head and pair of tokens (scale and softmax).
+    The projections before and after are linear layers of their own. The scores are not counted as an array that leaves the kernel.
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), equation 1.
+    """
+
+    kind_name = "matmul"
+    inputs = 3
+    saves = "input"
+
+    heads: Size
+
+    def shape(self, q: Shape, k: Shape, v: Shape) -> Shape:
+        require(
+            len(q) == 2 and len(k) == 2 and len(v) == 2,
+            lambda: f"attention reads three token sequences, but got {', '.join(map(show_shape, (q, k, v)))}",
+        )
+        require(
+            same(q[1], k[1]) and same(k[0], v[0]),
+            lambda: (
+                f"queries {show_shape(q)}, keys {show_shape(k)} and values {show_shape(v)} do not fit: queries and keys "
+                "must be equally wide, keys and values equally many"
+            ),
+        )
+        for width in (q[1], v[1]):
+            require(width % self.heads == 0, lambda w=width: f"heads = {self.heads} does not divide {w}", "heads")  # type: ignore[misc]
+        return (q[0], v[1])
+
+    def cost(self, q: Shape, k: Shape, v: Shape) -> Cost:
+        scores = q[0] * k[0]
+        return Cost(mult_adds=scores * (q[1] + v[1]), other_ops=6 * self.heads * scores)
+
+    def run(self, weights: Weights, q: Array, k: Array, v: Array) -> Array:
+        from costmodel.ops import arrays
+
+        def split(x: Array) -> Array:
+            return x.reshape(*x.shape[:2], self.heads, -1).transpose(0, 2, 1, 3)
+
+        scores = arrays.contract(split(q), split(k).transpose(0, 1, 3, 2)) * (q.shape[2] // self.heads) ** -0.5
+        out = arrays.contract(arrays.softmax(scores, -1), split(v)).transpose(0, 2, 1, 3)
+        return out.reshape(*out.shape[:2], -1)
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], q: str, k: str, v: str) -> str:
+        def split(x: str) -> str:
+            tokens, features = emit.shape(x)
+            apart = emit("Reshape", x, emit.constant([0, tokens, self.heads, features // self.heads]))
+            return emit("Transpose", apart, perm=[0, 2, 1, 3])
+
+        scale = emit.constant((emit.shape(q)[1] // self.heads) ** -0.5)
+        scores = emit("MatMul", split(q), emit("Transpose", split(k), perm=[0, 1, 3, 2]))
+        mixed = emit("MatMul", emit("Softmax", emit("Mul", scores, scale), axis=-1), split(v))
+        joined = emit("Transpose", mixed, perm=[0, 2, 1, 3])
+        return emit("Reshape", joined, emit.constant([0, emit.shape(q)[0], emit.shape(v)[1]]))
