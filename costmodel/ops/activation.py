@@ -1,6 +1,7 @@
 """Activations: one function of every element, and softmax.
 
-`other_ops` counts additions, multiplications, divisions, comparisons and calls of exp, tanh or erf, one each; each page says how many.
+`other_ops` counts additions, multiplications, divisions, comparisons and calls of exp, tanh or erf, one each; each
+page says how many.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ class LeakyRelu(Activation):
 
 
 class Prelu(Activation):
-    """Parametric rectifier: x where x > 0, else slope * x, with a learned slope for each channel, or one for all where `shared`.
+    """Parametric rectifier: x where x > 0, else slope * x, with a learned slope for each channel, or one for all where
+    `shared`.
 
     params: 1 per channel, or 1. other_ops: 2 per element (comparison, multiplication).
     Source: He et al. 2015 (arXiv:1502.01852), equation 1.
@@ -144,7 +146,8 @@ class Hardsigmoid(Activation):
     operations = 4
 
     def run(self, weights: Weights, x: Array) -> Array:
-        return (x + 3).clip(0, 6) / 6
+        out: Array = (x + 3).clip(0, 6) / 6
+        return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         return emit("HardSigmoid", x, alpha=1 / 6, beta=0.5)
@@ -159,7 +162,8 @@ class Hardswish(Activation):
     operations = 5
 
     def run(self, weights: Weights, x: Array) -> Array:
-        return x * (x + 3).clip(0, 6) / 6
+        out: Array = x * (x + 3).clip(0, 6) / 6
+        return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         return emit("HardSwish", x)
@@ -180,7 +184,8 @@ class Silu(Activation):
 
 
 class Gelu(Activation):
-    """Gaussian error linear unit: x * (1 + erf(x / sqrt 2)) / 2. other_ops: 5 per element (3 multiplications, erf, addition).
+    """Gaussian error linear unit: x * (1 + erf(x / sqrt 2)) / 2. other_ops: 5 per element (3 multiplications, erf,
+    addition).
 
     Source: Hendrycks and Gimpel 2016 (arXiv:1606.08415), the exact form.
     """
@@ -190,7 +195,8 @@ class Gelu(Activation):
     def run(self, weights: Weights, x: Array) -> Array:
         from costmodel.ops import arrays
 
-        return x * (1 + arrays.erf(x * 0.5**0.5)) * 0.5
+        out: Array = x * (1 + arrays.erf(x * 0.5**0.5)) * 0.5
+        return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         return emit("Gelu", x)

@@ -1,7 +1,8 @@
-"""The NumPy kernels behind `Operator.run`: window gathering and scattering, and the one place where mult-adds are performed.
+"""The NumPy kernels behind `Operator.run`: window gathering and scattering, and the one place where mult-adds are
+performed.
 
-Every product that a cost rule counts as mult-adds goes through `contract`, so that the multiplications really performed can be
-counted from the arrays themselves.
+Every product that a cost rule counts as mult-adds goes through `contract`, so that the multiplications really
+performed can be counted from the arrays themselves.
 """
 
 from __future__ import annotations
@@ -39,14 +40,16 @@ def counting() -> Iterator[Counter]:
 
 
 def contract(a: Array, b: Array) -> Array:
-    """Return the (stacked) matrix product a @ b, counting its multiplications: every row with every column, term by term."""
-    out = np.matmul(a, b)
+    """Return the (stacked) matrix product a @ b, counting its multiplications: every row with every column, term by
+    term.
+    """
+    out: Array = np.matmul(a, b)
     for counter in _open:
         counter.multiplications += out.size * a.shape[-1]
     return out
 
 
-def pad_map(x: Array, pads: Pads, value: float = 0.0) -> Array:
+def pad_map(x: Array, pads: Pads, value: float = 0) -> Array:
     """Pad the two last axes of `x` with a constant."""
     if pads == ((0, 0), (0, 0)):
         return x
@@ -56,7 +59,9 @@ def pad_map(x: Array, pads: Pads, value: float = 0.0) -> Array:
 def windows(
     x: Array, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], out: tuple[int, int]
 ) -> Array:
-    """View the padded map `x` (..., height, width) as (..., out_height, out_width, kernel_height, kernel_width) without copying."""
+    """View the padded map `x` (..., height, width) as (..., out_height, out_width, kernel_height, kernel_width)
+    without copying.
+    """
     *lead, high, wide = x.strides
     return np.lib.stride_tricks.as_strided(
         x,
@@ -66,24 +71,27 @@ def windows(
     )
 
 
-def scatter(columns: Array, size: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Array:
-    """Add up windows (..., in_height, in_width, kernel_height, kernel_width) where they overlap on a map of `size`.
-
-    The reverse of `windows`; the loop is over the kernel's cells, not over pixels.
+def scatter(columns: Array, least: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Array:
+    """Add up windows (..., in_height, in_width, kernel_height, kernel_width) where they overlap on a map of at least
+    the size `least`. The reverse of `windows`; the loop is over the kernel's cells, not over pixels.
     """
     *lead, rows, cols, kernel_high, kernel_wide = columns.shape
-    out = np.zeros((*lead, *size), dtype=columns.dtype)
+    last_row, last_col = (rows - 1) * stride[0], (cols - 1) * stride[1]
+    high = max(least[0], last_row + (kernel_high - 1) * dilation[0] + 1)
+    wide = max(least[1], last_col + (kernel_wide - 1) * dilation[1] + 1)
+    out = np.zeros((*lead, high, wide), dtype=columns.dtype)
     for i in range(kernel_high):
         for j in range(kernel_wide):
             top, left = i * dilation[0], j * dilation[1]
-            out[..., top : top + rows * stride[0] : stride[0], left : left + cols * stride[1] : stride[1]][
-                ..., :rows, :cols
-            ] += columns[..., i, j]
+            cells = out[..., top : top + last_row + 1 : stride[0], left : left + last_col + 1 : stride[1]]
+            cells += columns[..., i, j]
     return out
 
 
 def channel_axis(x: Array) -> int:
-    """Return the axis of channels: the second of (batch, channels, height, width), the last of vectors and token sequences."""
+    """Return the axis of channels: the second of (batch, channels, height, width), the last of vectors and token
+    sequences.
+    """
     return 1 if x.ndim == 4 else -1
 
 
@@ -101,12 +109,14 @@ def sigmoid(x: Array) -> Array:
 def softmax(x: Array, axis: int) -> Array:
     """Return exp(x) as shares of its sum along `axis`."""
     powers: Array = np.exp(x - x.max(axis=axis, keepdims=True))
-    return powers / powers.sum(axis=axis, keepdims=True)
+    powers /= powers.sum(axis=axis, keepdims=True)
+    return powers
 
 
 def erf(x: Array) -> Array:
     """Return the error function of every element."""
-    return np.vectorize(math.erf, otypes=[x.dtype])(x)
+    out: Array = np.vectorize(math.erf, otypes=[x.dtype])(x)
+    return out
 
 
 def interpolate(x: Array, scale: int, axis: int) -> Array:
@@ -116,4 +126,5 @@ def interpolate(x: Array, scale: int, axis: int) -> Array:
     low = np.floor(centres).astype(np.int64)
     share = (centres - low).astype(x.dtype).reshape(-1, *([1] * (x.ndim - 1 - axis)))
     high = np.minimum(low + 1, size - 1)
-    return x.take(low, axis=axis) * (1 - share) + x.take(high, axis=axis) * share
+    out: Array = x.take(low, axis=axis) * (1 - share) + x.take(high, axis=axis) * share
+    return out

@@ -19,7 +19,9 @@ Weights: TypeAlias = "Mapping[str, Array]"
 
 
 class Emit(Protocol):
-    """How an operator writes itself in the ONNX vocabulary: one call a node, which returns the name of the node's output."""
+    """How an operator writes itself in the ONNX vocabulary: one call a node, which returns the name of the node's
+    output.
+    """
 
     def __call__(self, op_type: str, *inputs: str, output: int = 0, **attributes: Any) -> str:
         """Add a node reading the values named `inputs`; return the name of its `output`-th output."""
@@ -35,9 +37,12 @@ class Emit(Protocol):
 class Cost:
     """What one layer costs for one image. Costs add.
 
-    params: trained numbers (weights, biases, 2 per normalised channel). buffers: stored but not trained (running statistics).
-    mult_adds: multiplications that are each followed by an addition, in convolutions, linear layers and matrix products.
-    other_ops: every other arithmetic operation, comparison or function call (bias, normalisation, activation, pooling, merging).
+    params: trained numbers (weights, biases, 2 per normalised channel). buffers: stored but not trained (running
+    statistics).
+    mult_adds: multiplications that are each followed by an addition, in convolutions, linear layers and matrix
+    products.
+    other_ops: every other arithmetic operation, comparison or function call (bias, normalisation, activation, pooling,
+    merging).
     """
 
     params: Number = 0
@@ -62,8 +67,9 @@ OPERATORS: dict[str, type[Operator]] = {}
 class Operator:
     """One operation of a network: declared fields, then its rules side by side.
 
-    A subclass is a frozen dataclass and is registered under its name in snake_case. It must define `shape` and `cost`, or inherit them from
-    another operator: an operator without a cost rule cannot exist. All sizes are of one image; batch is no concern of an operator's.
+    A subclass is a frozen dataclass and is registered under its name in snake_case. It must define `shape` and `cost`,
+    or inherit them from another operator: an operator without a cost rule cannot exist. All sizes are of one image;
+    batch is no concern of an operator's.
     """
 
     name: ClassVar[str]
@@ -76,9 +82,12 @@ class Operator:
     in_place: ClassVar[bool] = False
     """Its output may overwrite its input."""
     fuses: ClassVar[str] = ""
-    """'head' if a following norm or activation can join its kernel, 'tail' if it can join that of the layer it reads."""
+    """'head' if a following norm or activation can join its kernel, 'tail' if it can join that of the layer it reads.
+    """
     saves: ClassVar[str] = "nothing"
-    """What its backward pass needs kept from the forward pass: 'input', 'output', 'mask' (one byte an element) or 'nothing'."""
+    """What its backward pass needs kept from the forward pass: 'input', 'output', 'mask' (one byte an element) or
+    'nothing'.
+    """
     output_bytes: ClassVar[int | None] = None
     """Bytes of one output element, where that does not follow the network's dtype (indices)."""
 
@@ -104,7 +113,9 @@ class Operator:
         raise NotImplementedError
 
     def weights(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
-        """Return the trained arrays by name, with their shapes. They are what `run` reads and what `Cost.params` counts."""
+        """Return the trained arrays by name, with their shapes. They are what `run` reads and what `Cost.params`
+        counts.
+        """
         return {}
 
     def buffers(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
@@ -112,7 +123,9 @@ class Operator:
         return {}
 
     def cost(self, *inputs: Any, **_: Any) -> Cost:
-        """Return mult-adds and other operations for one image. `price` adds the arrays that `weights` and `buffers` declare."""
+        """Return mult-adds and other operations for one image. `price` adds the arrays that `weights` and `buffers`
+        declare.
+        """
         raise NotImplementedError
 
     def price(self, *inputs: Any, **_: Any) -> Cost:
@@ -123,7 +136,7 @@ class Operator:
         return Cost(params, buffers, cost.mult_adds, cost.other_ops)
 
     def run(self, weights: Weights, *inputs: Any, **_: Any) -> Array:
-        """Execute on arrays shaped (batch, *shape). Products that `cost` calls mult-adds go through `arrays.contract`."""
+        """Execute on arrays shaped (batch, *shape). Whatever `cost` calls mult-adds goes through `contract`."""
         raise NotImplementedError
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], *inputs: Any, **_: Any) -> str:
@@ -143,6 +156,11 @@ def require(condition: Any, message: Callable[[], str], field: str | None = None
     """Raise a ShapeError unless `condition` holds (for every element of an array)."""
     if not holds(condition):
         raise ShapeError(message(), field=field, hint=hint)
+
+
+def require_divides(divisor: Number, number: Number, message: Callable[[], str], field: str | None = None) -> None:
+    """Raise a ShapeError unless `divisor` divides `number`; for symbols that is taken to hold."""
+    require(number % divisor < 1, message, field)
 
 
 def require_map(op: Operator, x: Shape) -> None:

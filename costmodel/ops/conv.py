@@ -7,18 +7,30 @@ from typing import TYPE_CHECKING
 
 from costmodel.formula import Number, Shape, product, same, show_shape
 from costmodel.ops import windows
-from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_map
+from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides, require_map
 from costmodel.ops.fields import CountPair, Padding, Pair, Size
 
 if TYPE_CHECKING:
     from costmodel.ops.arrays import Array
 
 
+def require_groups(groups: Number, in_channels: Number, out_channels: Number) -> None:
+    """Raise a ShapeError unless `groups` divides the channels on both sides."""
+    require_divides(
+        groups, in_channels, lambda: f"groups = {groups} does not divide the {in_channels} input channels", "groups"
+    )
+    require_divides(
+        groups, out_channels, lambda: f"groups = {groups} does not divide out_channels = {out_channels}", "groups"
+    )
+
+
 class Conv(Operator):
     """2-D convolution (cross-correlation) over a feature map.
 
-    mult_adds = out_height * out_width * out_channels * in_channels / groups * kernel_height * kernel_width, positions in the padding included.
-    `padding: same` is TensorFlow's: output = ceil(size / stride). With groups = in_channels it is a depthwise convolution.
+    mult_adds = out_height * out_width * out_channels * in_channels / groups * kernel_height * kernel_width, positions
+    in the padding included.
+    `padding: same` is TensorFlow's: output = ceil(size / stride). With groups = in_channels it is a depthwise
+    convolution.
     Source: Howard et al. 2017 (arXiv:1704.04861), equation 2, with the output's size for strided layers.
     """
 
@@ -36,16 +48,7 @@ class Conv(Operator):
 
     def shape(self, x: Shape) -> Shape:
         require_map(self, x)
-        require(
-            x[0] % self.groups == 0,
-            lambda: f"groups = {self.groups} does not divide the {x[0]} input channels",
-            "groups",
-        )
-        require(
-            self.out_channels % self.groups == 0,
-            lambda: f"groups = {self.groups} does not divide out_channels = {self.out_channels}",
-            "groups",
-        )
+        require_groups(self.groups, x[0], self.out_channels)
         return (self.out_channels, *windows.output_size(x, self.kernel_size, self.stride, self.padding, self.dilation))
 
     def weights(self, x: Shape) -> dict[str, Shape]:
@@ -74,6 +77,7 @@ class Conv(Operator):
         return out + arrays.per_channel(weights["bias"], out) if self.bias else out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        pads = windows.pads(emit.shape(x), self.kernel_size, self.stride, self.padding, self.dilation)
         return emit(
             "Conv",
             x,
@@ -82,7 +86,7 @@ class Conv(Operator):
             strides=windows.pair(self.stride),
             dilations=windows.pair(self.dilation),
             group=self.groups,
-            **windows.onnx_padding(self.padding),
+            pads=windows.onnx_pads(pads),
         )
 
     def kind(self, x: Shape) -> str:
@@ -97,8 +101,8 @@ class Conv(Operator):
 class ConvTranspose(Operator):
     """Transposed 2-D convolution: every input value spreads over a window of the output.
 
-    mult_adds = in_height * in_width * in_channels * out_channels / groups * kernel_height * kernel_width: the multiplications that the
-    scatter form performs; those that land in cropped padding are included.
+    mult_adds = in_height * in_width * in_channels * out_channels / groups * kernel_height * kernel_width: the
+    multiplications that the scatter form performs; those that land in cropped padding are included.
     """
 
     kind_name = "transposed conv"
@@ -116,24 +120,12 @@ class ConvTranspose(Operator):
 
     def shape(self, x: Shape) -> Shape:
         require_map(self, x)
-        require(
-            x[0] % self.groups == 0,
-            lambda: f"groups = {self.groups} does not divide the {x[0]} input channels",
-            "groups",
-        )
-        require(
-            self.out_channels % self.groups == 0,
-            lambda: f"groups = {self.groups} does not divide out_channels = {self.out_channels}",
-            "groups",
-        )
-        for extra, stride, dilation in zip(
-            *map(windows.pair, (self.output_padding, self.stride, self.dilation)), strict=True
-        ):
+        require_groups(self.groups, x[0], self.out_channels)
+        extras, strides, dilations = map(windows.pair, (self.output_padding, self.stride, self.dilation))
+        for extra, stride, dilation in zip(extras, strides, dilations, strict=True):
             require(
                 (extra < stride) | (extra < dilation),
-                lambda: (
-                    f"output_padding {show_shape(windows.pair(self.output_padding))} must be smaller than the stride or the dilation"
-                ),
+                lambda: f"output_padding {show_shape(extras)} must be smaller than the stride or the dilation",
                 "output_padding",
             )
         return (
@@ -156,29 +148,19 @@ class ConvTranspose(Operator):
 
         batch, channels, rows, cols = x.shape
         out_channels, high, wide = self.shape(x.shape[1:])
-        kernel, stride, dilation = (
-            windows.pair(self.kernel_size),
-            windows.pair(self.stride),
-            windows.pair(self.dilation),
-        )
+        kernel, stride, dilation = (windows.pair(v) for v in (self.kernel_size, self.stride, self.dilation))
         weight = weights["weight"].reshape(self.groups, channels // self.groups, -1)
         columns = arrays.contract(
             weight.transpose(0, 2, 1), x.reshape(batch, self.groups, channels // self.groups, rows * cols)
         )
         columns = columns.reshape(batch, out_channels, *kernel, rows, cols).transpose(0, 1, 4, 5, 2, 3)
-        (top, _), (left, _) = windows.transposed_pads(
-            x.shape[1:], self.kernel_size, self.stride, self.padding, self.dilation
-        )
-        full = tuple(
-            max((n - 1) * s + windows.extent(k, d), crop + size) + s
-            for n, s, k, d, crop, size in zip(
-                (rows, cols), stride, kernel, dilation, (top, left), (high, wide), strict=True
-            )
-        )
-        out = arrays.scatter(columns, (full[0], full[1]), stride, dilation)[..., top : top + high, left : left + wide]
+        (top, _), (left, _) = windows.transposed_pads(self.kernel_size, self.stride, self.padding, self.dilation)
+        spread = arrays.scatter(columns, (top + high, left + wide), stride, dilation)
+        out = spread[..., top : top + high, left : left + wide]
         return out + arrays.per_channel(weights["bias"], out) if self.bias else out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        pads = windows.transposed_pads(self.kernel_size, self.stride, self.padding, self.dilation)
         return emit(
             "ConvTranspose",
             x,
@@ -188,7 +170,7 @@ class ConvTranspose(Operator):
             dilations=windows.pair(self.dilation),
             output_padding=windows.pair(self.output_padding),
             group=self.groups,
-            **windows.onnx_padding(self.padding),
+            pads=windows.onnx_pads(pads),
         )
 
     def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:

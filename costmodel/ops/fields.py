@@ -1,7 +1,7 @@
 """The types that an operator's fields may have, and what a spec may write for each.
 
-Annotations name these types; the spec reader looks them up here to turn what a person wrote into a value, and the JSON schema for
-editors is made from the same entries.
+Annotations name these types; the spec reader looks them up here to turn what a person wrote into a value, and the JSON
+schema for editors is made from the same entries.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Real: TypeAlias = float
 Read: TypeAlias = Callable[[Any], Number]
 
 
-class Unfit(ValueError):
+class Unfit(ValueError):  # noqa: N818 - said of a value, not of a program
     """What was written cannot be a value of the field's type; the text says what the field takes."""
 
 
@@ -39,7 +39,8 @@ class Unfit(ValueError):
 class FieldType:
     """How one type of field is read and described.
 
-    `words` are texts taken literally; `lengths` the list lengths allowed; `least` the smallest number; `whole` whether it must be whole.
+    `words` are texts taken literally; `lengths` the list lengths allowed; `least` the smallest number; `whole` whether
+    it must be whole.
     """
 
     says: str

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costmodel.formula import Shape, product, same, show_shape
-from costmodel.ops.base import Cost, Emit, Operator, Weights, require
+from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides
 from costmodel.ops.fields import Size
 
 if TYPE_CHECKING:
@@ -56,10 +56,12 @@ class Linear(Operator):
 
 
 class Attention(Operator):
-    """Scaled dot-product attention of `heads` heads: softmax(q k' / sqrt(head width)) v, from queries, keys and values (tokens, features).
+    """Scaled dot-product attention of `heads` heads: softmax(q k' / sqrt(head width)) v, from queries, keys and values
+    (tokens, features).
 
-    mult_adds = tokens * keys * (query features + value features). other_ops: 6 per head and pair of tokens (scale and softmax).
-    The projections before and after are linear layers of their own. The scores are not counted as an array that leaves the kernel.
+    mult_adds = tokens * keys * (query features + value features). other_ops: 6 per head and pair of tokens (scale and
+    softmax). The projections before and after are linear layers of their own. The scores are not counted as an array
+    that leaves the kernel.
     Source: Vaswani et al. 2017 (arXiv:1706.03762), equation 1.
     """
 
@@ -77,12 +79,12 @@ class Attention(Operator):
         require(
             same(q[1], k[1]) and same(k[0], v[0]),
             lambda: (
-                f"queries {show_shape(q)}, keys {show_shape(k)} and values {show_shape(v)} do not fit: queries and keys "
-                "must be equally wide, keys and values equally many"
+                f"queries {show_shape(q)}, keys {show_shape(k)} and values {show_shape(v)} do not fit: "
+                "queries and keys must be equally wide, keys and values equally many"
             ),
         )
         for width in (q[1], v[1]):
-            require(width % self.heads == 0, lambda w=width: f"heads = {self.heads} does not divide {w}", "heads")  # type: ignore[misc]
+            require_divides(self.heads, width, lambda w=width: f"heads = {self.heads} does not divide {w}", "heads")  # type: ignore[misc]
         return (q[0], v[1])
 
     def cost(self, q: Shape, k: Shape, v: Shape) -> Cost:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class Elementwise(Operator, abstract=True):
-    """What element-by-element merges share. Inputs have the same sizes, or size 1 where another is larger, as (channels, 1, 1) over a map.
+    """What element-by-element merges share. Inputs have the same sizes, or size 1 where another is larger, as
+    (channels, 1, 1) over a map.
 
     other_ops: number of inputs - 1 per output element.
     """
@@ -45,7 +46,9 @@ class Elementwise(Operator, abstract=True):
 
 
 class Add(Elementwise):
-    """Sum of two or more inputs, element by element; (channels, 1, 1) spreads over a map. other_ops: inputs - 1 per output element."""
+    """Sum of two or more inputs, element by element; (channels, 1, 1) spreads over a map. other_ops: inputs - 1 per
+    output element.
+    """
 
     def run(self, weights: Weights, *inputs: Array) -> Array:
         return reduce(lambda a, b: a + b, inputs)
@@ -55,9 +58,11 @@ class Add(Elementwise):
 
 
 class Multiply(Elementwise):
-    """Product of two or more inputs, element by element; (channels, 1, 1) spreads over a map. other_ops: inputs - 1 per output element.
+    """Product of two or more inputs, element by element; (channels, 1, 1) spreads over a map. other_ops: inputs - 1
+    per output element.
 
-    A gate such as squeeze-and-excitation's (Hu et al. 2018, arXiv:1709.01507); not counted as mult-adds, because nothing is added.
+    A gate such as squeeze-and-excitation's (Hu et al. 2018, arXiv:1709.01507); not counted as mult-adds, because
+    nothing is added.
     """
 
     saves = "input"
@@ -70,7 +75,9 @@ class Multiply(Elementwise):
 
 
 class Concat(Operator):
-    """Two or more inputs side by side: along the channels of maps, or the last axis of vectors and token sequences. No arithmetic."""
+    """Two or more inputs side by side: along the channels of maps, or the last axis of vectors and token sequences. No
+    arithmetic.
+    """
 
     kind_name = "merge"
     inputs = None
@@ -82,9 +89,7 @@ class Concat(Operator):
             require(
                 len(x) == len(first)
                 and all(same(a, b) for axis, (a, b) in enumerate(zip(first, x, strict=True)) if axis != joined),
-                lambda: (
-                    f"concat cannot put {' beside '.join(map(show_shape, inputs))}: they differ in more than their channels"
-                ),
+                lambda: f"concat cannot put {' beside '.join(map(show_shape, inputs))}: only their channels may differ",
             )
         total = sum(channels(x) for x in inputs)
         return (*first[:joined], total, *first[joined + 1 :])

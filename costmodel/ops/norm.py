@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 class BatchNorm(Operator):
     """Batch normalisation of a feature map's channels or a vector's features, as it runs at inference.
 
-    params: weight and bias, 2 per channel (none where `affine` is false). buffers: running mean and variance, 2 per channel.
-    other_ops: 2 per element, the multiplication and addition that are left once the four numbers of a channel are folded.
+    params: weight and bias, 2 per channel (none where `affine` is false). buffers: running mean and variance, 2 per
+    channel.
+    other_ops: 2 per element, the multiplication and addition that are left once the four numbers of a channel are
+    folded.
     Source: Ioffe and Szegedy 2015 (arXiv:1502.03167), algorithm 2.
     """
 
@@ -66,7 +68,8 @@ class LayerNorm(Operator):
 
     params: weight and bias, 2 per channel (none where `affine` is false). other_ops: 5 per element (sum,
     difference, square, sum, scale), and 2 more for weight and bias; the few operations once a row are left out.
-    Source: Ba et al. 2016 (arXiv:1607.06450); over the channels of a map as in Liu et al. 2022 (ConvNeXt, arXiv:2201.03545).
+    Source: Ba et al. 2016 (arXiv:1607.06450); over the channels of a map as in Liu et al. 2022 (ConvNeXt,
+    arXiv:2201.03545).
     """
 
     kind_name = "norm"
@@ -89,10 +92,10 @@ class LayerNorm(Operator):
 
         axis = arrays.channel_axis(x)
         apart = x - x.mean(axis=axis, keepdims=True)
-        out = apart * ((apart * apart).mean(axis=axis, keepdims=True) + self.eps) ** -0.5
-        if not self.affine:
-            return out
-        return out * arrays.per_channel(weights["weight"], x) + arrays.per_channel(weights["bias"], x)
+        out: Array = apart * ((apart * apart).mean(axis=axis, keepdims=True) + self.eps) ** -0.5
+        if self.affine:
+            out = out * arrays.per_channel(weights["weight"], x) + arrays.per_channel(weights["bias"], x)
+        return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         shape = emit.shape(x)
@@ -109,7 +112,8 @@ class Lrn(Operator):
     """Local response normalisation over `size` neighbouring channels: x / (k + alpha / size * sum of squares) ** beta.
 
     No params. other_ops: size + 4 per element (square, size - 1 additions, scale, add, power, divide).
-    Source: Krizhevsky et al. 2012, section 3.3; `alpha` is divided by `size`, as Caffe, PyTorch and ONNX do (the paper does not).
+    Source: Krizhevsky et al. 2012, section 3.3; `alpha` is divided by `size`, as Caffe, PyTorch and ONNX do (the paper
+    does not).
 
     Raises:
         ShapeError: if `size` is even, because the window is centred on its channel.
@@ -125,7 +129,7 @@ class Lrn(Operator):
 
     def shape(self, x: Shape) -> Shape:
         require_map(self, x)
-        require(self.size % 2 == 1, lambda: f"size must be odd, but is {self.size}", "size")
+        require(self.size % 2 > 0, lambda: f"size must be odd, but is {self.size}", "size")
         return x
 
     def cost(self, x: Shape) -> Cost:
@@ -137,7 +141,8 @@ class Lrn(Operator):
         half = self.size // 2
         squares = np.pad(x * x, [(0, 0), (half, half), (0, 0), (0, 0)])
         total = sum(squares[:, i : i + x.shape[1]] for i in range(self.size))
-        return x * (self.k + self.alpha / self.size * total) ** -self.beta
+        out: Array = x * (self.k + self.alpha / self.size * total) ** -self.beta
+        return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         return emit("LRN", x, size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)

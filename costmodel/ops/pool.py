@@ -70,12 +70,14 @@ class Pool(Operator, abstract=True):
         return {
             "kernel_shape": windows.pair(self.kernel_size),
             "strides": windows.pair(self.stride),
-            "pads": [*(before for before, _ in pads), *(after for _, after in pads)],
+            "pads": windows.onnx_pads(pads),
         }
 
 
 class MaxPool(Pool):
-    """Largest value of each window; padding never wins. other_ops: kernel_height * kernel_width per output element (comparisons)."""
+    """Largest value of each window; padding never wins. other_ops: kernel_height * kernel_width per output element
+    (comparisons).
+    """
 
     saves = "input"
 
@@ -95,7 +97,8 @@ class MaxPool(Pool):
 
 
 class MaxPoolIndices(MaxPool):
-    """Where max_pool of the same fields found its values: flat indices (8 bytes each) within the height x width plane of the channel.
+    """Where max_pool of the same fields found its values: flat indices (8 bytes each) within the height x width plane
+    of the channel.
 
     other_ops: none, because they fall out of max_pool's comparisons.
     """
@@ -122,7 +125,8 @@ class MaxPoolIndices(MaxPool):
 
 
 class AvgPool(Pool):
-    """Mean of each window. Padding counts as zeros where `count_include_pad`; what `ceil_mode` adds beyond it never counts.
+    """Mean of each window. Padding counts as zeros where `count_include_pad`; what `ceil_mode` adds beyond it never
+    counts.
 
     other_ops: kernel_height * kernel_width per output element (additions, and the division).
     """
@@ -144,8 +148,8 @@ class AvgPool(Pool):
         kernel, stride = windows.pair(self.kernel_size), windows.pair(self.stride)
         out = self.shape(x.shape[1:])[1:]
         number = arrays.windows(counted, kernel, stride, (1, 1), (out[0], out[1])).sum(axis=(-2, -1))
-        total: Array = self.seen(x, 0.0).sum(axis=(-2, -1))
-        return total / number
+        mean: Array = self.seen(x, 0.0).sum(axis=(-2, -1)) / number
+        return mean
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         shape = emit.shape(x)
@@ -162,7 +166,9 @@ class AvgPool(Pool):
 
 
 class GlobalPool(Operator, abstract=True):
-    """What pools over whole maps share: (channels,), or (channels, 1, 1) where `keep_dims`. other_ops: 1 per input element."""
+    """What pools over whole maps share: (channels,), or (channels, 1, 1) where `keep_dims`. other_ops: 1 per input
+    element.
+    """
 
     kind_name = "pool"
 
@@ -196,7 +202,9 @@ class GlobalAvgPool(GlobalPool):
 
 
 class GlobalMaxPool(GlobalPool):
-    """Largest value of each channel: (channels,), or (channels, 1, 1) where `keep_dims`. other_ops: 1 per input element."""
+    """Largest value of each channel: (channels,), or (channels, 1, 1) where `keep_dims`. other_ops: 1 per input
+    element.
+    """
 
     saves = "input"
 
@@ -209,10 +217,11 @@ class GlobalMaxPool(GlobalPool):
 
 
 class MaxUnpool(Operator):
-    """Put each value back where max_pool found it, zeros elsewhere. Reads the values and the indices of max_pool_indices.
+    """Put each value back where max_pool found it, zeros elsewhere. Reads the values and the indices of
+    max_pool_indices.
 
-    Height and width = (size - 1) * stride - padding + kernel + output_padding; give max_pool's own fields, and the rows and columns that
-    its rounding down left over as `output_padding`. No arithmetic: mult_adds and other_ops are 0.
+    Height and width = (size - 1) * stride - padding + kernel + output_padding; give max_pool's own fields, and the
+    rows and columns that its rounding down left over as `output_padding`. No arithmetic: mult_adds and other_ops are 0.
     Source: Zeiler and Fergus 2014 (arXiv:1311.2901), section 2.1; ENet (arXiv:1606.02147).
     """
 
@@ -236,6 +245,9 @@ class MaxUnpool(Operator):
 
     def cost(self, x: Shape, indices: Shape) -> Cost:
         return Cost()
+
+    def window(self, x: Shape, indices: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
+        return windows.seen_transposed(self.kernel_size, self.stride)
 
     def run(self, weights: Weights, x: Array, indices: Array) -> Array:
         import numpy as np

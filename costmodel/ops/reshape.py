@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from costmodel.formula import Shape, product, show_shape
+from costmodel.formula import Number, Shape, product, show_shape
 from costmodel.ops import windows
-from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_map
+from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides, require_map
 from costmodel.ops.fields import Count, Pair, Real, Size
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ class ChannelShuffle(Free):
 
     def shape(self, x: Shape) -> Shape:
         require_map(self, x)
-        require(
-            x[0] % self.groups == 0, lambda: f"groups = {self.groups} does not divide the {x[0]} channels", "groups"
+        require_divides(
+            self.groups, x[0], lambda: f"groups = {self.groups} does not divide the {x[0]} channels", "groups"
         )
         return x
 
@@ -145,7 +145,8 @@ class ChannelShuffle(Free):
 
 
 class Upsample(Operator):
-    """A map `scale` times as high and wide: each value repeated, or where `bilinear`, interpolated between pixel centres.
+    """A map `scale` times as high and wide: each value repeated, or where `bilinear`, interpolated between pixel
+    centres.
 
     other_ops: none, or 7 per output element where `bilinear` (4 multiplications, 3 additions).
     """
@@ -163,6 +164,11 @@ class Upsample(Operator):
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=7 * product(self.shape(x)) if self.bilinear else 0)
 
+    def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
+        seen = 2 if self.bilinear else 1
+        high, wide = windows.pair(self.scale)
+        return (seen, windows.one_over(high)), (seen, windows.one_over(wide))
+
     def run(self, weights: Weights, x: Array) -> Array:
         from costmodel.ops import arrays
 
@@ -173,7 +179,7 @@ class Upsample(Operator):
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         high, wide = windows.pair(self.scale)
-        how = (
+        how: dict[str, Any] = (
             {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
             if self.bilinear
             else {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
@@ -207,7 +213,7 @@ class Scale(Operator):
 
 
 class Tokens(Free):
-    """A feature map as a sequence of its pixels, row by row: (channels, height, width) -> (height * width, channels)."""
+    """A feature map as the sequence of its pixels: (channels, height, width) -> (height * width, channels)."""
 
     def shape(self, x: Shape) -> Shape:
         require_map(self, x)

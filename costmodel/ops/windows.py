@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from costmodel.errors import ShapeError
-from costmodel.formula import Number, Shape, ceil_div, holds, largest, show_shape, smallest
+from costmodel.formula import Number, Shape, ceil_div, holds, is_plain, largest, same, show_shape, smallest
 from costmodel.ops.fields import CountPair, Padding, Pair
 
 Pads = tuple[tuple[Number, Number], tuple[Number, Number]]
@@ -37,7 +38,9 @@ def same_total(size: Number, span: Number, stride: Number) -> Number:
 
 
 def explicit(padding: Padding) -> Pads:
-    """Return ((top, bottom), (left, right)) of a padding written in numbers; 'valid' is none. 'same' depends on the input: see `pads`."""
+    """Return ((top, bottom), (left, right)) of a padding written in numbers; 'valid' is none. 'same' depends on the
+    input: see `pads`.
+    """
     if padding == "valid":
         return (0, 0), (0, 0)
     if isinstance(padding, tuple) and len(padding) == 4:
@@ -48,7 +51,9 @@ def explicit(padding: Padding) -> Pads:
 
 
 def pads(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Pads:
-    """Return ((top, bottom), (left, right)) for an input map of shape `x`; 'same' puts the odd one after, as TensorFlow does."""
+    """Return ((top, bottom), (left, right)) for an input map of shape `x`; 'same' puts the odd one after, as
+    TensorFlow does.
+    """
     if isinstance(padding, str) and padding == "same":
         span = each_axis(extent, pair(kernel_size), pair(dilation))
         high, wide = each_axis(same_total, (x[1], x[2]), span, pair(stride))
@@ -61,7 +66,8 @@ def output_size(
 ) -> tuple[Number, Number]:
     """Return (height, width) that a window sliding over the map `x` gives.
 
-    floor((size + padding - span) / stride) + 1, or, with `ceil_mode`, rounded up but with no window that starts in the padding after.
+    floor((size + padding - span) / stride) + 1, or, with `ceil_mode`, rounded up but with no window that starts in the
+    padding after.
 
     Raises:
         ShapeError: if the window is larger than the padded input.
@@ -73,7 +79,7 @@ def output_size(
 
     def axis(size: Number, span: Number, stride: Number, pad: tuple[Number, Number]) -> Number:
         room = size + pad[0] + pad[1] - span
-        if not holds(room >= 0):
+        if not holds(room > -stride if ceil_mode else room >= 0):
             raise ShapeError(
                 f"a window of {show_shape(span_shape)} is larger than its padded input {show_shape(padded)}",
                 field="kernel_size",
@@ -94,7 +100,9 @@ def output_size(
 def covering(
     x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair, out: tuple[Number, Number]
 ) -> Pads:
-    """Return the padding with which every one of `out` windows lies inside: `ceil_mode` may need more after than was asked for."""
+    """Return the padding with which every one of `out` windows lies inside: `ceil_mode` may need more after than was
+    asked for.
+    """
     before_after = pads(x, kernel_size, stride, padding, dilation)
     spans = each_axis(extent, pair(kernel_size), pair(dilation))
     high, wide = (
@@ -112,12 +120,22 @@ def transposed_size(
     'same' padding gives size * stride.
 
     Raises:
-        ShapeError: if nothing would be left of the output.
+        ShapeError: if nothing would be left of the output, or if it cannot be size * stride because the kernel spans
+        less than the stride.
     """
     strides, extra = pair(stride), pair(output_padding)
-    if isinstance(padding, str) and padding == "same":
-        return x[1] * strides[0], x[2] * strides[1]
     spans = each_axis(extent, pair(kernel_size), pair(dilation))
+    if isinstance(padding, str) and padding == "same":
+        if not all(holds(span >= step) for span, step in zip(spans, strides, strict=True)):
+            raise ShapeError(
+                f"padding 'same' needs a kernel at least as large as the stride, but it spans {show_shape(spans)} "
+                f"and the stride is {show_shape(strides)}",
+                field="padding",
+                hint="use a larger kernel, or padding: 0 with output_padding",
+            )
+        if not all(same(more, 0) for more in extra):
+            raise ShapeError("padding 'same' leaves no room for output_padding", field="output_padding")
+        return x[1] * strides[0], x[2] * strides[1]
     (top, bottom), (left, right) = explicit(padding)
     high = (x[1] - 1) * strides[0] - top - bottom + spans[0] + extra[0]
     wide = (x[2] - 1) * strides[1] - left - right + spans[1] + extra[1]
@@ -126,8 +144,8 @@ def transposed_size(
     return high, wide
 
 
-def transposed_pads(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Pads:
-    """Return what a transposed convolution crops: ((top, bottom), (left, right)). Negative where the output is larger than the windows."""
+def transposed_pads(kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Pads:
+    """Return what a transposed convolution crops: ((top, bottom), (left, right))."""
     if isinstance(padding, str) and padding == "same":
         span = each_axis(extent, pair(kernel_size), pair(dilation))
         high, wide = (s - step for s, step in zip(span, pair(stride), strict=True))
@@ -135,12 +153,9 @@ def transposed_pads(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding,
     return explicit(padding)
 
 
-def onnx_padding(padding: Padding) -> dict[str, Any]:
-    """Return the ONNX attributes that say this padding."""
-    if isinstance(padding, str) and padding == "same":
-        return {"auto_pad": "SAME_UPPER"}
-    (top, bottom), (left, right) = explicit(padding)
-    return {"pads": [top, left, bottom, right]}
+def onnx_pads(pads: Pads) -> list[Number]:
+    """Return a padding in ONNX's order: top, left, bottom, right."""
+    return [*(before for before, _ in pads), *(after for _, after in pads)]
 
 
 def seen(kernel_size: Pair, stride: Pair, dilation: Pair = 1) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
@@ -153,9 +168,14 @@ def seen(kernel_size: Pair, stride: Pair, dilation: Pair = 1) -> tuple[tuple[Num
 def seen_transposed(
     kernel_size: Pair, stride: Pair, dilation: Pair = 1
 ) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
-    """As `seen`, of a transposed convolution: an output sees ceil(extent / stride) inputs, and outputs lie 1 / stride apart."""
-    from fractions import Fraction
-
+    """As `seen`, of a transposed convolution: an output sees ceil(extent / stride) inputs, and outputs lie 1 / stride
+    apart.
+    """
     spans = each_axis(extent, pair(kernel_size), pair(dilation))
     high, wide = pair(stride)
-    return (ceil_div(spans[0], high), Fraction(1, high)), (ceil_div(spans[1], wide), Fraction(1, wide))
+    return (ceil_div(spans[0], high), one_over(high)), (ceil_div(spans[1], wide), one_over(wide))
+
+
+def one_over(steps: Number) -> Number:
+    """Return 1 / steps, exactly."""
+    return Fraction(1, steps) if is_plain(steps) else 1 / steps

@@ -1,0 +1,120 @@
+"""Write a network as an ONNX model, in the vocabulary that every operator's page gives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from costmodel.formula import Shape
+from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.weights import RandomWeights, WeightSource
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 20
+"""The version of ONNX's vocabulary that is written: the first that has Gelu."""
+IR_VERSION = 9
+
+
+def to_onnx(graph: LayerGraph, batch: int | str = 1, weights: WeightSource | None = None) -> onnx.ModelProto:
+    """Return `graph` as an ONNX model. The value that a layer computes has the layer's path as its name.
+
+    Args:
+        graph: the network, all sizes plain integers.
+        batch: images at a time, or the name of a dimension that is left open.
+        weights: where the arrays come from; random ones of seed 0 by default. They are stored in the model itself, so
+        the model can only be written to one file up to 2 GB; beyond that save it with ``onnx.save(...,
+        save_as_external_data=True)``.
+    """
+    return model(graph.name, graph.layers, {INPUT: graph.input_shape}, graph.outputs, batch, weights)
+
+
+def model(
+    name: str,
+    layers: Iterable[Layer],
+    inputs: Mapping[str, Shape],
+    outputs: Iterable[str],
+    batch: int | str = 1,
+    weights: WeightSource | None = None,
+    index_inputs: Collection[str] = (),
+) -> onnx.ModelProto:
+    """Return `layers` as an ONNX model from the values named `inputs` to those named `outputs`.
+
+    `index_inputs` names inputs that hold indices (int64); all others hold float32.
+    """
+    from onnx import TensorProto, helper
+
+    source = weights or RandomWeights()
+    shapes, indices = dict(inputs), set(index_inputs)
+    nodes: list[onnx.NodeProto] = []
+    arrays: list[onnx.TensorProto] = []
+    for layer in layers:
+        written = write(layer, source)
+        nodes += written.nodes
+        arrays += written.arrays
+        shapes[layer.path] = layer.shape
+        if layer.op.output_bytes is not None:
+            indices.add(layer.path)
+
+    def typed(value: str) -> onnx.ValueInfoProto:
+        kind = TensorProto.INT64 if value in indices else TensorProto.FLOAT
+        return helper.make_tensor_value_info(value, kind, [batch, *shapes[value]])
+
+    graph = helper.make_graph(nodes, name, [typed(v) for v in inputs], [typed(v) for v in outputs], arrays)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+
+
+@dataclass
+class Writer:
+    """Collects the nodes and arrays of one layer; an `Emit`. Names within a layer are its path, a slash and a counter
+    or array name.
+    """
+
+    path: str
+    shapes: Mapping[str, Shape]
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    arrays: list[onnx.TensorProto] = field(default_factory=list)
+
+    def __call__(self, op_type: str, *inputs: str, output: int = 0, **attributes: Any) -> str:
+        """Add a node reading the values named `inputs`; return the name of its `output`-th output."""
+        from onnx import helper
+
+        stem = f"{self.path}/{len(self.nodes)}"
+        names = [f"{stem}.{position}" for position in range(output + 1)]
+        self.nodes.append(helper.make_node(op_type, list(inputs), names, name=stem, **attributes))
+        return names[output]
+
+    def constant(self, values: Any) -> str:
+        """Add a constant (integers as int64, other numbers as float32) and return its name."""
+        import numpy as np
+
+        array = np.asarray(values)
+        array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float32)
+        return self.store(f"constant{len(self.arrays)}", array)
+
+    def shape(self, value: str) -> Shape:
+        """Return the shape of an input of the operator, of one image."""
+        return self.shapes[value]
+
+    def store(self, name: str, array: Any) -> str:
+        """Add an array to the model's file and return its name."""
+        from onnx import numpy_helper
+
+        self.arrays.append(numpy_helper.from_array(array, f"{self.path}/{name}"))
+        return self.arrays[-1].name
+
+    def finish(self, result: str) -> None:
+        """Name the layer's result after the layer."""
+        last = self.nodes[-1]
+        last.output[list(last.output).index(result)] = self.path
+        last.name = self.path
+
+
+def write(layer: Layer, source: WeightSource) -> Writer:
+    """Return the nodes and arrays of one layer."""
+    writer = Writer(layer.path, dict(zip(layer.inputs, layer.input_shapes, strict=True)))
+    names = {name: writer.store(name, array) for name, array in source.of(layer).items()}
+    writer.finish(layer.op.onnx(writer, names, *layer.inputs))
+    return writer

@@ -1,0 +1,60 @@
+"""Random weights for layers, the same for every executor."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from costmodel.formula import product
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from costmodel.formula import Shape
+    from costmodel.graph import Layer
+
+    Array: TypeAlias = np.ndarray[Any, Any]
+
+
+class WeightSource(Protocol):
+    """Where an executor or exporter finds the arrays of a layer."""
+
+    def of(self, layer: Layer) -> dict[str, Array]:
+        """Return the layer's weights and buffers by name: float32, in the shapes that its operator declares."""
+
+
+@dataclass(frozen=True)
+class RandomWeights:
+    """Weights drawn from `seed`: an array depends on nothing but the seed, the layer's path, its own name and its
+    shape.
+
+    Matrices and kernels follow He et al. 2015 (arXiv:1502.01852): normal with variance 2 / fan_in. The factors of a
+    normalisation lie around 1/2, so that a thousand residual additions in a row stay within float32.
+    """
+
+    seed: int = 0
+
+    def of(self, layer: Layer) -> dict[str, Array]:
+        """Return the layer's weights and buffers by name."""
+        shapes = layer.op.weights(*layer.input_shapes) | layer.op.buffers(*layer.input_shapes)
+        return {name: self._draw(f"{layer.path}/{name}", name, shape) for name, shape in shapes.items()}
+
+    def _draw(self, key: str, name: str, shape: Shape) -> Array:
+        import numpy as np
+
+        draw = np.random.default_rng([self.seed, zlib.crc32(key.encode())])
+        if name == "variance":
+            return draw.uniform(0.5, 1.5, shape).astype(np.float32)
+        centre, spread = _centre_and_spread(name, shape)
+        numbers = draw.standard_normal(shape, dtype=np.float32)
+        numbers *= np.float32(spread)
+        numbers += np.float32(centre)
+        return numbers
+
+
+def _centre_and_spread(name: str, shape: Shape) -> tuple[float, float]:
+    """Return mean and standard deviation of an array by what its name says it is for."""
+    if name == "weight" and len(shape) > 1:
+        return 0.0, (2 / product(shape[1:])) ** 0.5
+    return {"weight": (0.5, 0.1), "slope": (0.25, 0.05)}.get(name, (0.0, 0.1))
