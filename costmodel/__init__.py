@@ -1,0 +1,48 @@
+"""What a neural network costs, before it is trained or run.
+
+    >>> import costmodel as cm
+    >>> table = cm.price(cm.load("mobilenet_v1", width=0.75))
+    >>> table.totals.params, table.totals.mult_adds
+    (2585560, 325401472)
+
+`read` finds a spec by name or path; `load` also builds its graph; `price` returns one row a layer and the totals. Names are imported when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from costmodel.api import load as load
+    from costmodel.api import read as read
+    from costmodel.errors import CostModelError as CostModelError
+    from costmodel.errors import SpecError as SpecError
+    from costmodel.graph import LayerGraph as LayerGraph
+    from costmodel.pricing import price as price
+    from costmodel.pricing.table import CostTable as CostTable
+    from costmodel.spec.document import Spec as Spec
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "load": "costmodel.api",
+    "read": "costmodel.api",
+    "price": "costmodel.pricing",
+    "CostModelError": "costmodel.errors",
+    "SpecError": "costmodel.errors",
+    "LayerGraph": "costmodel.graph",
+    "CostTable": "costmodel.pricing.table",
+    "Spec": "costmodel.spec.document",
+}
+__all__ = [*_WHERE, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'costmodel' has no attribute {name!r}")
+    return getattr(import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,99 @@
+"""The command. Each subcommand is a module of its own, imported only when it is asked for, so that the command starts fast."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from costmodel.errors import CostModelError, known_or_suggest
+
+COMMANDS = {
+    "report": "What one or several networks cost.",
+    "list": "The architectures that have a name.",
+    "show": "An architecture's spec, or its expanded layers.",
+    "whatif": "Edit an architecture and see what changes.",
+    "diff": "Compare two architectures layer by layer.",
+    "moves": "The design moves that whatif can make.",
+    "watch": "Report a file again each time it is saved.",
+    "sweep": "Price an architecture over ranges of its parameters.",
+    "solve": "Find the best parameters that meet constraints.",
+    "suggest": "Find design moves that reach a goal.",
+    "formula": "Closed formulas of an architecture's costs.",
+    "latency": "Predicted latency over batch sizes, as table and plot.",
+    "devices": "The devices that latency can be predicted for.",
+    "device-report": "How well a device's time model fits, and what it says.",
+    "device-from": "A device nobody measured, scaled from one that was.",
+    "calibrate": "Fit a time model to this machine or to a table of measurements.",
+    "export": "Write an architecture as an ONNX file.",
+    "verify": "Execute an architecture and compare with what was inferred.",
+    "check": "Hold specs to what they expect, and to budgets.",
+    "gallery": "Write the tables, pictures and claims in reports/.",
+    "operators": "What operators there are and what they take.",
+    "schema": "The JSON schema of the spec language, for editors.",
+}
+"""Every subcommand with its line of help; the code is in the module of the same name."""
+
+
+class Lazy(click.Group):
+    """A group that imports a subcommand's module only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the subcommands in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one subcommand."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"costmodel.cli.{module}"), f"{module}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand, with a suggestion where there is none."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"no command {args[0]!r}; {known_or_suggest(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="nn-costmodel", prog_name="costmodel")
+def costmodel() -> None:
+    """What a neural network costs, before it is trained or run.
+
+    \b
+      costmodel report mobilenet_v1
+      costmodel report resnet50 --batch 16 --dtype float16
+      costmodel report my_network.yaml --by block --format markdown
+      costmodel whatif vgg16 --move 'separable:conv*'
+    """
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Run the command; complaints go to standard error in plain words and end with exit code 2."""
+    try:
+        return costmodel.main(args=argv, prog_name="costmodel", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except CostModelError as error:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, as `| head` does
+        sys.exit(0)

@@ -1,0 +1,119 @@
+"""A network with every block expanded, every number bound and every shape inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+
+from costmodel.errors import ShapeError
+from costmodel.formula import Shape
+from costmodel.ops.base import Operator
+
+INPUT = "input"
+"""The node that stands for the network's input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator at one place. `inputs` are the paths it reads, in order; shapes are of one image."""
+
+    path: str
+    op: Operator
+    inputs: tuple[str, ...]
+    input_shapes: tuple[Shape, ...]
+    shape: Shape
+
+
+class LayerGraph:
+    """A network as a directed graph of layers, in the order in which they are executed.
+
+    Nodes of `digraph` are paths (``stage4.2.conv3.conv``, and ``input``); a layer's ordered inputs live on its node, since a graph keeps one edge
+    for ``add(x, x)``. A layer can only read what was added before it, so there is no cycle and the order of adding is a valid order of execution.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        input_shape: Shape,
+        *,
+        title: str = "",
+        source: str = "",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.title = title or name
+        self.source = source
+        self.parameters = dict(parameters or {})
+        self.input_shape = input_shape
+        self.digraph: nx.DiGraph[str] = nx.DiGraph()
+        self.digraph.add_node(INPUT, shape=input_shape, layer=None)
+        self.layers: list[Layer] = []
+        self._outputs: list[str] = []
+        self._shapes: dict[Any, Shape] = {}
+
+    def add(self, path: str, op: Operator, inputs: tuple[str, ...], *, output: bool = False) -> Layer:
+        """Add a layer that reads `inputs`, inferring its output shape. `output` marks a further output of the network.
+
+        Raises:
+            ShapeError: if the inputs do not fit the operator.
+            ValueError: if the path is taken or an input is not there.
+        """
+        nodes = self.digraph.nodes
+        if path in nodes:
+            raise ValueError(f"there is a layer {path!r} already")
+        missing = [name for name in inputs if name not in nodes]
+        if missing:
+            raise ValueError(f"{path} reads {missing[0]!r}, which is not above it")
+        shapes = tuple(nodes[name]["shape"] for name in inputs)
+        layer = Layer(path, op, inputs, shapes, self._infer(op, shapes))
+        self.digraph.add_node(path, shape=layer.shape, layer=layer)
+        self.digraph.add_edges_from((name, path) for name in inputs)
+        self.layers.append(layer)
+        if output:
+            self._outputs.append(path)
+        return layer
+
+    def _infer(self, op: Operator, shapes: tuple[Shape, ...]) -> Shape:
+        """Ask the operator for its output shape, once for each distinct question."""
+        wanted = op.inputs
+        if (len(shapes) != wanted) if wanted is not None else (len(shapes) < 2):
+            takes = "two or more inputs" if wanted is None else f"{wanted} input{'s' * (wanted != 1)}"
+            raise ShapeError(f"{op.name} takes {takes}, but reads {len(shapes)}", hint="name them with `from: [a, b]`")
+        try:
+            known = self._shapes.get((op, shapes))
+        except TypeError:  # sizes are arrays, which have no hash
+            return op.shape(*shapes)
+        if known is None:
+            known = self._shapes[op, shapes] = op.shape(*shapes)
+        return known
+
+    def layer(self, path: str) -> Layer:
+        """Return the layer at `path`.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        found: Layer | None = self.digraph.nodes[path]["layer"]
+        if found is None:
+            raise KeyError(path)
+        return found
+
+    def shape(self, path: str) -> Shape:
+        """Return the output shape of the node at `path`, which may be ``input``."""
+        shape: Shape = self.digraph.nodes[path]["shape"]
+        return shape
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The paths whose values the network returns: the marked ones and the last layer."""
+        last = [self.layers[-1].path] if self.layers else [INPUT]
+        return tuple(dict.fromkeys([*self._outputs, *last]))
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __repr__(self) -> str:
+        return f"<LayerGraph {self.name}: {len(self)} layers>"

@@ -1,0 +1,50 @@
+"""What one training step adds to a forward pass: backward mult-adds, and the activations that must be kept for it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from costmodel.formula import Number
+from costmodel.graph import INPUT, LayerGraph
+from costmodel.pricing.liveness import storages
+
+
+class Step(NamedTuple):
+    """For one layer: how many times its forward mult-adds the backward pass repeats, and the tensors first kept because of it.
+
+    `saved` are paths of whole tensors; `mask` says that one byte an element of its output is kept besides.
+    """
+
+    backward_products: int
+    saved: tuple[str, ...]
+    mask: bool
+
+
+def steps(graph: LayerGraph) -> list[Step]:
+    """Return what the backward pass needs of each layer, in order.
+
+    A product of two factors costs its forward mult-adds once more for each factor that needs a gradient: the weights always, the
+    input wherever something trained lies before it. So a first convolution costs 1 and every later one 2.
+    """
+    storage = storages(graph, in_place=False)
+    trained: dict[str, bool] = {INPUT: False}
+    kept: set[str] = set()
+    result: list[Step] = []
+    for layer in graph.layers:
+        op = layer.op
+        has_weights = bool(op.weights(*layer.input_shapes))
+        before = any(trained[name] for name in layer.inputs)
+        trained[layer.path] = has_weights or before
+        products = (has_weights or before) + before
+        wanted: tuple[str, ...] = ()
+        if trained[layer.path]:
+            wanted = {"input": layer.inputs, "output": (layer.path,)}.get(op.saves, ())
+        saved = tuple(path for path in dict.fromkeys(storage[name] for name in wanted) if path not in kept)
+        kept.update(saved)
+        result.append(Step(products, saved, op.saves == "mask" and before))
+    return result
+
+
+def optimizer_params(params: Number) -> dict[str, Number]:
+    """Return how many numbers each optimiser keeps besides the weights: momentum one a weight, Adam two."""
+    return {"sgd_momentum": params, "adam": 2 * params}

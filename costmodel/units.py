@@ -1,0 +1,58 @@
+"""Conventions that stand in one place, and how numbers are written for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+FLOPS_PER_MULT_ADD = 2
+"""A multiplication and an addition."""
+
+DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
+"""Bytes of one number."""
+
+PREFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+"""Decimal prefixes: 1 MB is 1,000,000 bytes."""
+
+
+def prefix_for(values: Iterable[Any]) -> str:
+    """Return the one prefix that suits a whole column: that of its largest number, once that is rounded to 4 digits."""
+    top = max((abs(value) for value in values), default=0)
+    top = float(f"{float(top):.4g}")
+    return next((prefix for prefix, size in reversed(PREFIXES.items()) if top >= size), "")
+
+
+def scaled(value: float, prefix: str, unit: str = "", digits: int = 4) -> str:
+    """Write a number under a prefix: ``568.7 M``. Rounding comes first, then the prefix."""
+    if not value:
+        return f"0 {prefix}{unit}".rstrip()
+    rounded = float(f"{float(value):.{digits}g}") / PREFIXES[prefix]
+    places = max(0, digits - len(str(int(abs(rounded))))) if abs(rounded) >= 1 else digits - 1
+    text = f"{rounded:,.{places}f}"
+    if isinstance(value, int) and prefix == "":
+        text = f"{value:,}"
+    return f"{text} {prefix}{unit}".rstrip()
+
+
+def short(value: float, unit: str = "", digits: int = 4) -> str:
+    """Write one number under the prefix that suits it."""
+    return scaled(value, prefix_for([value]), unit, digits)
+
+
+def column(values: list[Any], unit: str = "", digits: int = 4) -> tuple[list[str], str]:
+    """Write a column under one prefix; return the texts without it and the prefixed unit.
+
+    Two numbers that would print alike though they differ are all printed raw instead.
+    """
+    prefix = prefix_for(values)
+    texts = [scaled(value, prefix, "", digits).removesuffix(prefix).strip() for value in values]
+    seen: dict[str, Any] = {}
+    for text, value in zip(texts, values, strict=True):
+        if seen.setdefault(text, value) != value and all(isinstance(v, int) for v in values):
+            return [f"{v:,}" for v in values], unit
+    return texts, prefix + unit
+
+
+def percent(part: float, total: float) -> str:
+    """Write a share with two digits after the point, as the MobileNet paper's table 2 does."""
+    return f"{100 * part / total:.2f}%" if total else "-"
