@@ -1,0 +1,79 @@
+"""Who may import whom: the house has one direction."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "costmodel"
+FLOORS = [
+    {"errors", "units", "formula"},
+    {"ops"},
+    {"graph"},
+    {"spec", "onnx", "execute", "weights", "pricing", "api"},
+    {"latency", "explore"},
+    {"render"},
+    {"cli"},
+]
+FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
+SLOW = {"onnx", "onnxruntime", "pandas", "matplotlib", "rich", "sympy", "scipy", "pyarrow", "dask"}
+NO_NUMPY = {"errors", "units", "formula", "graph", "spec", "pricing", "api", "render", "cli"}
+"""What `costmodel report` goes through: it needs no array, so numpy stands at the top of none of these."""
+
+
+def imports(file, top_only=False):
+    """Yield (module, whether inside the package) of each import in a file; those for type checkers only are left out."""
+    tree = ast.parse(file.read_text())
+    checked = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    skip = {inner for node in checked for inner in ast.walk(node)}
+    for node in tree.body if top_only else ast.walk(tree):
+        if node in skip:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute"
+            yield from [node.module] if node.module != "costmodel" else [f"costmodel.{alias.name}" for alias in node.names]
+
+
+def room(file):
+    """Return the module or folder of the package that a file belongs to."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def floor_of(module):
+    return FLOOR[module.split(".")[1]]
+
+
+def files():
+    return [file for file in sorted(PACKAGE.rglob("*.py")) if file.parent != PACKAGE or file.stem in FLOOR]
+
+
+def test_every_module_stands_on_a_floor():
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))}
+    assert rooms - {"__init__", "__main__"} == set(FLOOR)
+
+
+def test_nothing_imports_upwards():
+    wrong = []
+    for file in files():
+        mine = FLOOR[room(file)]
+        for module in imports(file):
+            if module.startswith("costmodel.") and floor_of(module) > mine:
+                wrong.append(f"{file.relative_to(PACKAGE)} imports {module}")
+    assert not wrong
+
+
+def test_render_never_hears_of_operators_or_graphs_and_operators_of_no_format():
+    for file in (PACKAGE / "render").rglob("*.py"):
+        assert not [m for m in imports(file) if m.startswith(("costmodel.ops", "costmodel.graph"))], file
+    for file in (PACKAGE / "ops").rglob("*.py"):
+        assert not [m for m in imports(file) if m.split(".")[0] in ("yaml", "onnx", "pandas", "pydantic")], file
+
+
+def test_slow_libraries_are_imported_only_where_used():
+    slow = [
+        f"{file.relative_to(PACKAGE)} imports {module} at its top"
+        for file in sorted(PACKAGE.rglob("*.py"))
+        for module in imports(file, top_only=True)
+        if module.split(".")[0] in SLOW | ({"numpy"} if room(file) in NO_NUMPY else set())
+    ]
+    assert not slow
