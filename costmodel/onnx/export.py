@@ -13,9 +13,9 @@ from costmodel.weights import RandomWeights, WeightSource
 if TYPE_CHECKING:
     import onnx
 
-OPSET = 20
-"""The version of ONNX's vocabulary that is written: the first that has Gelu."""
-IR_VERSION = 9
+OPSET = 22
+"""The version of ONNX's vocabulary that is written: the first whose shape inference leaves out windows that lie in the padding."""
+IR_VERSION = 10
 
 
 def to_onnx(graph: LayerGraph, batch: int | str = 1, weights: WeightSource | None = None) -> onnx.ModelProto:

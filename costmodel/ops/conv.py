@@ -121,13 +121,12 @@ class ConvTranspose(Operator):
     def shape(self, x: Shape) -> Shape:
         require_map(self, x)
         require_groups(self.groups, x[0], self.out_channels)
-        extras, strides, dilations = map(windows.pair, (self.output_padding, self.stride, self.dilation))
-        for extra, stride, dilation in zip(extras, strides, dilations, strict=True):
-            require(
-                (extra < stride) | (extra < dilation),
-                lambda: f"output_padding {show_shape(extras)} must be smaller than the stride or the dilation",
-                "output_padding",
-            )
+        extra, stride = windows.pair(self.output_padding), windows.pair(self.stride)
+        require(
+            (extra[0] < stride[0]) & (extra[1] < stride[1]),
+            lambda: f"output_padding {show_shape(extra)} must be smaller than the stride {show_shape(stride)}",
+            "output_padding",
+        )
         return (
             self.out_channels,
             *windows.transposed_size(

@@ -91,9 +91,13 @@ class MaxPool(Pool):
         return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        # More padding after, which never wins, stands for ceil_mode: runtimes differ in how they read that attribute.
-        pads = self.reach(emit.shape(x))
-        return emit("MaxPool", x, dilations=windows.pair(self.dilation), **self.attributes(pads))
+        return emit("MaxPool", x, **self.max_attributes(emit.shape(x)))
+
+    def max_attributes(self, x: Shape) -> dict[str, Any]:
+        """Return the ONNX attributes of MaxPool."""
+        pads = windows.pads(x, self.kernel_size, self.stride, self.padding, self.dilation)
+        more = {"dilations": windows.pair(self.dilation), "ceil_mode": int(self.ceil_mode and self.padding != "same")}
+        return self.attributes(pads) | more
 
 
 class MaxPoolIndices(MaxPool):
@@ -119,8 +123,7 @@ class MaxPoolIndices(MaxPool):
         return np.take_along_axis(flat, winner, axis=-1)[..., 0]
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        pads = self.reach(emit.shape(x))
-        places = emit("MaxPool", x, output=1, dilations=windows.pair(self.dilation), **self.attributes(pads))
+        places = emit("MaxPool", x, output=1, **self.max_attributes(emit.shape(x)))
         return emit("Mod", places, emit.constant([product(emit.shape(x)[1:])]))
 
 

@@ -41,7 +41,7 @@ def explicit(padding: Padding) -> Pads:
     """Return ((top, bottom), (left, right)) of a padding written in numbers; 'valid' is none. 'same' depends on the
     input: see `pads`.
     """
-    if padding == "valid":
+    if isinstance(padding, str) and padding == "valid":
         return (0, 0), (0, 0)
     if isinstance(padding, tuple) and len(padding) == 4:
         top, left, bottom, right = padding

@@ -1,0 +1,116 @@
+"""Numbers and mappings that watch what an operator's `run` does with them, and other ways of writing a case."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from costmodel.formula import Shape
+from costmodel.graph import Layer
+from costmodel.weights import RandomWeights
+from ops.strategies import Case
+
+Array = np.ndarray[Any, Any]
+
+
+def layer_of(case: Case) -> Layer:
+    """The case as a layer that reads `x0`, `x1`, ..."""
+    names = tuple(f"x{n}" for n in range(len(case.shapes)))
+    return Layer("layer", case.op, names, case.shapes, case.op.shape(*case.shapes))
+
+
+def weights_of(case: Case) -> dict[str, Array]:
+    return RandomWeights(seed=1).of(layer_of(case))
+
+
+class Recording(Mapping[str, Array]):
+    """A mapping that remembers which of its arrays were read."""
+
+    def __init__(self, arrays: dict[str, Array]) -> None:
+        self.arrays = arrays
+        self.read: dict[str, tuple[int, ...]] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        self.read[name] = self.arrays[name].shape
+        return self.arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+
+class Counted:
+    """A number that counts every multiplication it takes part in, except those by a fixed factor (a Python float)."""
+
+    multiplications = 0
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __mul__(self, other: Any) -> Counted:
+        if not isinstance(other, float):
+            Counted.multiplications += 1
+        return Counted(self.value * value_of(other))
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Any) -> Counted:
+        return Counted(self.value + value_of(other))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Counted:
+        return Counted(self.value - value_of(other))
+
+    def __truediv__(self, other: Any) -> Counted:
+        return Counted(self.value / value_of(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self.value > value_of(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self.value >= value_of(other))
+
+    def exp(self) -> Counted:
+        return Counted(float(np.exp(self.value)))
+
+
+def value_of(number: Any) -> float:
+    return number.value if isinstance(number, Counted) else float(number)
+
+
+def counted(array: Array) -> Array:
+    """The array with every number replaced by a counting one."""
+    out = np.empty(array.shape, dtype=object)
+    for place in np.ndindex(array.shape):
+        out[place] = Counted(float(array[place]))
+    return out
+
+
+AXES = {"Pair", "CountPair", "Padding"}
+"""Field types that speak of height and width."""
+
+
+def turned_shape(shape: Shape) -> Shape:
+    return (shape[0], shape[2], shape[1]) if len(shape) == 3 else shape
+
+
+def turned(case: Case) -> Case:
+    """The same case with height and width swapped everywhere."""
+    changed = {
+        field.name: _turned_value(getattr(case.op, field.name))
+        for field in dataclasses.fields(case.op)
+        if field.type in AXES
+    }
+    return Case(dataclasses.replace(case.op, **changed), tuple(map(turned_shape, case.shapes)), case.index_input)
+
+
+def _turned_value(value: Any) -> Any:
+    if not isinstance(value, tuple):
+        return value
+    return value[::-1] if len(value) == 2 else (value[1], value[0], value[3], value[2])

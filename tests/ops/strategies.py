@@ -1,0 +1,241 @@
+"""For every operator, the cases that the laws are tried on: an operator and the shapes of its inputs.
+
+Sizes are small and lopsided on purpose: with square maps, odd kernels and half padding, swapped axes go unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from costmodel import ops
+from costmodel.formula import Shape
+from costmodel.ops import windows
+from costmodel.ops.base import Operator
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+Strategy = st.SearchStrategy["Case"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operator, the shapes it reads, and which of its inputs holds indices."""
+
+    op: Operator
+    shapes: tuple[Shape, ...]
+    index_input: int | None = None
+
+    def arrays(self, batch: int, seed: int = 0) -> list[np.ndarray[Any, Any]]:
+        """Draw the inputs; indices are distinct places on the output's plane."""
+        rng = np.random.default_rng(seed)
+        drawn: list[np.ndarray[Any, Any]] = [
+            rng.standard_normal((batch, *shape), dtype=np.float32) * 3 for shape in self.shapes
+        ]
+        if self.index_input is not None:
+            plane = int(np.prod(self.op.shape(*self.shapes)[1:]))
+            channels, *size = self.shapes[self.index_input]
+            places = [rng.permutation(plane)[: size[0] * size[1]] for _ in range(batch * channels)]
+            drawn[self.index_input] = np.array(places).reshape(batch, channels, *size)
+        return drawn
+
+
+def sizes(low: int = 1, high: int = 6) -> st.SearchStrategy[int]:
+    return st.integers(low, high)
+
+
+maps = st.tuples(sizes(), sizes(1, 9), sizes(1, 9))
+vectors = st.tuples(sizes(1, 12))
+sequences = st.tuples(sizes(), sizes())
+tensors = st.one_of(maps, vectors, sequences)
+
+
+def pairs(low: int, high: int) -> st.SearchStrategy[int | tuple[int, int]]:
+    """One number for both axes, or two."""
+    return st.one_of(st.integers(low, high), st.tuples(st.integers(low, high), st.integers(low, high)))
+
+
+def paddings(most: int, words: bool = True) -> st.SearchStrategy[Any]:
+    """Every way of writing a padding, asymmetric ones included."""
+    numbers = st.integers(0, most)
+    written = st.one_of(pairs(0, most), st.tuples(numbers, numbers, numbers, numbers))
+    return st.one_of(written, st.sampled_from(["same", "valid"])) if words else written
+
+
+def map_for(draw: Draw, channels: int, kernel: Any, padding: Any, dilation: Any = 1) -> Shape:
+    """A map that the window fits into, some sizes exactly."""
+    spans = windows.each_axis(windows.extent, windows.pair(kernel), windows.pair(dilation))
+    own = ((0, 0), (0, 0)) if padding == "same" else windows.explicit(padding)
+    least = [1 if padding == "same" else max(1, span - sum(pad)) for span, pad in zip(spans, own, strict=True)]
+    return (channels, *(draw(st.integers(low, low + 5)) for low in least))
+
+
+@st.composite
+def convs(draw: Draw) -> Case:
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    kernel, dilation, padding = draw(pairs(1, 4)), draw(pairs(1, 3)), draw(paddings(3))
+    op = ops.conv.Conv(
+        out_channels=groups * draw(sizes(1, 3)),
+        kernel_size=kernel,
+        stride=draw(pairs(1, 5)),
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        bias=draw(st.booleans()),
+    )
+    return Case(op, (map_for(draw, groups * draw(sizes(1, 3)), kernel, padding, dilation),))
+
+
+@st.composite
+def transposed(draw: Draw) -> Case:
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    stride, dilation = draw(pairs(1, 3)), draw(pairs(1, 3))
+    padding: Any = draw(st.one_of(st.just("same"), st.just("valid"), paddings(1, words=False)))
+    steps, gaps = windows.pair(stride), windows.pair(dilation)
+    # The kernel spans at least the stride for 'same', and more than the padding takes away otherwise.
+    least = [-(-(max(step, 3) - 1) // gap) + 1 for step, gap in zip(steps, gaps, strict=True)]
+    kernel = tuple(draw(st.integers(low, low + 2)) for low in least)
+    extra = 0 if padding == "same" else tuple(draw(st.integers(0, step - 1)) for step in steps)
+    op = ops.conv.ConvTranspose(
+        out_channels=groups * draw(sizes(1, 3)),
+        kernel_size=kernel,
+        stride=stride,
+        padding=padding,
+        output_padding=extra,
+        dilation=dilation,
+        groups=groups,
+        bias=draw(st.booleans()),
+    )
+    return Case(op, ((groups * draw(sizes(1, 3)), draw(sizes(1, 4)), draw(sizes(1, 4))),))
+
+
+def pools(build: Callable[..., Operator], **more: st.SearchStrategy[Any]) -> Strategy:
+    @st.composite
+    def drawn(draw: Draw) -> Case:
+        kernel = draw(pairs(1, 4))
+        padding = draw(paddings(min(windows.pair(kernel)) - 1))
+        fields = {name: draw(strategy) for name, strategy in more.items()}
+        op = build(
+            kernel_size=kernel, stride=draw(pairs(1, 5)), padding=padding, ceil_mode=draw(st.booleans()), **fields
+        )
+        return Case(op, (map_for(draw, draw(sizes(1, 3)), kernel, padding, fields.get("dilation", 1)),))
+
+    return drawn()
+
+
+@st.composite
+def unpools(draw: Draw) -> Case:
+    stride = draw(pairs(1, 3))
+    kernel = tuple(step + draw(st.integers(0, 1)) for step in windows.pair(stride))
+    padding = 0 if 1 in kernel else draw(st.sampled_from([0, (0, 0, 1, 0)]))
+    extra = tuple(draw(st.integers(0, step - 1)) for step in windows.pair(stride))
+    op = ops.pool.MaxUnpool(kernel_size=kernel, stride=stride, padding=padding, output_padding=extra)
+    x = (draw(sizes(1, 3)), draw(sizes(2, 4)), draw(sizes(2, 4)))
+    return Case(op, (x, x), index_input=1)
+
+
+@st.composite
+def attentions(draw: Draw) -> Case:
+    heads, queries, keys = draw(sizes(1, 3)), draw(sizes(1, 5)), draw(sizes(1, 5))
+    width, out = heads * draw(sizes(1, 3)), heads * draw(sizes(1, 3))
+    return Case(ops.linear.Attention(heads=heads), ((queries, width), (keys, width), (keys, out)))
+
+
+def elementwise(build: Callable[[], Operator]) -> Strategy:
+    @st.composite
+    def drawn(draw: Draw) -> Case:
+        x = draw(tensors)
+        number = draw(st.integers(2, 4))
+        small = draw(st.integers(0, number)) if len(x) == 3 else number
+        return Case(build(), tuple((x[0], 1, 1) if n == small else x for n in range(number)))
+
+    return drawn()
+
+
+@st.composite
+def concats(draw: Draw) -> Case:
+    x = draw(tensors)
+    widths = draw(st.lists(sizes(), min_size=2, max_size=4))
+    return Case(ops.merge.Concat(), tuple((w, *x[1:]) if len(x) == 3 else (*x[:-1], w) for w in widths))
+
+
+@st.composite
+def slices(draw: Draw) -> Case:
+    x = draw(maps)
+    start = draw(st.integers(0, x[0] - 1))
+    return Case(ops.reshape.SliceChannels(start=start, stop=draw(st.integers(start + 1, x[0]))), (x,))
+
+
+@st.composite
+def shuffles(draw: Draw) -> Case:
+    groups, each = draw(sizes(1, 4)), draw(sizes(1, 4))
+    return Case(ops.reshape.ChannelShuffle(groups=groups), ((groups * each, draw(sizes()), draw(sizes())),))
+
+
+@st.composite
+def selections(draw: Draw) -> Case:
+    x = draw(sequences)
+    return Case(ops.reshape.SelectToken(index=draw(st.integers(0, x[0] - 1))), (x,))
+
+
+def one(
+    build: Callable[..., Operator], reads: st.SearchStrategy[Shape] = tensors, **fields: st.SearchStrategy[Any]
+) -> Strategy:
+    """Operators of one input whose fields and shape are free of each other."""
+    return st.builds(lambda op, x: Case(op, (x,)), st.builds(build, **fields), reads)
+
+
+eps = st.sampled_from([1e-5, 1e-3])
+
+CASES: dict[str, Strategy] = {
+    "conv": convs(),
+    "conv_transpose": transposed(),
+    "linear": one(ops.linear.Linear, st.one_of(vectors, sequences), out_features=sizes(1, 8), bias=st.booleans()),
+    "attention": attentions(),
+    "batch_norm": one(ops.norm.BatchNorm, st.one_of(maps, vectors), affine=st.booleans(), eps=eps),
+    "layer_norm": one(ops.norm.LayerNorm, affine=st.booleans(), eps=eps),
+    "lrn": one(
+        ops.norm.Lrn,
+        maps,
+        size=st.sampled_from([1, 3, 5]),
+        alpha=st.sampled_from([1e-4, 0.5]),
+        beta=st.sampled_from([0.5, 0.75]),
+        k=st.sampled_from([1.0, 2.0]),
+    ),
+    "layer_scale": one(ops.norm.LayerScale),
+    "relu": one(ops.activation.Relu),
+    "relu6": one(ops.activation.Relu6),
+    "leaky_relu": one(ops.activation.LeakyRelu, slope=st.sampled_from([0.01, 0.3, -0.5])),
+    "prelu": one(ops.activation.Prelu, shared=st.booleans()),
+    "sigmoid": one(ops.activation.Sigmoid),
+    "tanh": one(ops.activation.Tanh),
+    "hardsigmoid": one(ops.activation.Hardsigmoid),
+    "hardswish": one(ops.activation.Hardswish),
+    "silu": one(ops.activation.Silu),
+    "gelu": one(ops.activation.Gelu),
+    "softmax": one(ops.activation.Softmax),
+    "max_pool": pools(ops.pool.MaxPool, dilation=pairs(1, 2)),
+    "max_pool_indices": pools(ops.pool.MaxPoolIndices, dilation=pairs(1, 2)),
+    "avg_pool": pools(ops.pool.AvgPool, count_include_pad=st.booleans()),
+    "global_avg_pool": one(ops.pool.GlobalAvgPool, maps, keep_dims=st.booleans()),
+    "global_max_pool": one(ops.pool.GlobalMaxPool, maps, keep_dims=st.booleans()),
+    "max_unpool": unpools(),
+    "add": elementwise(ops.merge.Add),
+    "multiply": elementwise(ops.merge.Multiply),
+    "concat": concats(),
+    "identity": one(ops.reshape.Identity),
+    "dropout": one(ops.reshape.Dropout, rate=st.sampled_from([0.0, 0.5])),
+    "flatten": one(ops.reshape.Flatten),
+    "pad_channels": one(ops.reshape.PadChannels, maps, before=st.integers(0, 3), after=st.integers(0, 3)),
+    "slice_channels": slices(),
+    "channel_shuffle": shuffles(),
+    "upsample": one(ops.reshape.Upsample, maps, scale=pairs(1, 3), bilinear=st.booleans()),
+    "scale": one(ops.reshape.Scale, factor=st.sampled_from([0.17, 2.0, -1.0])),
+    "tokens": one(ops.reshape.Tokens, maps),
+    "class_token": one(ops.reshape.ClassToken, sequences),
+    "position_embedding": one(ops.reshape.PositionEmbedding, sequences),
+    "select_token": selections(),
+}

@@ -1,0 +1,226 @@
+"""The laws that every operator obeys, tried on every operator of the registry."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from ops.numbers import Counted, Recording, counted, layer_of, turned, turned_shape, weights_of
+from ops.strategies import CASES, Case
+
+from costmodel.formula import Shape
+from costmodel.ops import OPERATORS, Cost
+from costmodel.ops.arrays import counting
+from costmodel.ops.pool import MaxPool
+
+EVERY_OPERATOR = pytest.mark.parametrize("name", sorted(OPERATORS))
+few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+fewer = settings(few, max_examples=12)
+
+
+def test_every_operator_is_tried() -> None:
+    assert CASES.keys() == OPERATORS.keys()
+
+
+@EVERY_OPERATOR
+@few
+@given(data=st.data())
+def test_run_gives_the_shape_and_reads_the_arrays_that_are_declared(name: str, data: st.DataObject) -> None:
+    case = data.draw(CASES[name])
+    weights = Recording(weights_of(case))
+    out = case.op.run(weights, *case.arrays(batch=2))
+    assert out.shape == (2, *case.op.shape(*case.shapes))
+    assert out.dtype == (np.float32 if case.op.output_bytes is None else np.int64)
+    declared = case.op.weights(*case.shapes) | case.op.buffers(*case.shapes)
+    assert weights.read == declared
+    cost = case.op.price(*case.shapes)
+    assert cost.params + cost.buffers == sum(array.size for array in weights.arrays.values())
+
+
+@EVERY_OPERATOR
+@few
+@given(data=st.data())
+def test_multiplications_performed_are_the_mult_adds_of_every_image(name: str, data: st.DataObject) -> None:
+    case = data.draw(CASES[name])
+    weights = weights_of(case)
+    for batch in (1, 3):
+        with counting() as counter:
+            case.op.run(weights, *case.arrays(batch))
+        assert counter.multiplications == batch * case.op.cost(*case.shapes).mult_adds
+
+
+WITH_MULT_ADDS = ["attention", "conv", "conv_transpose", "linear"]
+
+
+@pytest.mark.parametrize("name", WITH_MULT_ADDS)
+@fewer
+@given(data=st.data())
+def test_numbers_that_count_themselves_agree(name: str, data: st.DataObject) -> None:
+    case = data.draw(CASES[name])
+    weights = {key: counted(array) for key, array in weights_of(case).items()}
+    inputs = [counted(array) for array in case.arrays(batch=1)]
+    Counted.multiplications = 0
+    case.op.run(weights, *inputs)
+    assert Counted.multiplications == case.op.cost(*case.shapes).mult_adds
+
+
+@EVERY_OPERATOR
+@few
+@given(data=st.data())
+def test_only_operators_tried_with_counting_numbers_have_mult_adds(name: str, data: st.DataObject) -> None:
+    case = data.draw(CASES[name])
+    assert (case.op.cost(*case.shapes).mult_adds > 0) == (name in WITH_MULT_ADDS)
+
+
+@EVERY_OPERATOR
+@few
+@given(data=st.data())
+def test_turning_the_picture_costs_the_same(name: str, data: st.DataObject) -> None:
+    case = data.draw(CASES[name])
+    other = turned(case)
+    assert other.op.price(*other.shapes) == case.op.price(*case.shapes)
+    assert other.op.shape(*other.shapes) == turned_shape(case.op.shape(*case.shapes))
+    assert other.op.window(*other.shapes) == case.op.window(*case.shapes)[::-1]
+
+
+# How a case grows: channels and features by factors, so that groups still divide them; heights, widths and tokens by
+# steps. What is 1 stays 1, because a merge spreads it.
+FACTORS, STEPS = (1, 2, 5), (0, 1, 7)
+
+
+def grown(shape: Shape) -> list[Shape]:
+    """Three shapes, the first of them `shape` itself."""
+    wide = 0 if len(shape) == 3 else len(shape) - 1
+    return [
+        tuple(size if size == 1 else size * factor if axis == wide else size + step for axis, size in enumerate(shape))
+        for factor, step in zip(FACTORS, STEPS, strict=True)
+    ]
+
+
+def as_array(value: Any) -> Any:
+    """The number, or the numbers of a pair, as an array of three of it."""
+    if isinstance(value, tuple):
+        return tuple(map(as_array, value))
+    return value if isinstance(value, (str, bool)) else np.full(3, value, dtype=np.int64)
+
+
+def with_array_fields(case: Case) -> Any:
+    whole = {
+        field.name: as_array(getattr(case.op, field.name))
+        for field in dataclasses.fields(case.op)
+        if field.type not in ("bool", "Real")
+    }
+    return dataclasses.replace(case.op, **whole)
+
+
+def picked(value: Any, place: int) -> int:
+    return int(value[place]) if isinstance(value, np.ndarray) else int(value)
+
+
+def numbers(cost: Cost) -> tuple[Any, ...]:
+    return (cost.params, cost.buffers, cost.mult_adds, cost.other_ops)
+
+
+@EVERY_OPERATOR
+@few
+@given(data=st.data())
+def test_arrays_give_what_numbers_give(name: str, data: st.DataObject) -> None:
+    case = data.draw(CASES[name])
+    versions = list(zip(*map(grown, case.shapes), strict=True))
+    stacked = tuple(
+        tuple(np.array(sizes, dtype=np.int64) for sizes in zip(*grown(shape), strict=True)) for shape in case.shapes
+    )
+    op = with_array_fields(case)
+    shape, cost = op.shape(*stacked), op.price(*stacked)
+    for place, shapes in enumerate(versions):
+        assert tuple(picked(size, place) for size in shape) == case.op.shape(*shapes)
+        assert tuple(picked(n, place) for n in numbers(cost)) == numbers(case.op.price(*shapes))
+
+
+@EVERY_OPERATOR
+@fewer
+@given(data=st.data())
+def test_symbols_give_what_numbers_give(name: str, data: st.DataObject) -> None:
+    case = data.draw(CASES[name])
+    values: dict[sympy.Symbol, int] = {}
+
+    def symbol(key: str, value: int) -> sympy.Symbol:
+        values[sympy.Symbol(key, positive=True, integer=True)] = value
+        return sympy.Symbol(key, positive=True, integer=True)
+
+    def number(formula: Any) -> int:
+        return int(sympy.sympify(formula).subs(values))
+
+    # Equal sizes on one axis are one symbol, as in a network; what is 1 stays 1.
+    shapes = tuple(
+        tuple(size if size == 1 else symbol(f"s{axis}_{size}", size) for axis, size in enumerate(shape))
+        for shape in case.shapes
+    )
+    sized = {
+        field.name: symbol(field.name, getattr(case.op, field.name))
+        for field in dataclasses.fields(case.op)
+        if field.type == "Size"
+    }
+    op = dataclasses.replace(case.op, **sized)
+    assert tuple(map(number, op.shape(*shapes))) == case.op.shape(*case.shapes)
+    assert tuple(map(number, numbers(op.price(*shapes)))) == numbers(case.op.price(*case.shapes))
+
+
+@EVERY_OPERATOR
+@few
+@given(data=st.data())
+def test_onnx_agrees(name: str, data: st.DataObject) -> None:
+    import onnx
+    import onnxruntime
+    from onnx.shape_inference import infer_shapes
+
+    from costmodel.onnx.export import model
+
+    case = data.draw(CASES[name])
+    layer, batch = layer_of(case), data.draw(st.integers(1, 3))
+    indices = [] if case.index_input is None else [layer.inputs[case.index_input]]
+    source = dict(zip(layer.inputs, layer.input_shapes, strict=True))
+    exported = model("law", [layer], source, [layer.path], batch, Fixed(case), indices)
+    onnx.checker.check_model(exported, full_check=True)
+
+    output = exported.graph.output[0]
+    output.type.tensor_type.ClearField("shape")  # so that ONNX has to find it
+    inferred = infer_shapes(exported, strict_mode=True, data_prop=True).graph.output[0].type.tensor_type.shape
+    assert tuple(dim.dim_value for dim in inferred.dim) == (batch, *layer.shape)
+
+    inputs = case.arrays(batch)
+    session = onnxruntime.InferenceSession(exported.SerializeToString(), providers=["CPUExecutionProvider"])
+    (theirs,) = session.run(None, dict(zip(layer.inputs, inputs, strict=True)))
+    ours = case.op.run(weights_of(case), *inputs)
+    assume(not empty_windows(case, inputs))  # whose maximum and place nobody defines
+    assert_close(ours, theirs)
+
+
+def empty_windows(case: Case, inputs: list[Any]) -> bool:
+    """Say whether a dilated max_pool has a window whose every tap falls on padding."""
+    return isinstance(case.op, MaxPool) and bool(np.isneginf(MaxPool.run(case.op, {}, *inputs)).any())
+
+
+class Fixed:
+    """The weights that the other laws run a case with."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def of(self, layer: Any) -> dict[str, Any]:
+        return weights_of(self.case)
+
+
+def assert_close(ours: Any, theirs: Any) -> None:
+    """Float32 results of a few hundred terms agree to 1e-5 of the largest; integers agree exactly."""
+    assert ours.dtype == theirs.dtype
+    assert ours.shape == theirs.shape
+    if ours.dtype.kind == "i":
+        np.testing.assert_array_equal(ours, theirs)
+    else:
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * max(1.0, float(np.abs(ours).max())))
