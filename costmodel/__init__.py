@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from costmodel.api import read as read
     from costmodel.errors import CostModelError as CostModelError
     from costmodel.errors import SpecError as SpecError
+    from costmodel.execute import run as run
+    from costmodel.execute import verify as verify
     from costmodel.graph import LayerGraph as LayerGraph
     from costmodel.pricing import price as price
     from costmodel.pricing.table import CostTable as CostTable
@@ -29,6 +31,8 @@ _WHERE = {
     "load": "costmodel.api",
     "read": "costmodel.api",
     "price": "costmodel.pricing",
+    "run": "costmodel.execute",
+    "verify": "costmodel.execute",
     "CostModelError": "costmodel.errors",
     "SpecError": "costmodel.errors",
     "LayerGraph": "costmodel.graph",
