@@ -37,7 +37,9 @@ def check(spec: Spec) -> list[Fault]:
         faults += _expression(size, ("input", index), top)
     faults += _scope(spec, top)
     faults += [
-        Fault(("parameters", name), f"parameter {name!r} is never used", "use it or remove it", on_key=True)
+        Fault(
+            ("parameters", name), f"parameter {name!r} is never used", "use it or remove it", on_key=True, unused=True
+        )
         for name in spec.parameters
         if name not in top.used
     ]
@@ -107,6 +109,7 @@ def _block(spec: Spec, name: str, block: BlockSpec) -> Iterator[Fault]:
                 f"block {name!r} never uses {taken!r}",
                 "use it or remove it",
                 on_key=True,
+                unused=True,
             )
 
 
@@ -264,7 +267,9 @@ def _unused_blocks(spec: Spec) -> Iterator[Fault]:
     texts |= {value for block in spec.blocks.values() for value in block.takes.values() if isinstance(value, str)}
     for name in spec.blocks:
         if name not in texts:
-            yield Fault(("blocks", name), f"block {name!r} is never used", "use it or remove it", on_key=True)
+            yield Fault(
+                ("blocks", name), f"block {name!r} is never used", "use it or remove it", on_key=True, unused=True
+            )
 
 
 def _recursion(spec: Spec) -> Iterator[Fault]:

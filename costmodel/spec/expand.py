@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from costmodel.errors import ShapeError, known_or_suggest
@@ -29,11 +30,36 @@ def expand(spec: Spec) -> LayerGraph:
     Raises:
         SpecError: with every layer that cannot be built.
     """
+    expanded = trace(spec)
+    if expanded.faults:
+        raise complain(spec.file, spec.text, expanded.faults)
+    return expanded.graph
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One copy of a line of the file in the network: its path there, the keys of the line, and the operator or block it names."""
+
+    path: str
+    line: KeyPath
+    op: str
+    callers: tuple[KeyPath, ...]
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """A network as far as it could be built, what every line of the file became in it, and what is wrong."""
+
+    graph: LayerGraph
+    uses: tuple[Use, ...]
+    faults: tuple[Fault, ...]
+
+
+def trace(spec: Spec) -> Expanded:
+    """Return the network of a spec with the way from every layer back to its line, whether or not all of it fits."""
     builder = _Builder(spec)
     graph = builder.build()
-    if builder.faults:
-        raise complain(spec.file, spec.text, builder.faults)
-    return graph
+    return Expanded(graph, tuple(builder.uses), tuple(builder.faults))
 
 
 class _Stop(Exception):  # noqa: N818 - leaves the walk when going on is pointless
@@ -52,6 +78,7 @@ class _Builder:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.faults: list[Fault] = []
+        self.uses: list[Use] = []
         self._operators: dict[Any, Operator] = {}
 
     def build(self) -> LayerGraph:
@@ -148,6 +175,7 @@ class _Builder:
         """Build one operator or block and return the path of its output, or None where that failed."""
         if isinstance(env.get(op), str):
             op = env[op]
+        self.uses.append(Use(path, at, op, callers))
         try:
             if op in self.spec.blocks:
                 return self._block(op, fields, env, inputs, path, at, callers)

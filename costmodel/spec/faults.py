@@ -16,7 +16,7 @@ class Fault:
     """Something wrong at a spot of a document, named by its keys.
 
     `on_key` points at the key instead of the value; `offset` and `width` at a part of the value's text; `callers` are the layers
-    that led into the block in which the fault is, innermost first.
+    that led into the block in which the fault is, innermost first. `unused` marks what can simply be removed.
     """
 
     path: KeyPath
@@ -26,6 +26,7 @@ class Fault:
     offset: int | None = None
     width: int = 1
     callers: tuple[KeyPath, ...] = ()
+    unused: bool = False
 
 
 def complain(file: str, text: str, faults: Iterable[Fault]) -> SpecError:
