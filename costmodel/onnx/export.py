@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET = 22
-"""The version of ONNX's vocabulary that is written: the first whose shape inference leaves out windows that lie in the padding."""
+"""The version of ONNX's vocabulary written here: the first whose shape inference rounds pools up as they run."""
 IR_VERSION = 10
 
 

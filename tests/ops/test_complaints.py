@@ -1,0 +1,169 @@
+"""What operators say when they cannot take their inputs, and what they refuse to be."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from costmodel.errors import CostModelError, ShapeError
+from costmodel.formula import Shape
+from costmodel.ops import OPERATORS, find_operator
+from costmodel.ops.base import Cost, Operator
+
+MAP = (8, 5, 7)
+
+
+def complaint(name: str, shapes: tuple[Shape, ...], **fields: Any) -> ShapeError:
+    with pytest.raises(ShapeError) as caught:
+        OPERATORS[name](**fields).shape(*shapes)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "shapes", "message", "field"),
+    [
+        (
+            "conv",
+            {"out_channels": 4},
+            [(8,)],
+            "conv reads a feature map (channels, height, width), but its input is 8",
+            None,
+        ),
+        ("conv", {"out_channels": 4, "groups": 3}, [MAP], "groups = 3 does not divide the 8 input channels", "groups"),
+        ("conv", {"out_channels": 6, "groups": 4}, [MAP], "groups = 4 does not divide out_channels = 6", "groups"),
+        (
+            "conv",
+            {"out_channels": 4, "kernel_size": (6, 3), "dilation": (1, 2)},
+            [MAP],
+            "a window of 6x5 is larger than its padded input 5x7",
+            "kernel_size",
+        ),
+        (
+            "conv_transpose",
+            {"out_channels": 4, "kernel_size": 2, "stride": 3, "padding": "same"},
+            [MAP],
+            "padding 'same' needs a kernel at least as large as the stride, but it spans 2x2 and the stride is 3x3",
+            "padding",
+        ),
+        (
+            "conv_transpose",
+            {"out_channels": 4, "stride": (2, 1), "output_padding": 1},
+            [MAP],
+            "output_padding 1x1 must be smaller than the stride 2x1",
+            "output_padding",
+        ),
+        (
+            "conv_transpose",
+            {"out_channels": 4, "kernel_size": 3, "stride": 2, "padding": "same", "output_padding": 1},
+            [MAP],
+            "padding 'same' leaves no room for output_padding",
+            "output_padding",
+        ),
+        (
+            "conv_transpose",
+            {"out_channels": 4, "padding": 3},
+            [MAP],
+            "the padding leaves nothing of the output (-1x1)",
+            "padding",
+        ),
+        (
+            "max_pool",
+            {"kernel_size": 2, "stride": 2, "padding": 2},
+            [MAP],
+            "padding must be smaller than kernel_size = 2, or a window sees nothing else",
+            "padding",
+        ),
+        (
+            "max_unpool",
+            {"kernel_size": 2, "stride": 2},
+            [MAP, (8, 5, 6)],
+            "max_unpool needs one index for each value, but got 8x5x7 and 8x5x6",
+            None,
+        ),
+        (
+            "linear",
+            {"out_features": 4},
+            [MAP],
+            "linear reads (features,) or (tokens, features), but its input is 8x5x7",
+            None,
+        ),
+        ("add", {}, [MAP, (8, 5, 6)], "add cannot merge 8x5x7 with 8x5x6", None),
+        ("add", {}, [MAP, (8,)], "add cannot merge 8x5x7 with 8", None),
+        (
+            "concat",
+            {},
+            [MAP, (8, 6, 7)],
+            "concat cannot put 8x5x7 beside 8x6x7: only their channels may differ",
+            None,
+        ),
+        ("channel_shuffle", {"groups": 3}, [MAP], "groups = 3 does not divide the 8 channels", "groups"),
+        (
+            "slice_channels",
+            {"start": 4, "stop": 9},
+            [MAP],
+            "channels 4 up to 9 are not among the 8 of the input",
+            "stop",
+        ),
+        ("lrn", {"size": 4}, [MAP], "size must be odd, but is 4", "size"),
+        ("dropout", {"rate": 1.0}, [MAP], "rate must be at least 0 and below 1, but is 1.0", "rate"),
+        ("batch_norm", {}, [(4, 8)], "batch_norm reads a feature map or a vector, but its input is 4x8", None),
+        ("attention", {"heads": 3}, [(4, 8)] * 3, "heads = 3 does not divide 8", "heads"),
+        (
+            "attention",
+            {"heads": 2},
+            [(4, 8), (4, 6), (4, 6)],
+            "queries 4x8, keys 4x6 and values 4x6 do not fit: queries and keys must be equally wide, "
+            "keys and values equally many",
+            None,
+        ),
+        ("select_token", {"index": 4}, [(4, 8)], "there is no token 4 among 4", "index"),
+        (
+            "class_token",
+            {},
+            [MAP],
+            "class_token reads a token sequence (tokens, features), but its input is 8x5x7",
+            None,
+        ),
+    ],
+)
+def test_says_what_does_not_fit(
+    name: str, fields: dict[str, Any], shapes: list[Shape], message: str, field: str | None
+) -> None:
+    error = complaint(name, tuple(shapes), **fields)
+    assert (error.message, error.field) == (message, field)
+
+
+def test_one_bad_element_of_an_array_is_enough() -> None:
+    heights = np.array([5, 2, 9])
+    assert complaint("conv", ((8, heights, heights),), out_channels=4, kernel_size=3).field == "kernel_size"
+
+
+def test_an_operator_needs_a_cost_rule() -> None:
+    with pytest.raises(TypeError, match="operator 'half_an_operator' has no cost rule"):
+
+        class HalfAnOperator(Operator):
+            def shape(self, x: Shape) -> Shape:
+                return x
+
+    assert "half_an_operator" not in OPERATORS
+
+
+def test_a_name_is_taken_once() -> None:
+    with pytest.raises(TypeError, match="operator 'relu' is defined twice"):
+
+        class Relu(Operator):
+            def shape(self, x: Shape) -> Shape:
+                return x
+
+            def cost(self, x: Shape) -> Cost:
+                return Cost()
+
+    assert OPERATORS["relu"].__module__ == "costmodel.ops.activation"
+
+
+def test_an_unknown_operator_is_answered_with_the_nearest() -> None:
+    with pytest.raises(CostModelError, match=re.escape("unknown operator 'hardswitch'; did you mean 'hardswish'?")):
+        find_operator("hardswitch")
