@@ -84,6 +84,7 @@ class _Walk:
         self._peak_layer: str | None = None
         self._view: Any = None
         self._costs: dict[Any, Cost] = {}
+        self._matrices: dict[Any, int] = {}
         self._elements: dict[Any, Number] = {}
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -108,6 +109,8 @@ class _Walk:
                 mask = product(layer.shape) * self.batch if back.mask else 0
                 row["saved_bytes"] = sum((bytes_of[path] for path in back.saved), mask)
                 self._add(row, ("backward_mult_adds", "saved_bytes"))
+            if self.plain:
+                row["matrix_params"] = self._matrix_params(layer)
             self._add(row, _SUMMED)
             if view is not None and len(layer.shape) == 3 and layer.shape[1] * layer.shape[2] > 1:
                 self._view = view
@@ -155,6 +158,14 @@ class _Walk:
         if cost is None:
             cost = self._costs[key] = layer.op.price(*layer.input_shapes)
         return cost
+
+    def _matrix_params(self, layer: Layer) -> int:
+        """Return how many params lie in arrays of two or more axes, asked once for each distinct question."""
+        key = (layer.op, layer.input_shapes)
+        if key not in self._matrices:
+            arrays = layer.op.weights(*layer.input_shapes).values()
+            self._matrices[key] = sum(product(shape) for shape in arrays if len(shape) > 1)
+        return self._matrices[key]
 
     def _tensor_bytes(self) -> dict[str, Number]:
         """Return the bytes of every node's output for the whole batch."""

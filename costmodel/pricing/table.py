@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TEXT = ("path", "op", "kind", "inputs", "input_shapes", "output_shape", "kernel")
 SUMS = (
     "params",
+    "matrix_params",
     "buffers",
     "mult_adds",
     "other_ops",
@@ -67,7 +68,8 @@ class CostTable:
 
     Columns: path, op, kind, inputs (paths), input_shapes, output_shape, kernel (the path that heads its fused kernel), params, buffers, mult_adds,
     other_ops, weight_bytes, input_bytes, output_bytes, traffic_bytes, fused_bytes, live_bytes, arithmetic_intensity, receptive_field,
-    receptive_stride, and when priced for training backward_mult_adds and saved_bytes.
+    receptive_stride, matrix_params (those params that lie in kernels and matrices, so without biases and norms; not for array sizes), and when
+    priced for training backward_mult_adds and saved_bytes.
     """
 
     name: str
