@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def measure(build: type[nn.Module] | object, *shape: int) -> tuple[int, int]:
-    """Return (params, mult-adds for one image of `shape`) of the module that `build()` gives, without computing a value."""
+def measure(build: Callable[[], nn.Module], *shape: int) -> tuple[int, int]:
+    """Return (params, mult-adds for one image of `shape`) of the module that `build()` gives; no value is computed."""
     with torch.device("meta"), torch.no_grad():
-        module = build().eval()  # type: ignore[operator]
+        module = build().eval()
         counter = FlopCounterMode(display=False)
         with counter:
             module(torch.empty(1, *shape))

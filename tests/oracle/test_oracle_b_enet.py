@@ -1,4 +1,4 @@
-"""ENet in PyTorch, from table 1 and figure 2 of arXiv:1606.02147 with the biases of the authors' code, against the spec's totals."""
+"""ENet in PyTorch, from table 1 and figure 2 of arXiv:1606.02147 with the authors' biases, against the spec."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ def norm_act(channels: int, act: type[nn.Module]) -> list[nn.Module]:
 
 def main_conv(kind: str, width: int, dilation: int) -> list[nn.Module]:
     if kind == "asymmetric":
-        return [nn.Conv2d(width, width, (5, 1), padding=(2, 0), bias=False), nn.Conv2d(width, width, (1, 5), padding=(0, 2))]
+        return [
+            nn.Conv2d(width, width, (5, 1), padding=(2, 0), bias=False),
+            nn.Conv2d(width, width, (1, 5), padding=(0, 2)),
+        ]
     if kind == "up":
         return [nn.ConvTranspose2d(width, width, 3, 2, 1, output_padding=1)]
     return [nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)]
@@ -30,7 +33,9 @@ def main_conv(kind: str, width: int, dilation: int) -> list[nn.Module]:
 class Bottleneck(nn.Module):
     """One module of figure 2b. `kind`: regular, asymmetric, down or up."""
 
-    def __init__(self, inputs: int, outputs: int, act: type[nn.Module], kind: str = "regular", dilation: int = 1) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, act: type[nn.Module], kind: str = "regular", dilation: int = 1
+    ) -> None:
         super().__init__()
         width = outputs // 4
         self.kind, self.extra = kind, outputs - inputs
@@ -54,7 +59,9 @@ class Bottleneck(nn.Module):
             assert indices is not None
             main = self.main(x)
             assert main.shape == indices.shape
-            main = main.repeat_interleave(2, 2).repeat_interleave(2, 3)  # the size that unpooling gives; it multiplies nothing
+            main = main.repeat_interleave(2, 2).repeat_interleave(
+                2, 3
+            )  # the size that unpooling gives; it multiplies nothing
         return self.act(self.branch(x) + main)
 
 

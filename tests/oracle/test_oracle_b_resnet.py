@@ -46,7 +46,13 @@ class ImageNetResNet(nn.Module):
     """Table 1 of arXiv:1512.03385; `base` and `groups` are ResNeXt's and the wide nets' middle width."""
 
     def __init__(
-        self, counts: list[int], deep: bool, option: str = "B", stride_in_3x3: bool = False, base: int = 64, groups: int = 1
+        self,
+        counts: list[int],
+        deep: bool,
+        option: str = "B",
+        stride_in_3x3: bool = False,
+        base: int = 64,
+        groups: int = 1,
     ) -> None:
         super().__init__()
         stages: list[nn.Module] = [conv_bn(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
@@ -168,6 +174,12 @@ CIFAR = (
 def test_imagenet_net_costs_what_pytorch_counts(name: str) -> None:
     totals = cm.price(cm.load(name)).totals
     assert (totals.params, totals.mult_adds) == measure(IMAGENET[name], 3, 224, 224)
+
+
+@pytest.mark.parametrize("name", ["resnet18_a", "resnet34", "resnet50", "resnet50_v1_5", "resnext50_32x4d"])
+def test_a_size_that_halves_unevenly_costs_what_pytorch_counts(name: str) -> None:
+    totals = cm.price(cm.load(name, resolution=97)).totals
+    assert (totals.params, totals.mult_adds) == measure(IMAGENET[name], 3, 97, 97)
 
 
 @pytest.mark.parametrize("name", CIFAR)
