@@ -43,12 +43,15 @@ class Cost:
     products.
     other_ops: every other arithmetic operation, comparison or function call (bias, normalisation, activation, pooling,
     merging).
+    matrix_params: those params that lie in arrays of two or more axes (kernels and matrices), so without biases and
+    norms.
     """
 
     params: Number = 0
     buffers: Number = 0
     mult_adds: Number = 0
     other_ops: Number = 0
+    matrix_params: Number = 0
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -56,6 +59,7 @@ class Cost:
             self.buffers + other.buffers,
             self.mult_adds + other.mult_adds,
             self.other_ops + other.other_ops,
+            self.matrix_params + other.matrix_params,
         )
 
 
@@ -131,9 +135,11 @@ class Operator:
     def price(self, *inputs: Any, **_: Any) -> Cost:
         """Return the whole cost for one image: `cost` with the sizes of the declared arrays."""
         cost = self.cost(*inputs)
-        params = sum((product(shape) for shape in self.weights(*inputs).values()), 0)
+        trained = [(product(shape), len(shape)) for shape in self.weights(*inputs).values()]
+        params = sum((size for size, _ in trained), 0)
+        matrices = sum((size for size, axes in trained if axes > 1), 0)
         buffers = sum((product(shape) for shape in self.buffers(*inputs).values()), 0)
-        return Cost(params, buffers, cost.mult_adds, cost.other_ops)
+        return Cost(params, buffers, cost.mult_adds, cost.other_ops, matrices)
 
     def run(self, weights: Weights, *inputs: Any, **_: Any) -> Array:
         """Execute on arrays shaped (batch, *shape). Whatever `cost` calls mult-adds goes through `contract`."""

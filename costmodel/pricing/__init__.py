@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.formula import Number, is_array, is_plain, is_symbol, largest, product
+from costmodel.formula import Number, holds, is_plain, largest, product, whole
 from costmodel.graph import INPUT, Layer, LayerGraph
 from costmodel.ops.base import Cost
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
-from costmodel.pricing.receptive import views
-from costmodel.pricing.table import CostTable, Totals
+from costmodel.pricing.receptive import View, views
+from costmodel.pricing.table import COLUMNS, SUMS, TRAINING, CostTable, Totals
 from costmodel.pricing.training import optimizer_params, steps
 from costmodel.units import DTYPES, FLOPS_PER_MULT_ADD
 
@@ -36,15 +36,14 @@ def price(
     """
     walk = _Walk(graph, batch, dtype, in_place, training)
     rows = list(walk.rows())
-    names = list(rows[0]) if rows else []
-    columns = {name: [row[name] for row in rows] for name in names}
+    columns = {name: [row[name] for row in rows] for name in (*COLUMNS, *(TRAINING if training else ()))}
     return CostTable(
         name=graph.name,
         title=graph.title,
         source=graph.source,
         parameters=graph.parameters,
         input_shape=graph.input_shape,
-        batch=batch,
+        batch=walk.batch,
         dtype=dtype,
         columns=columns,
         totals=walk.totals(),
@@ -54,7 +53,8 @@ def price(
 def totals(
     graph: LayerGraph, batch: Number = 1, dtype: str = "float32", *, in_place: bool = False, training: bool = False
 ) -> Totals:
-    """Return the sums alone, without keeping the rows: for a million networks at once, where sizes are NumPy arrays or SymPy symbols.
+    """Return the sums alone, without keeping the rows: for a million networks at once, whose sizes are NumPy arrays, or
+    for formulas of SymPy symbols.
 
     Raises:
         CostModelError: if the batch or the dtype cannot be.
@@ -71,9 +71,10 @@ class _Walk:
     def __init__(self, graph: LayerGraph, batch: Number, dtype: str, in_place: bool, training: bool) -> None:
         if dtype not in DTYPES:
             raise CostModelError(f"unknown dtype {dtype!r}; {known_or_suggest(dtype, DTYPES)}")
-        if is_plain(batch) and (batch < 1 or batch != int(batch)):
+        images = whole(batch)
+        if images is None or not holds(images >= 1):
             raise CostModelError(f"batch is {batch}; it is a whole number of at least 1")
-        self.graph, self.batch, self.itemsize = graph, batch, DTYPES[dtype]
+        self.graph, self.batch, self.itemsize = graph, images, DTYPES[dtype]
         self.in_place, self.training = in_place, training
         self.plain = all(map(is_plain, graph.input_shape)) and all(
             is_plain(size) for layer in graph.layers for size in layer.shape
@@ -82,9 +83,8 @@ class _Walk:
         self._live: Number = 0
         self._peak: Number = 0
         self._peak_layer: str | None = None
-        self._view: Any = None
+        self._view: View | None = None
         self._costs: dict[Any, Cost] = {}
-        self._matrices: dict[Any, int] = {}
         self._elements: dict[Any, Number] = {}
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -108,12 +108,9 @@ class _Walk:
                 row["backward_mult_adds"] = row["mult_adds"] * back.backward_products
                 mask = product(layer.shape) * self.batch if back.mask else 0
                 row["saved_bytes"] = sum((bytes_of[path] for path in back.saved), mask)
-                self._add(row, ("backward_mult_adds", "saved_bytes"))
-            if self.plain:
-                row["matrix_params"] = self._matrix_params(layer)
-            self._add(row, _SUMMED)
-            if view is not None and len(layer.shape) == 3 and layer.shape[1] * layer.shape[2] > 1:
-                self._view = view
+                self._add(row, TRAINING)
+            self._add(row, SUMS)
+            self._keep_view(layer, view)
             for path in freed:
                 self._live = self._live - bytes_of[path]
             yield row
@@ -139,6 +136,7 @@ class _Walk:
             "output_shape": layer.shape,
             "kernel": head,
             "params": cost.params,
+            "matrix_params": cost.matrix_params,
             "buffers": cost.buffers,
             "mult_adds": cost.mult_adds * batch,
             "other_ops": cost.other_ops * batch,
@@ -159,20 +157,22 @@ class _Walk:
             cost = self._costs[key] = layer.op.price(*layer.input_shapes)
         return cost
 
-    def _matrix_params(self, layer: Layer) -> int:
-        """Return how many params lie in arrays of two or more axes, asked once for each distinct question."""
-        key = (layer.op, layer.input_shapes)
-        if key not in self._matrices:
-            arrays = layer.op.weights(*layer.input_shapes).values()
-            self._matrices[key] = sum(product(shape) for shape in arrays if len(shape) > 1)
-        return self._matrices[key]
-
     def _tensor_bytes(self) -> dict[str, Number]:
         """Return the bytes of every node's output for the whole batch."""
+        size_of = {INPUT: self.itemsize}
         result = {INPUT: product(self.graph.input_shape) * (self.itemsize * self.batch)}
         for layer in self.graph.layers:
-            result[layer.path] = product(layer.shape) * ((layer.op.output_bytes or self.itemsize) * self.batch)
+            unchanged = size_of[layer.inputs[0]] if layer.op.view else self.itemsize
+            size = size_of[layer.path] = layer.op.output_bytes or unchanged
+            result[layer.path] = product(layer.shape) * (size * self.batch)
         return result
+
+    def _keep_view(self, layer: Layer, view: View | None) -> None:
+        """Remember the last map with more than one position; attention mixes tokens, so none is known after them."""
+        if len(layer.shape) == 2:
+            self._view = None
+        elif view is not None and layer.shape[1:] != (1, 1):
+            self._view = view
 
     def _raise_peak(self, path: str) -> None:
         if is_plain(self._live) and is_plain(self._peak):
@@ -191,11 +191,11 @@ class _Walk:
             self._sums[name] = self._sums.get(name, 0) + row[name]
 
     def totals(self) -> Totals:
-        sums = dict.fromkeys(_SUMMED, 0) | self._sums
+        sums = dict.fromkeys(SUMS, 0) | self._sums
         step = self._step(sums) if self.training else None
         return Totals(
             layers=len(self.graph),
-            **{name: sums[name] for name in _SUMMED if name != "fused_bytes"},
+            **{name: sums[name] for name in SUMS if name != "fused_bytes"},
             fused_traffic_bytes=sums["fused_bytes"],
             peak_live_bytes=self._peak,
             peak_layer=self._peak_layer,
@@ -215,16 +215,3 @@ class _Walk:
             "gradient_bytes": sums["weight_bytes"],
             **state,
         }
-
-
-_SUMMED = (
-    "params",
-    "buffers",
-    "mult_adds",
-    "other_ops",
-    "weight_bytes",
-    "input_bytes",
-    "output_bytes",
-    "traffic_bytes",
-    "fused_bytes",
-)

@@ -1,4 +1,4 @@
-"""Which layers a runtime can run as one kernel: a convolution or matrix product with the norms and activations that follow it."""
+"""Which layers a runtime can run as one kernel: a convolution or product with the norms and activations after it."""
 
 from __future__ import annotations
 

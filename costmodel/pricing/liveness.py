@@ -10,7 +10,8 @@ from costmodel.graph import INPUT, LayerGraph
 
 @dataclass(frozen=True)
 class Lifetimes:
-    """For each layer in order: the path of the tensor that it allocates (None where it reuses one), and those freed after it ran.
+    """For each layer in order: the path of the tensor that it allocates (None where it reuses one), and those freed
+    after it ran.
 
     `first` are the tensors alive before the first layer: the network's input.
     """
@@ -23,11 +24,12 @@ class Lifetimes:
         return zip(self.allocated, self.freed, strict=True)
 
 
-def storages(graph: LayerGraph, in_place: bool) -> dict[str, str]:
+def storages(graph: LayerGraph, in_place: bool = False, training: bool = False) -> dict[str, str]:
     """Return for each node the path of the tensor that its values lie in.
 
-    A view shares its input's tensor. With `in_place`, so does an operator that can overwrite its input, where no other layer reads that
-    tensor later and it is not the network's own input.
+    A view shares its input's tensor. With `in_place`, so does an operator that can overwrite its input, where no other
+    layer reads that tensor later and it is not the network's own input. In `training` a dropout is no view: it writes a
+    new tensor.
     """
     storage = {INPUT: INPUT}
     reads_left = _reads(graph)
@@ -36,7 +38,8 @@ def storages(graph: LayerGraph, in_place: bool) -> dict[str, str]:
         for name in layer.inputs:
             reads_left[storage[name]] -= 1
         overwrites = in_place and layer.op.in_place and source != INPUT and reads_left[source] == 0
-        storage[layer.path] = source if layer.op.view or overwrites else layer.path
+        renames = layer.op.view and not (training and layer.op.saves == "mask")
+        storage[layer.path] = source if renames or overwrites else layer.path
         if storage[layer.path] == source:
             reads_left[source] += reads_left[layer.path]
     return storage
@@ -54,7 +57,7 @@ def _reads(graph: LayerGraph) -> dict[str, int]:
 
 
 def lifetimes(graph: LayerGraph, in_place: bool = False) -> Lifetimes:
-    """Return when each tensor is allocated and freed. A tensor lives from the layer that writes it to the last that reads it."""
+    """Return when each tensor is allocated and freed: it lives from the layer that writes it to its last reader."""
     storage = storages(graph, in_place)
     last: dict[str, int] = {INPUT: 0}
     for index, layer in enumerate(graph.layers):

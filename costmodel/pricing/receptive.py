@@ -1,38 +1,65 @@
 """Receptive fields: how much of the network's input one output position sees, and how far apart neighbours look.
 
-Source: Araujo, Norris, Sim 2019, "Computing Receptive Fields of Convolutional Neural Networks", Distill, equations 1 and 2, with the largest over all paths.
+Source: Araujo, Norris, Sim 2019, "Computing Receptive Fields of Convolutional Neural Networks", Distill, equations 1
+and 2, with the largest over all paths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import NamedTuple
 
 from costmodel.formula import Number
-from costmodel.graph import INPUT, LayerGraph
+from costmodel.graph import INPUT, Layer, LayerGraph
 
 
 class View(NamedTuple):
-    """Receptive field and stride in input pixels, as (height, width) each. Padding is seen too, so a field may exceed the input."""
+    """Receptive field and stride in input pixels, as (height, width) each.
+
+    Padding is seen too, so a field may exceed the input.
+    """
 
     field: tuple[Number, Number]
     stride: tuple[Number, Number]
 
 
-def views(graph: LayerGraph) -> Iterator[View]:
-    """Yield the view of each layer in order."""
-    seen: dict[str, View] = {INPUT: View((1, 1), (1, 1))}
+def views(graph: LayerGraph) -> Iterator[View | None]:
+    """Yield the view of each layer in order; None where the output, or what it was made of, is no feature map.
+
+    Where paths of different centres meet (an even kernel beside an odd one), their fields do not lie inside one another
+    and together span a few pixels more than the largest of them, which is what is given.
+    """
+    start = View((1, 1), (1, 1)) if len(graph.input_shape) == 3 else None
+    seen: dict[str, View | None] = {INPUT: start}
     for layer in graph.layers:
-        (kernel_high, stride_high), (kernel_wide, stride_wide) = layer.op.window(*layer.input_shapes)
-        high = max(view.field[0] + (kernel_high - 1) * view.stride[0] for view in map(seen.__getitem__, layer.inputs))
-        wide = max(view.field[1] + (kernel_wide - 1) * view.stride[1] for view in map(seen.__getitem__, layer.inputs))
-        steps = [seen[name].stride for name in layer.inputs]
-        stride = max(s[0] for s in steps) * stride_high, max(s[1] for s in steps) * stride_wide
-        view = View((_plain(high), _plain(wide)), (_plain(stride[0]), _plain(stride[1])))
-        seen[layer.path] = view
-        yield view
+        views = [view for name in layer.inputs if (view := seen[name]) is not None]
+        known = len(layer.shape) == 3 and len(views) == len(layer.inputs)
+        view = seen[layer.path] = _view(layer, views) if known else None
+        yield view and View(_each(math.ceil, view.field), _each(_plain, view.stride))
 
 
-def _plain(value: Number) -> Number:
+def _view(layer: Layer, views: list[View]) -> View:
+    """Return what an output of `layer` sees, given what its inputs see. Upsampling makes both fractions."""
+    (high, step_high), (wide, step_wide) = layer.op.window(*layer.input_shapes)
+    # A gate of one position, spread over a map, does not say how far apart the map's positions look.
+    largest = [max(sizes) for sizes in zip(*layer.input_shapes, strict=True)][1:]
+    strides = [
+        max(view.stride[axis] for view, shape in zip(views, layer.input_shapes, strict=True) if shape[axis + 1] == size)
+        for axis, size in enumerate(largest)
+    ]
+    field = (
+        max(view.field[0] + (high - 1) * view.stride[0] for view in views),
+        max(view.field[1] + (wide - 1) * view.stride[1] for view in views),
+    )
+    return View(field, (strides[0] * step_high, strides[1] * step_wide))
+
+
+def _each(rule: Callable[[Number], Number], pair: tuple[Number, Number]) -> tuple[Number, Number]:
+    return rule(pair[0]), rule(pair[1])
+
+
+def _plain(value: int | Fraction) -> int | float:
     """Return an int where the value is whole (strides of upsampling are fractions)."""
     return int(value) if value == int(value) else float(value)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import reduce
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError, known_or_suggest
+from costmodel.formula import largest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,22 +28,24 @@ SUMS = (
     "fused_bytes",
 )
 TRAINING = ("backward_mult_adds", "saved_bytes")
-PEAKS = ("live_bytes",)
-VIEWS = ("receptive_field", "receptive_stride")
+COLUMNS = (*TEXT, *SUMS, "live_bytes", "arithmetic_intensity", "receptive_field", "receptive_stride")
+"""What every table has; one priced for training has TRAINING as well."""
 
 
 @dataclass(frozen=True)
 class Totals:
     """What the whole network costs. Bytes are at the table's dtype, everything is for the table's batch.
 
-    traffic_bytes: weights + inputs + outputs of every layer, each moved once. fused_traffic_bytes: the same with norms and
-    activations fused into the convolution or product before them. peak_live_bytes: the most activation bytes alive at once, weights not
-    counted, while `peak_layer` runs. arithmetic_intensity: FLOPs (2 a mult-add, plus other_ops) per byte of traffic.
-    receptive_field, receptive_stride: of the last feature map with more than one position, (height, width) in input pixels.
+    traffic_bytes: weights + inputs + outputs of every layer, each moved once. fused_traffic_bytes: the same with norms
+    and activations fused into the convolution or product before them. peak_live_bytes: the most activation bytes alive
+    at once, weights not counted, while `peak_layer` runs. arithmetic_intensity: FLOPs (2 a mult-add, plus other_ops)
+    per byte of traffic. receptive_field, receptive_stride: of the last feature map with more than one position,
+    (height, width) in input pixels; none for networks of tokens, where attention sees everything.
     """
 
     layers: int
     params: Any
+    matrix_params: Any
     buffers: Any
     mult_adds: Any
     other_ops: Any
@@ -55,7 +60,9 @@ class Totals:
     receptive_field: tuple[Any, Any] | None = None
     receptive_stride: tuple[Any, Any] | None = None
     training: Mapping[str, Any] | None = None
-    """Of one training step: backward_mult_adds, step_mult_adds, saved_bytes, gradient_bytes, sgd_momentum_bytes, adam_bytes."""
+    """Of one training step: backward_mult_adds, step_mult_adds, saved_bytes, gradient_bytes, sgd_momentum_bytes and
+    adam_bytes.
+    """
 
     def as_dict(self) -> dict[str, Any]:
         """Return the totals by name; what was not asked for (training) is left out."""
@@ -66,10 +73,10 @@ class Totals:
 class CostTable:
     """What each layer costs. `columns` holds plain lists; `frame` is the same as a pandas frame.
 
-    Columns: path, op, kind, inputs (paths), input_shapes, output_shape, kernel (the path that heads its fused kernel), params, buffers, mult_adds,
-    other_ops, weight_bytes, input_bytes, output_bytes, traffic_bytes, fused_bytes, live_bytes, arithmetic_intensity, receptive_field,
-    receptive_stride, matrix_params (those params that lie in kernels and matrices, so without biases and norms; not for array sizes), and when
-    priced for training backward_mult_adds and saved_bytes.
+    Columns: path, op, kind, inputs (paths), input_shapes, output_shape, kernel (the path that heads its fused kernel),
+    params, matrix_params (those in kernels and matrices, so without biases and norms), buffers, mult_adds, other_ops,
+    weight_bytes, input_bytes, output_bytes, traffic_bytes, fused_bytes, live_bytes, arithmetic_intensity,
+    receptive_field, receptive_stride, and when priced for training backward_mult_adds and saved_bytes.
     """
 
     name: str
@@ -121,14 +128,15 @@ class CostTable:
         return self.columns[column]
 
     def by(self, key: str = "block", depth: int = 1) -> list[dict[str, Any]]:
-        """Return the rows grouped by 'layer', 'block' (the first `depth` names of the path) or 'kind': sums, and the largest live_bytes.
+        """Return the rows grouped by 'layer', 'block' (the first `depth` names of the path) or 'kind': sums, and the
+        largest live_bytes.
 
         Groups stand in the order of their first layer. No unit is lost: each column of sums adds up to the same total.
 
         Raises:
             CostModelError: if `key` is none of these.
         """
-        keys = {
+        keys: dict[str, Callable[[dict[str, Any]], str]] = {
             "layer": lambda row: row["path"],
             "block": lambda row: ".".join(row["path"].split(".")[:depth]),
             "kind": lambda row: row["kind"],
@@ -144,7 +152,7 @@ class CostTable:
         sums = [column for column in self.columns if column in SUMS + TRAINING + EXTRA_SUMS]
         group: dict[str, Any] = {"group": name, "layers": len(rows), "output_shape": rows[-1]["output_shape"]}
         group |= {column: sum(row[column] for row in rows) for column in sums}
-        group["live_bytes"] = max(row["live_bytes"] for row in rows)
+        group["live_bytes"] = reduce(largest, (row["live_bytes"] for row in rows))
         return group
 
     def with_columns(self, **columns: Iterable[Any]) -> CostTable:
@@ -159,8 +167,8 @@ class CostTable:
         )
 
     def _repr_html_(self) -> str:
-        html: str = self.frame.to_html()
-        return f"<h4>{self.title}</h4>{html}"
+        frame: str = self.frame.to_html()
+        return f"<h4>{escape(self.title)}</h4>{frame}"
 
 
 EXTRA_SUMS = ("latency_s",)

@@ -10,7 +10,8 @@ from costmodel.pricing.liveness import storages
 
 
 class Step(NamedTuple):
-    """For one layer: how many times its forward mult-adds the backward pass repeats, and the tensors first kept because of it.
+    """For one layer: how many times its forward mult-adds the backward pass repeats, and the tensors first kept because
+    of it.
 
     `saved` are paths of whole tensors; `mask` says that one byte an element of its output is kept besides.
     """
@@ -23,10 +24,10 @@ class Step(NamedTuple):
 def steps(graph: LayerGraph) -> list[Step]:
     """Return what the backward pass needs of each layer, in order.
 
-    A product of two factors costs its forward mult-adds once more for each factor that needs a gradient: the weights always, the
-    input wherever something trained lies before it. So a first convolution costs 1 and every later one 2.
+    A product of two factors costs its forward mult-adds once more for each factor that needs a gradient: the weights
+    always, the input wherever something trained lies before it. So a first convolution costs 1 and every later one 2.
     """
-    storage = storages(graph, in_place=False)
+    storage = storages(graph, training=True)
     trained: dict[str, bool] = {INPUT: False}
     kept: set[str] = set()
     result: list[Step] = []
