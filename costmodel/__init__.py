@@ -3,7 +3,7 @@
     >>> import costmodel as cm
     >>> table = cm.price(cm.load("mobilenet_v1", width=0.75))
     >>> table.totals.params, table.totals.mult_adds
-    (2585560, 325401472)
+    (2585560, 325400448)
 
 `read` finds a spec by name or path; `load` also builds its graph; `price` returns one row a layer and the totals. Names are imported when first used.
 """
