@@ -1,77 +1,104 @@
-"""What can be said of a spec before any number is bound: every name known, every field declared, nothing unused. All at once."""
+"""What can be said of a spec before any number is bound: every name known, every field declared, nothing unused."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any
 
-from costmodel.errors import known_or_suggest
+import networkx as nx
+
+from costmodel.errors import known_or_suggest, quote, suggest
 from costmodel.ops import OPERATORS
 from costmodel.ops.fields import REQUIRED, declared
 from costmodel.spec import arithmetic
-from costmodel.spec.document import BlockSpec, LayerSpec, Spec
-from costmodel.spec.faults import Fault
+from costmodel.spec.document import WORDS, BlockSpec, LayerSpec, Spec
+from costmodel.spec.faults import MAX_FAULTS, Fault
 from costmodel.spec.text import KeyPath
 
 INPUT_SIZES = ("in_channels", "in_height", "in_width", "in_features", "in_tokens")
 BLOCK_INPUTS = ("in", "in2", "in3")
-RESERVED = {"in", "in2", "in3", "input", "op", "from", "repeat", "first", "output", *INPUT_SIZES, *arithmetic.FUNCTIONS}
+INPUT_NAMES = {*BLOCK_INPUTS, "input"}
+WIRING = ("op", "from", "repeat", "first", "output")
+RESERVED = {*INPUT_NAMES, *WIRING, *INPUT_SIZES, *arithmetic.FUNCTIONS}
 
 
 @dataclass
 class Scope:
-    """One map of layers and the names that may stand in it. `used` collects the names that do."""
+    """One map of layers, the names that may stand in it, and where it is. `used` collects the names that do."""
 
+    spec: Spec
     layers: Mapping[str, LayerSpec]
-    names: tuple[str, ...]
+    names: dict[str, None]
     base: KeyPath
     used: set[str] = field(default_factory=set)
 
+    @property
+    def in_block(self) -> bool:
+        """Whether these are the layers of a block."""
+        return self.base[0] == "blocks"
+
 
 def check(spec: Spec) -> list[Fault]:
-    """Return every fault that can be seen without building the network."""
-    top = Scope(spec.layers, tuple(spec.parameters), ("layers",))
-    faults = [*_names(spec), *_variants(spec)]
+    """Return every fault that can be seen without building the network, or the first `MAX_FAULTS` of them."""
+    return list(islice(_faults(spec), MAX_FAULTS))
+
+
+def _faults(spec: Spec) -> Iterator[Fault]:
+    yield from _reserved_names(spec)
+    yield from _parameters(spec)
+    yield from _variants(spec)
+    top = Scope(spec, spec.layers, dict.fromkeys(spec.parameters), ("layers",))
     for index, size in enumerate(spec.input):
-        faults += _expression(size, ("input", index), top)
-    faults += _scope(spec, top)
-    faults += [
-        Fault(
-            ("parameters", name), f"parameter {name!r} is never used", "use it or remove it", on_key=True, unused=True
-        )
-        for name in spec.parameters
-        if name not in top.used
-    ]
-    for name, block in spec.blocks.items():
-        faults += _block(spec, name, block)
-    return [*faults, *_unused_blocks(spec), *_recursion(spec)]
-
-
-def _names(spec: Spec) -> Iterator[Fault]:
-    """Names that would hide something else."""
+        yield from _expression(size, ("input", index), top, sizes=())
+    yield from _layers(top)
     for name in spec.parameters:
-        if name in RESERVED:
-            yield Fault(
-                ("parameters", name), f"{name!r} has a meaning of its own and cannot be a parameter", on_key=True
-            )
+        if name not in top.used:
+            yield _unused(("parameters", name), f"nothing uses parameter {name!r}")
     for name, block in spec.blocks.items():
+        yield from _block(spec, name, block)
+    yield from _unused_blocks(spec)
+    yield from _recursion(spec)
+
+
+def _unused(path: KeyPath, message: str) -> Fault:
+    return Fault(path, message, "use it or remove it", on_key=True, unused=True)
+
+
+def _reserved_names(spec: Spec) -> Iterator[Fault]:
+    """Names that would hide something else."""
+    taken: list[KeyPath] = [("parameters", name) for name in spec.parameters]
+    layers: list[KeyPath] = [("layers", name) for name in spec.layers]
+    for name, block in spec.blocks.items():
+        taken += [("blocks", name, "takes", taken) for taken in block.takes]
+        layers += [("blocks", name, "layers", layer) for layer in block.layers]
         if name in OPERATORS:
             yield Fault(("blocks", name), f"{name!r} is an operator; call the block something else", on_key=True)
-        for taken in block.takes:
-            if taken in RESERVED:
-                yield Fault(
-                    ("blocks", name, "takes", taken),
-                    f"{taken!r} has a meaning of its own and cannot be taken",
-                    on_key=True,
-                )
-    for base, layers in [
-        (("layers",), spec.layers),
-        *((("blocks", n, "layers"), b.layers) for n, b in spec.blocks.items()),
-    ]:
-        for name in layers:
-            if name in ("in", "in2", "in3", "input"):
-                yield Fault((*base, name), f"{name!r} is the input; call the layer something else", on_key=True)
+    for path in taken:
+        if path[-1] in RESERVED:
+            message = f"{path[-1]!r} means something of its own; call this something else"
+            yield Fault(path, message, on_key=True)
+    for path in layers:
+        if path[-1] in INPUT_NAMES:
+            yield Fault(path, f"{path[-1]!r} is the input; call the layer something else", on_key=True)
+
+
+def _parameters(spec: Spec) -> Iterator[Fault]:
+    for name, value in spec.parameters.items():
+        yield from _parameter_value(spec, value, ("parameters", name))
+
+
+def _parameter_value(spec: Spec, value: Any, path: KeyPath) -> Iterator[Fault]:
+    if isinstance(value, str):
+        if not spec.holds_name(value):
+            hint = suggest(value, [*OPERATORS, *spec.blocks]) or "a parameter is a number or such a name"
+            yield Fault(path, f"{quote(value)} is no operator and no block of this file", hint)
+        return
+    try:
+        arithmetic.bounded(value, str(path[-1]))
+    except arithmetic.BadArithmetic as error:
+        yield Fault(path, str(error))
 
 
 def _variants(spec: Spec) -> Iterator[Fault]:
@@ -79,131 +106,122 @@ def _variants(spec: Spec) -> Iterator[Fault]:
         for name, value in chosen.parameters.items():
             path: KeyPath = ("variants", variant, "parameters", name)
             if name not in spec.parameters:
-                yield Fault(path, f"unknown parameter {name!r}", known_or_suggest(name, spec.parameters), on_key=True)
+                hint = known_or_suggest(name, spec.parameters)
+                yield Fault(path, f"unknown parameter {name!r}", hint, on_key=True)
             elif isinstance(value, str) != isinstance(spec.parameters[name], str):
-                yield Fault(path, f"{name} is {spec.parameters[name]!r} by default, so {value!r} is of another kind")
-    for name, default in spec.parameters.items():
-        if isinstance(default, str) and not _names_op(default, spec):
-            yield Fault(
-                ("parameters", name),
-                f"{default!r} is no operator and no block of this file",
-                known_or_suggest(default, [*OPERATORS, *spec.blocks]),
-            )
-
-
-def _names_op(text: str, spec: Spec) -> bool:
-    return text in OPERATORS or text in spec.blocks
+                usual = quote(spec.parameters[name])
+                yield Fault(path, f"{name} is {usual} by default, so it cannot be {quote(value)} here")
+            else:
+                yield from _parameter_value(spec, value, path)
 
 
 def _block(spec: Spec, name: str, block: BlockSpec) -> Iterator[Fault]:
-    scope = Scope(block.layers, (), ("blocks", name, "layers"))
+    base: KeyPath = ("blocks", name)
+    scope = Scope(spec, block.layers, {}, (*base, "layers"))
     for taken, default in block.takes.items():
         if default != "required":
-            yield from _value(default, ("blocks", name, "takes", taken), scope, spec)
-        scope.names = (*scope.names, taken)
-    yield from _scope(spec, scope)
+            yield from _value(default, (*base, "takes", taken), scope, words=WORDS, names_too=True)
+        scope.names[taken] = None
+    yield from _layers(scope)
     for taken in block.takes:
         if taken not in scope.used:
-            yield Fault(
-                ("blocks", name, "takes", taken),
-                f"block {name!r} never uses {taken!r}",
-                "use it or remove it",
-                on_key=True,
-                unused=True,
-            )
+            yield _unused((*base, "takes", taken), f"block {name!r} takes {taken!r} but never uses it")
 
 
-def _scope(spec: Spec, scope: Scope) -> Iterator[Fault]:
-    above: list[str] = []
+def _layers(scope: Scope) -> Iterator[Fault]:
+    above: dict[str, None] = {}
     read: set[str] = set()
+    last = "in"
     for name, layer in scope.layers.items():
         path = (*scope.base, name)
-        yield from _wiring(layer, path, above, read, bool(scope.base[0] == "blocks"))
-        yield from _layer(spec, layer, path, scope)
-        above.append(name)
-    for name in above[:-1]:
-        if name not in read and not scope.layers[name].output:
-            hint = "name it in a later layer's `from`, remove it, or mark an output of the network with `output: true`"
+        yield from _wiring(layer, path, scope, above)
+        read.update((last,) if layer.reads is None else layer.reads)
+        yield from _layer(layer, path, scope)
+        above[name] = None
+        last = name
+    for name in above:
+        if name not in read and name != last and not scope.layers[name].output:
+            hint = "name it in a later layer's `from`, or remove it"
+            hint += "" if scope.in_block else "; if it is a further output of the network, add `output: true`"
             yield Fault((*scope.base, name), f"nothing reads layer {name!r}", hint, on_key=True)
 
 
-def _wiring(layer: LayerSpec, path: KeyPath, above: list[str], read: set[str], in_block: bool) -> Iterator[Fault]:
-    """Check `from`, and note in `read` what the layer reads."""
-    if in_block and layer.output:
-        yield Fault(
-            (*path, "output"),
-            "only a layer of the network itself can be a further output, not one of a block",
-            on_key=True,
-        )
-    if layer.reads is None:
-        read.update(above[-1:])
-        return
-    if not layer.reads:
-        yield Fault((*path, "from"), "`from` names no layer")
-    inputs = BLOCK_INPUTS if in_block else BLOCK_INPUTS[:1]
-    for index, name in enumerate(layer.reads):
-        read.add(name)
+def _wiring(layer: LayerSpec, path: KeyPath, scope: Scope, above: Mapping[str, None]) -> Iterator[Fault]:
+    """Check `output` and `from`."""
+    if scope.in_block and layer.output:
+        message = "only a layer of the network itself can be a further output, not one of a block"
+        yield Fault((*path, "output"), message, on_key=True)
+    inputs = BLOCK_INPUTS if scope.in_block else BLOCK_INPUTS[:1]
+    for index, name in enumerate(layer.reads or ()):
         if name in above or name in inputs:
             continue
         where = (*path, "from") if isinstance(layer.from_, str) else (*path, "from", index)
-        hint = known_or_suggest(name, [*above, inputs[0]])
-        yield Fault(
-            where,
-            f"{name!r} is not a layer above {path[-1]!r}",
-            hint or "a layer reads layers above it, so there is no cycle",
-        )
+        if name == path[-1]:
+            yield Fault(where, f"{name!r} cannot read itself", "a layer reads layers above it")
+        elif name in scope.layers:
+            yield Fault(where, f"{name!r} stands below {path[-1]!r}", "a layer reads layers above it: move one of them")
+        else:
+            hint = known_or_suggest(name, [*above, inputs[0]])
+            yield Fault(where, f"{quote(name)} is not a layer above {path[-1]!r}", hint)
 
 
-def _layer(spec: Spec, layer: LayerSpec, path: KeyPath, scope: Scope) -> Iterator[Fault]:
-    yield from _fields(spec, layer.op, layer.fields, path, scope, {}, whole=True)
+def _layer(layer: LayerSpec, path: KeyPath, scope: Scope) -> Iterator[Fault]:
+    given = {key: (*path, key) for key in layer.fields}
+    yield from _values(layer.op, layer.fields, path, scope)
+    yield from _signature(layer.op, given, path, path, scope)
     if layer.repeat is not None:
         yield from _expression(layer.repeat, (*path, "repeat"), scope)
     elif layer.first:
-        yield Fault((*path, "first"), "`first` goes with `repeat`", on_key=True)
+        yield Fault(
+            (*path, "first"), "`first` is about the first of several copies, but there is no `repeat`", on_key=True
+        )
     if layer.first:
-        first = {key: value for key, value in layer.first.items() if key != "op"}
-        for key in [key for key in first if key in ("from", "repeat", "first", "output")]:
-            yield Fault((*path, "first", key), f"{key!r} cannot differ for the first copy", on_key=True)
-            del first[key]
-        op = layer.first.get("op", layer.op)
-        yield from _fields(spec, op, first, (*path, "first"), scope, layer.fields, whole="op" in layer.first)
+        yield from _first(layer, given, path, scope)
 
 
-def _fields(
-    spec: Spec, op: Any, fields: Mapping[str, Any], path: KeyPath, scope: Scope, also: Mapping[str, Any], whole: bool
+def _first(layer: LayerSpec, given: Mapping[str, KeyPath], path: KeyPath, scope: Scope) -> Iterator[Fault]:
+    inner = (*path, "first")
+    fields = {key: value for key, value in layer.first.items() if key not in WIRING}
+    for key in layer.first:
+        if key in WIRING and key != "op":
+            yield Fault((*inner, key), f"{key!r} cannot differ for the first copy", on_key=True)
+    op = layer.first.get("op", layer.op)
+    yield from _values(op, fields, inner, scope)
+    at = inner if "op" in layer.first else path
+    yield from _signature(op, {**given, **{key: (*inner, key) for key in fields}}, at, path, scope)
+
+
+def _signature(
+    op: Any, given: Mapping[str, KeyPath], written: KeyPath, layer: KeyPath, scope: Scope
 ) -> Iterator[Fault]:
-    """Check an operator's name and fields. `also` are fields given elsewhere; with `whole`, required ones must be there."""
-    for key, value in fields.items():
-        words = _words(op, key)
-        if not (isinstance(value, str) and value in words):
-            yield from _value(value, (*path, key), scope, spec)
+    """Check that `op`, written in the map at `written`, is known and takes the `given` fields (each with its place)."""
+    if not isinstance(op, str):
+        yield Fault((*written, "op"), "the name of an operator or block belongs here")
+        return
     if op in scope.names:  # a name that holds an operator: its fields are checked once it is bound
         scope.used.add(op)
         return
-    known = takes_of(op, spec)
+    known = takes_of(op, scope.spec)
     if known is None:
-        choices = [*OPERATORS, *spec.blocks, *scope.names]
-        yield Fault(
-            (*path, "op"),
-            f"unknown operator {op!r}",
-            known_or_suggest(str(op), choices),
-            on_key=not isinstance(op, str),
-        )
+        hint = suggest(op, [*OPERATORS, *scope.spec.blocks, *scope.names])
+        hint = hint or "it is no operator (`costmodel operators` lists them) and no block of this file"
+        yield Fault((*written, "op"), f"unknown operator {quote(op)}", hint)
         return
-    for key in fields:
+    for key, path in given.items():
         if key not in known:
-            yield Fault(
-                (*path, key),
-                f"{op} has no field {key!r}",
-                known_or_suggest(key, known) or "it has no fields",
-                on_key=True,
-            )
-    missing = [key for key, default in known.items() if default is REQUIRED and key not in fields and key not in also]
-    if whole and missing:
-        yield Fault(path, f"{op} needs {' and '.join(map(repr, missing))}", on_key=True)
+            yield Fault(path, f"{op} takes no {quote(key)}", _field_hint(key, known), on_key=True)
+    missing = [key for key, default in known.items() if default is REQUIRED and key not in given]
+    if missing:
+        yield Fault(layer, f"{op} needs {' and '.join(map(repr, missing))}", on_key=True)
 
 
-def takes_of(op: Any, spec: Spec) -> dict[str, Any] | None:
+def _field_hint(key: str, known: Mapping[str, Any]) -> str:
+    if key in INPUT_SIZES:
+        return "leave it out: sizes of the input follow from the layer that is read"
+    return known_or_suggest(key, known) or "it takes nothing"
+
+
+def takes_of(op: str, spec: Spec) -> dict[str, Any] | None:
     """Return what an operator or block takes, by name, with defaults; None if there is no such operator or block."""
     if op in spec.blocks:
         return {name: REQUIRED if default == "required" else default for name, default in spec.blocks[op].takes.items()}
@@ -212,76 +230,79 @@ def takes_of(op: Any, spec: Spec) -> dict[str, Any] | None:
     return None
 
 
-def _words(op: Any, key: str) -> tuple[str, ...]:
-    """Return the texts that a field takes literally."""
-    if op in OPERATORS and key in (known := declared(OPERATORS[op])):
-        return known[key][0].words
-    return ()
+def _values(op: Any, fields: Mapping[str, Any], path: KeyPath, scope: Scope) -> Iterator[Fault]:
+    """Check what stands in the places of an operator's fields or of a block's arguments."""
+    operator = OPERATORS.get(op) if isinstance(op, str) and op not in scope.names else None
+    types = declared(operator) if operator else {}
+    for key, value in fields.items():
+        words = types[key][0].words if key in types else WORDS
+        yield from _value(value, (*path, key), scope, words, names_too=operator is None)
 
 
-def _value(value: Any, path: KeyPath, scope: Scope, spec: Spec) -> Iterator[Fault]:
-    """Check what stands in a field's or an argument's place."""
+def _value(value: Any, path: KeyPath, scope: Scope, words: tuple[str, ...], names_too: bool) -> Iterator[Fault]:
+    """Check one value; with `names_too` it may be the name of an operator or block."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _expression(item, (*path, index), scope)
-    elif isinstance(value, str) and value not in scope.names and (_names_op(value, spec) or value in ("same", "valid")):
-        return
-    elif isinstance(value, (dict, type(None))):
-        yield Fault(
-            path, f"a number, a name or a list belongs here, not {'a map' if value else 'nothing'}", on_key=True
-        )
-    else:
+    elif not isinstance(value, str) or value in scope.names:
         yield from _expression(value, path, scope)
+    elif value not in words and not (names_too and scope.spec.holds_name(value)):
+        yield from _expression(value, path, scope, chain(words, OPERATORS, scope.spec.blocks) if names_too else words)
 
 
-def _expression(value: Any, path: KeyPath, scope: Scope) -> Iterator[Fault]:
+def _expression(
+    value: Any, path: KeyPath, scope: Scope, others: Iterable[str] = (), sizes: tuple[str, ...] = INPUT_SIZES
+) -> Iterator[Fault]:
+    """Check a number or arithmetic; `others` are words that could have been meant instead of an unknown name."""
     if isinstance(value, (list, dict, type(None))):
-        yield Fault(path, "a number belongs here")
-        return
-    if not isinstance(value, str):
+        found = "nothing" if value is None else "a list" if isinstance(value, list) else "a map"
+        yield Fault(path, f"a number belongs here, not {found}", on_key=value is None)
         return
     try:
+        if not isinstance(value, str):
+            arithmetic.bounded(value, "this")
+            return
         parsed = arithmetic.parse(value)
     except arithmetic.BadArithmetic as error:
         yield Fault(path, f"not arithmetic: {error}", error.hint, offset=error.offset, width=error.width)
         return
-    known = [*scope.names, *INPUT_SIZES]
     for name, offset in parsed.names:
         scope.used.add(name)
-        if name not in known:
-            yield Fault(path, f"unknown name {name!r}", _scope_hint(name, scope), offset=offset, width=len(name))
+        if name not in scope.names and name not in sizes:
+            hint = _name_hint(name, [*scope.names, *sizes[:3], *others], scope)
+            yield Fault(path, f"unknown name {quote(name)}", hint, offset=offset, width=len(name))
 
 
-def _scope_hint(name: str, scope: Scope) -> str:
-    known: Iterable[str] = [*scope.names, *INPUT_SIZES[:3]]
-    hint = known_or_suggest(name, known)
-    return f"{hint}; a block sees only what it takes" if scope.base[0] == "blocks" else hint
+def _name_hint(name: str, known: list[str], scope: Scope) -> str:
+    hint = suggest(name, known)
+    if not hint and scope.in_block and name in scope.spec.parameters:
+        return f"a block sees only what it takes: add {name!r} to its `takes` and pass it in"
+    return hint or f"known here: {', '.join([*scope.names, *INPUT_SIZES[:3]][:12])}"
 
 
 def _unused_blocks(spec: Spec) -> Iterator[Fault]:
-    written = [spec.parameters, *(variant.parameters for variant in spec.variants.values())]
-    texts: set[Any] = {value for group in written for value in group.values() if isinstance(value, str)}
-    for layer in [*spec.layers.values(), *(layer for block in spec.blocks.values() for layer in block.layers.values())]:
-        texts |= {layer.op, layer.first.get("op")}
-        texts |= {value for value in [*layer.fields.values(), *layer.first.values()] if isinstance(value, str)}
-    texts |= {value for block in spec.blocks.values() for value in block.takes.values() if isinstance(value, str)}
+    written: list[Any] = [*spec.parameters.values()]
+    for variant in spec.variants.values():
+        written += variant.parameters.values()
+    for block in spec.blocks.values():
+        written += block.takes.values()
+    for layers in (spec.layers, *(block.layers for block in spec.blocks.values())):
+        for layer in layers.values():
+            written += [layer.op, *layer.fields.values(), *layer.first.values()]
+    used = {text for text in written if isinstance(text, str)}
     for name in spec.blocks:
-        if name not in texts:
-            yield Fault(
-                ("blocks", name), f"block {name!r} is never used", "use it or remove it", on_key=True, unused=True
-            )
+        if name not in used:
+            yield _unused(("blocks", name), f"nothing uses block {name!r}")
 
 
 def _recursion(spec: Spec) -> Iterator[Fault]:
-    """Blocks that contain themselves."""
-    calls = {
-        name: {op for layer in block.layers.values() for op in (layer.op, layer.first.get("op")) if op in spec.blocks}
-        for name, block in spec.blocks.items()
-    }
-    for name in spec.blocks:
-        reached, frontier = set[str](), set(calls[name])
-        while frontier:
-            reached |= frontier
-            frontier = {inner for op in frontier for inner in calls[op]} - reached
-        if name in reached:
-            yield Fault(("blocks", name), f"block {name!r} contains itself", on_key=True)
+    """Blocks that contain themselves, directly or through one another."""
+    calls: nx.DiGraph[str] = nx.DiGraph()
+    for name, block in spec.blocks.items():
+        for layer in block.layers.values():
+            calls.add_edges_from((name, op) for op in (layer.op, layer.first.get("op")) if isinstance(op, str))
+    for group in nx.strongly_connected_components(calls):
+        name = min(group)
+        if name in spec.blocks and (len(group) > 1 or calls.has_edge(name, name)):
+            through = f" by way of {', '.join(sorted(group - {name})[:5])}" if len(group) > 1 else ""
+            yield Fault(("blocks", name), f"block {name!r} contains itself{through}", on_key=True)

@@ -1,0 +1,304 @@
+"""Edits of a spec, by its text: what a person wrote stays as it was wherever no edit touches it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+from costmodel.errors import CostModelError, known_or_suggest
+from costmodel.explore import moves
+from costmodel.explore.lines import Lines, data_of, flow, own_line
+from costmodel.explore.rewrite import Drop, Insert, LineEdit, Put, rewrite
+from costmodel.explore.uses import Tree
+from costmodel.graph import LayerGraph
+from costmodel.ops import OPERATORS
+from costmodel.spec.check import check, takes_of
+from costmodel.spec.document import Spec, read_spec
+from costmodel.spec.expand import Use
+from costmodel.spec.faults import Fault, complain
+
+LINE_KEYS = ("op", "from", "repeat")
+OUTDATED = ("expect", "reported", "variants")
+"""Parts of a file that say something of the network as it was."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit as a person writes it: its kind (set, swap, drop, insert or move) and what comes after it."""
+
+    kind: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"--{self.kind} {self.what}"
+
+    @classmethod
+    def of(cls, written: str | Edit) -> Edit:
+        """Read ``"set ds4.repeat=4"``, with or without dashes before the kind.
+
+        Raises:
+            CostModelError: if there is no such kind of edit.
+        """
+        if isinstance(written, Edit):
+            return written
+        kind, _, what = written.strip().lstrip("-").partition(" ")
+        if kind not in _KINDS:
+            raise CostModelError(f"no edit {kind!r}; {known_or_suggest(kind, _KINDS)}")
+        return cls(kind, what.strip())
+
+
+@dataclass(frozen=True)
+class Edited:
+    """An edited spec: its text before and after, what it is now, the network it gives, and notes on what was left alone.
+
+    `before` is the text of the network that was edited: its variant chosen, its parameters set, nothing else changed.
+    """
+
+    before: str
+    text: str
+    spec: Spec
+    graph: LayerGraph
+    edits: tuple[Edit, ...]
+    notes: tuple[str, ...]
+
+    def changes(self) -> str:
+        """Return the edits of the text as a unified diff."""
+        before, after = (text.splitlines(keepends=True) for text in (self.before, self.text))
+        return "".join(unified_diff(before, after, self.spec.name, f"{self.spec.name} (edited)"))
+
+    def save(self, file: Path) -> None:
+        """Write the edited text; a file of that name is replaced whole or not at all.
+
+        Raises:
+            CostModelError: if it cannot be written.
+        """
+        write_whole(file, self.text)
+
+
+def edit(spec: Spec, edits: Iterable[str | Edit]) -> Edited:
+    """Return the spec after edits, made in the order given.
+
+    The result is one network: the variant and the parameters in force become the file's own, and what its file expected, reported and offered as
+    variants is left out, since it no longer holds. Blocks, parameters and arguments that an edit leaves without use are left out as well.
+
+    Raises:
+        CostModelError: if an edit matches nothing or cannot be made, naming the edit; if the result does not fit, with the first edit after which it did not.
+    """
+    asked = tuple(map(Edit.of, edits))
+    lines = settled = _settled(spec)
+    notes: list[str] = []
+    broken: CostModelError | None = None
+    for one in asked:
+        try:
+            changed, said = _KINDS[one.kind](lines, _tree(lines, spec), one.what)
+            lines = _tidy(changed, spec)
+        except CostModelError as error:
+            raise broken or _blame(one, error) from None
+        notes += said
+        fault = _fault(lines, spec)
+        broken = (broken or _blame(one, fault)) if fault else None
+    if broken is not None:
+        raise broken
+    lines = _tidy(lines, spec)
+    if (fault := _fault(lines, spec)) is not None:
+        raise fault
+    result = _read(lines, spec)
+    before = _ending(settled)
+    return Edited(before, _signed(lines, spec, asked), result, Tree.of(result).graph, asked, tuple(notes))
+
+
+def _blame(one: Edit, error: CostModelError) -> CostModelError:
+    return CostModelError(f"{one}\n{error}")
+
+
+def _settled(spec: Spec) -> Lines:
+    """Return the text of the network that a spec is now: variant chosen, parameters set."""
+    lines = Lines(spec.text)
+    for name, value in spec.parameters.items():
+        if not isinstance(value, (bool, int, float, str)):
+            raise CostModelError(f"{name} of {spec.name} is not one number, so there is not one network to edit")
+        if lines.get(("parameters", name)) != value:
+            lines = lines.set(("parameters", name), flow(value))
+    for name in ("name", "title", "source", "year"):
+        value = getattr(spec, name)
+        if value and lines.get((name,)) != value:
+            lines = lines.set((name,), own_line(str(value)))
+    for part in OUTDATED:
+        lines = lines.remove((part,), comments=True) if lines.get((part,)) is not None else lines
+    return _tidy(lines, spec)
+
+
+def _signed(lines: Lines, spec: Spec, edits: Sequence[Edit]) -> str:
+    """Return the text with a first line that says where it comes from."""
+    said = " ".join(str(one) for one in edits)
+    return f"# {spec.name} after {said}{lines.newline}{_ending(lines)}" if edits else _ending(lines)
+
+
+def _ending(lines: Lines) -> str:
+    """Return a text that ends in one line break."""
+    return lines.text.rstrip() + lines.newline
+
+
+def _read(lines: Lines, spec: Spec) -> Spec:
+    return read_spec(lines.text, f"{spec.file} (edited)")
+
+
+def _tree(lines: Lines, spec: Spec) -> Tree:
+    return Tree.of(_read(lines, spec))
+
+
+def _fault(lines: Lines, spec: Spec) -> CostModelError | None:
+    """Return what is wrong with a text, if anything."""
+    try:
+        now = _read(lines, spec)
+    except CostModelError as error:
+        return error
+    faults: Sequence[Fault] = check(now) or Tree.of(now).faults
+    return complain(now.file, now.text, faults) if faults else None
+
+
+def _tidy(lines: Lines, spec: Spec) -> Lines:
+    """Return the text without what nothing uses: blocks, arguments, parameters."""
+    while True:
+        try:
+            now = _read(lines, spec)
+        except CostModelError:
+            return lines
+        unused = [fault for fault in check(now) if fault.unused]
+        before = lines
+        for fault in unused:
+            if fault.path[0] != "blocks" or len(fault.path) == 2:
+                lines = lines.remove(fault.path, comments=True)
+            else:
+                lines = _without_argument(lines, Tree.of(now), str(fault.path[1]), str(fault.path[3]))
+        if lines == before:
+            return lines
+
+
+def _without_argument(lines: Lines, tree: Tree, block: str, name: str) -> Lines:
+    """Take an argument that a block does not use out of the block, and out of every line that gives it."""
+    callers = {use.line for use in tree.uses.values() if use.op == block}
+    others = {use.line for use in tree.uses.values() if use.op != block}
+    given = [
+        path for line in callers for path in ((*line, name), (*line, "first", name)) if lines.get(path) is not None
+    ]
+    if any(path[:-1] in others or path[:-2] in others for path in given):
+        return lines
+    for path in [*given, ("blocks", block, "takes", name)]:
+        lines = lines.remove(path)
+    return lines
+
+
+def _set(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:
+    """PATH=VALUE: a parameter, the input, or a field of the layers at a path."""
+    target, equals, written = what.partition("=")
+    target = target.strip()
+    if not equals or not target:
+        raise CostModelError("write PATH=VALUE, as in width=0.5 or 'stage*.conv3.kernel_size=5'")
+    value = data_of(written.strip())
+    if target in tree.spec.parameters:
+        tree.spec.set(**{target: value})
+        return lines.set(("parameters", target), flow(value)), []
+    if target == "input":
+        return lines.set(("input",), flow(value)), []
+    pattern, dot, field = target.rpartition(".")
+    if not dot:
+        known = known_or_suggest(target, [*tree.spec.parameters, "input"])
+        raise CostModelError(f"{tree.spec.name} has no parameter {target!r}; {known}\n  a field of a layer is PATH.FIELD")
+    uses = tree.matching(pattern, lambda use: field in _fields(tree, use))
+    if not uses:
+        known_fields = {name for use in tree.matching(pattern) for name in _fields(tree, use)}
+        raise CostModelError(f"no layer that {pattern!r} matches has a field {field!r}; {known_or_suggest(field, known_fields)}")
+    return rewrite(lines, tree, {use.path: (Put(field, flow(value)),) for use in uses}), []
+
+
+def _fields(tree: Tree, use: Use) -> list[str]:
+    return [*LINE_KEYS, *(takes_of(use.op, tree.spec) or {})]
+
+
+def _swap(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:
+    """OLD=NEW: another operator or block wherever one is named, as `op`, as an argument or as a parameter."""
+    old, equals, new = (part.strip() for part in what.partition("="))
+    known = [*OPERATORS, *tree.spec.blocks]
+    if not equals or not old or not new:
+        raise CostModelError("write OLD=NEW, as in relu=hardswish")
+    if new not in known:
+        raise CostModelError(f"no operator or block {new!r}; {known_or_suggest(new, known)}")
+    named = [path for path, value in _leaves(lines.data) if value == old and path[0] in ("parameters", "blocks", "layers")]
+    named = [path for path in named if path[-1] != "from" and "from" not in path[-2:] and not _in_scope(tree, path, old)]
+    if not named:
+        used = {use.op for use in tree.uses.values()}
+        raise CostModelError(f"{tree.spec.name} uses no operator or block {old!r}; {known_or_suggest(old, used)}")
+    for path in named:
+        lines = lines.set(path, new)
+    return lines, []
+
+
+def _leaves(data: Any, path: tuple[Any, ...] = ()) -> Iterable[tuple[tuple[Any, ...], Any]]:
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _leaves(value, (*path, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _leaves(value, (*path, index))
+    else:
+        yield path, data
+
+
+def _in_scope(tree: Tree, path: tuple[Any, ...], name: str) -> bool:
+    """Say whether a name means a parameter or an argument there, rather than an operator or block."""
+    if path[0] == "layers":
+        return name in tree.spec.parameters
+    return path[0] == "blocks" and name in tree.spec.blocks[path[1]].takes
+
+
+def _drop(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:
+    """PATH: remove layers; whoever read them reads their (first) input."""
+    return rewrite(lines, tree, {use.path: (Drop(),) for use in tree.matching(what)}), []
+
+
+def _insert(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:
+    """AFTER:NAME={op: ...}: add a layer after those at a path."""
+    after, colon, rest = what.partition(":")
+    name, equals, written = (part.strip() for part in rest.partition("="))
+    if not colon or not equals or not name.isidentifier():
+        raise CostModelError("write AFTER:NAME={op: ...}, as in 'conv1:drop={op: dropout}'")
+    entry = data_of(written)
+    if not isinstance(entry, dict) or "op" not in entry:
+        raise CostModelError(f"{written!r} is no layer; a layer is a map with an op, as in {{op: relu}}")
+    plan: dict[str, tuple[LineEdit, ...]] = {use.path: (Insert(name, flow(entry)),) for use in tree.matching(after.strip())}
+    return rewrite(lines, tree, plan), []
+
+
+_KINDS: dict[str, Callable[[Lines, Tree, str], tuple[Lines, list[str]]]] = {
+    "set": _set,
+    "swap": _swap,
+    "drop": _drop,
+    "insert": _insert,
+    "move": moves.make,
+}
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file under its name only once all of it is on the disk.
+
+    Raises:
+        CostModelError: if it cannot be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    except OSError as error:
+        raise CostModelError(f"{file}: cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+            out.write(text)
+        os.chmod(name, file.stat().st_mode & 0o777 if file.exists() else 0o644)
+        os.replace(name, file)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise CostModelError(f"{file}: cannot be written: {error.strerror}") from None
