@@ -9,7 +9,7 @@ FLOORS = [
     {"ops"},
     {"graph"},
     {"spec", "onnx", "execute", "weights", "pricing", "api"},
-    {"latency", "explore"},
+    {"latency", "explore", "gallery"},
     {"render"},
     {"cli"},
 ]

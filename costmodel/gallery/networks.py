@@ -1,0 +1,77 @@
+"""Every bundled network with its costs: the rows of the gallery's tables and the points of its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from costmodel.pricing import Totals, totals
+from costmodel.spec import Spec, expand, specs
+
+FAMILIES = {
+    "AlexNet": "alexnet alexnet_bn",
+    "NIN": "nin_bn",
+    "VGG": "vgg11 vgg13 vgg16 vgg19",
+    "Inception": "googlenet bn_inception inception_v3 inception_v4 inception_resnet_v2",
+    "ResNet": "resnet18 resnet34 resnet50 resnet101 resnet152",
+    "MobileNet v1": "mobilenet_v1 mobilenet_v1_075 mobilenet_v1_050 mobilenet_v1_025",
+}
+"""The networks of the article and of Canziani et al. that have a reported ImageNet accuracy, by family: its figures 1 and 2."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """One architecture at its own parameters: what was said of it, and what it costs for one image in float32."""
+
+    spec: Spec
+    input_shape: tuple[int, ...]
+    totals: Totals
+
+    @property
+    def name(self) -> str:
+        """The name it is loaded by."""
+        return self.spec.name
+
+    @property
+    def top1(self) -> float | None:
+        """Reported ImageNet top-1 accuracy in percent, if there is one."""
+        value = self.spec.reported.get("top1")
+        return None if value is None else float(value)
+
+    @property
+    def density(self) -> float | None:
+        """Information density: top-1 per million params (Canziani et al. 2016, figure 10)."""
+        return None if self.top1 is None else self.top1 / (self.totals.params / 1e6)
+
+
+def networks() -> Iterator[Network]:
+    """Yield every bundled network once, in the order of files; a file whose defaults are a variant's is that variant."""
+    for spec in specs():
+        twin = (
+            any(spec.parameters == spec.parameters | v.parameters for v in spec.variants.values())
+            and spec.name not in spec.variants
+        )
+        if not twin:
+            graph = expand(spec)
+            yield Network(spec, graph.input_shape, totals(graph))
+
+
+def row(network: Network) -> dict[str, Any]:
+    """Return a network as a row of the gallery's table, raw numbers, unit in the column's name."""
+    spec, sums = network.spec, network.totals
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "year": spec.year,
+        "input": "x".join(map(str, network.input_shape)),
+        "params": sums.params,
+        "mult_adds": sums.mult_adds,
+        "weight_bytes": sums.weight_bytes,
+        "peak_live_bytes": sums.peak_live_bytes,
+        "traffic_bytes": sums.traffic_bytes,
+        "fused_traffic_bytes": sums.fused_traffic_bytes,
+        "top1_percent": network.top1,
+        "top1_per_million_params": None if network.density is None else round(network.density, 3),
+        "source": spec.source,
+    }

@@ -1,0 +1,96 @@
+"""The pages of `reports/`: the table of all networks and the article's claims, from plain rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from costmodel.units import column
+
+MADE = "Made by `costmodel gallery` from `specs/`; do not edit."
+
+
+def networks_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write the rows raw."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def networks_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write the rows as a table for people, one prefix a column."""
+    numbers = {
+        "params": column([row["params"] for row in rows]),
+        "mult-adds": column([row["mult_adds"] for row in rows]),
+        "peak activations": column([row["peak_live_bytes"] for row in rows], "B"),
+        "traffic": column([row["traffic_bytes"] for row in rows], "B"),
+    }
+    heads = [
+        "network",
+        "year",
+        "input",
+        *(f"{name} ({unit})" if unit else name for name, (_, unit) in numbers.items()),
+        "top-1",
+        "top-1 / M params",
+    ]
+    lines = [
+        "# Every bundled network",
+        "",
+        f"{MADE} One image, float32. Raw numbers are in [networks.csv](networks.csv); "
+        "top-1 is what the source named in each spec reports (percent, ImageNet).",
+        "",
+        "| " + " | ".join(heads) + " |",
+        "|---|---|---|" + "---:|" * (len(heads) - 3),
+    ]
+    for index, row in enumerate(rows):
+        cells = [f"`{row['name']}`", row["year"] or "", row["input"], *(texts[index] for texts, _ in numbers.values())]
+        top1, density = row["top1_percent"], row["top1_per_million_params"]
+        cells += ["" if top1 is None else f"{top1:.1f}", "" if density is None else f"{density:.2f}"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def density_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write information density, densest first."""
+    known = sorted(
+        (row for row in rows if row["top1_per_million_params"]), key=lambda row: -row["top1_per_million_params"]
+    )
+    lines = [
+        "# Information density",
+        "",
+        f"{MADE} Reported top-1 accuracy per million params (Canziani et al. 2016, figure 10).",
+        "",
+        "| network | top-1 (%) | params | top-1 / M params |",
+        "|---|---:|---:|---:|",
+    ]
+    lines += [
+        f"| `{row['name']}` | {row['top1_percent']:.1f} | {row['params']:,} | {row['top1_per_million_params']:.2f} |"
+        for row in known
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def article_markdown(findings: Iterable[tuple[str, str, str, str]]) -> str:
+    """Write each (claim, source, verdict, computed numbers)."""
+    entries = list(findings)
+    counts: dict[str, int] = {}
+    for _, _, verdict, _ in entries:
+        counts[verdict] = counts.get(verdict, 0) + 1
+    tally = ", ".join(f"{count}: {verdict}" for verdict, count in sorted(counts.items()))
+    lines = [
+        "# The article's claims, recomputed",
+        "",
+        f"{MADE} Each is a claim that costs decide, printed by the article, by Canziani et al. 2016 or by a paper they "
+        "rest on; the numbers are computed, and the verdict follows from them. "
+        f"Of {len(entries)} claims: {tally}.",
+        "",
+        "![Top-1 against mult-adds](figure2.png)",
+        "",
+    ]
+    for says, source, verdict, words in entries:
+        lines += [f"### {says}", "", f"*{source}*", "", f"**{verdict[0].upper()}{verdict[1:]}.** {words}", ""]
+    return "\n".join(lines)
