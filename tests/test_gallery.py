@@ -12,9 +12,14 @@ from costmodel.render.bubbles import bubble_chart
 REPORTS = Path(__file__).parent.parent / "reports"
 
 
+@pytest.fixture(scope="module")
+def today():
+    return pages()
+
+
 @pytest.mark.parametrize("name", ["networks.csv", "networks.md", "density.md", "article.md"])
-def test_committed_pages_are_current(name):
-    assert (REPORTS / name).read_text("utf-8") == pages()[name], "stale: run `costmodel gallery`"
+def test_committed_pages_are_current(name, today):
+    assert (REPORTS / name).read_text("utf-8") == today[name], "stale: run `costmodel gallery`"
 
 
 @pytest.mark.parametrize("name", ["figure1.png", "figure1.svg", "figure2.png", "figure2.svg"])

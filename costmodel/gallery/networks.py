@@ -17,7 +17,7 @@ FAMILIES = {
     "ResNet": "resnet18 resnet34 resnet50 resnet101 resnet152",
     "MobileNet v1": "mobilenet_v1 mobilenet_v1_075 mobilenet_v1_050 mobilenet_v1_025",
 }
-"""The networks of the article and of Canziani et al. that have a reported ImageNet accuracy, by family: its figures 1 and 2."""
+"""The networks of the article and of Canziani et al. that have a reported ImageNet accuracy, by family."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Network:
 
 
 def networks() -> Iterator[Network]:
-    """Yield every bundled network once, in the order of files; a file whose defaults are a variant's is that variant."""
+    """Yield every bundled network once, in order of files; a file whose defaults are a variant's is that variant."""
     for spec in specs():
         twin = (
             any(spec.parameters == spec.parameters | v.parameters for v in spec.variants.values())
