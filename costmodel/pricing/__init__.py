@@ -11,7 +11,7 @@ from costmodel.graph import INPUT, Layer, LayerGraph
 from costmodel.ops.base import Cost
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
-from costmodel.pricing.receptive import View, views
+from costmodel.pricing.receptive import View, view_of, views
 from costmodel.pricing.table import COLUMNS, SUMS, TRAINING, CostTable, Totals
 from costmodel.pricing.training import optimizer_params, steps
 from costmodel.units import DTYPES, FLOPS_PER_MULT_ADD
@@ -92,7 +92,8 @@ class _Walk:
         bytes_of = self._tensor_bytes()
         alive = lifetimes(graph, self.in_place)
         self._live = self._peak = sum(bytes_of[path] for path in alive.first)
-        seen = views(graph) if self.plain else iter([None] * len(graph))
+        seen = list(views(graph)) if self.plain else [None] * len(graph)
+        self._view = view_of(graph, seen)
         step = steps(graph) if self.training else [None] * len(graph)
         heads = kernels(graph)
         last_of = {head: layer.path for head, layer in zip(heads, graph.layers, strict=True)}
@@ -110,7 +111,6 @@ class _Walk:
                 row["saved_bytes"] = sum((bytes_of[path] for path in back.saved), mask)
                 self._add(row, TRAINING)
             self._add(row, SUMS)
-            self._keep_view(layer, view)
             for path in freed:
                 self._live = self._live - bytes_of[path]
             yield row
@@ -166,13 +166,6 @@ class _Walk:
             size = size_of[layer.path] = layer.op.output_bytes or unchanged
             result[layer.path] = product(layer.shape) * (size * self.batch)
         return result
-
-    def _keep_view(self, layer: Layer, view: View | None) -> None:
-        """Remember the last map with more than one position; attention mixes tokens, so none is known after them."""
-        if len(layer.shape) == 2:
-            self._view = None
-        elif view is not None and layer.shape[1:] != (1, 1):
-            self._view = view
 
     def _raise_peak(self, path: str) -> None:
         if is_plain(self._live) and is_plain(self._peak):

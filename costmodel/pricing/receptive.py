@@ -7,7 +7,7 @@ and 2, with the largest over all paths.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -38,6 +38,21 @@ def views(graph: LayerGraph) -> Iterator[View | None]:
         known = len(layer.shape) == 3 and len(views) == len(layer.inputs)
         view = seen[layer.path] = _view(layer, views) if known else None
         yield view and View(_each(math.ceil, view.field), _each(_plain, view.stride))
+
+
+def view_of(graph: LayerGraph, seen: Sequence[View | None]) -> View | None:
+    """Return the view of the whole network, given that of each layer: of the last map with more than one position on
+    the way to its last layer. None where a token sequence comes first, because attention mixes tokens.
+    """
+    wanted = {graph.layers[-1].path} if graph.layers else set()
+    for layer, view in zip(reversed(graph.layers), reversed(seen), strict=True):
+        if layer.path in wanted:
+            if len(layer.shape) == 2:
+                return None
+            if view is not None and layer.shape[1:] != (1, 1):
+                return view
+            wanted.update(layer.inputs)
+    return None
 
 
 def _view(layer: Layer, views: list[View]) -> View:
