@@ -1,7 +1,8 @@
-"""The command. Each subcommand is a module of its own, imported only when it is asked for, so that the command starts fast."""
+"""The command. Each subcommand is a module of its own, imported only to be run, so that the command starts fast."""
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -60,6 +61,16 @@ class Lazy(click.Group):
             raise click.UsageError(f"no command {args[0]!r}; {known_or_suggest(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand. A reader of its output that goes early, as `| head` does, is no error."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left must not raise at exit
+            ctx.exit(0)
+        return result
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands without importing them."""
         with formatter.section("Commands"):
@@ -69,7 +80,7 @@ class Lazy(click.Group):
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="nn-costmodel", prog_name="costmodel")
 def costmodel() -> None:
-    """What a neural network costs, before it is trained or run.
+    r"""What a neural network costs, before it is trained or run.
 
     \b
       costmodel report mobilenet_v1
@@ -94,6 +105,3 @@ def main(argv: list[str] | None = None) -> Any:
     except CostModelError as error:
         click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
         sys.exit(2)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone, as `| head` does
-        sys.exit(0)

@@ -1,0 +1,84 @@
+"""Arguments and options that several subcommands share, and how they become specs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from costmodel.errors import CostModelError
+from costmodel.spec import Spec
+from costmodel.spec.text import scalar
+from costmodel.units import DTYPES
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Arch(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
+    """The name of an architecture, or the path of a spec."""
+
+    name = "arch"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the names that begin so, and files."""
+        from costmodel.spec.library import names
+
+        found = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+        return found or [CompletionItem(incomplete, type="file")]
+
+
+ARCH = Arch()
+
+set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a parameter of the spec: width=0.75. Repeatable.",
+)
+resolution_option = click.option(
+    "--resolution", type=click.IntRange(min=1), metavar="N", help="Short for --set resolution=N."
+)
+batch_option = click.option(
+    "--batch", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Images at once."
+)
+dtype_option = click.option(
+    "--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True, help="Of weights and activations."
+)
+
+
+def open_spec(arch: str, settings: Sequence[str] = (), resolution: int | None = None) -> Spec:
+    """Return a spec with what --set and --resolution say.
+
+    Raises:
+        CostModelError: if there is no such architecture or parameter, or a setting is not NAME=VALUE.
+        SpecError: with everything that is wrong in its file.
+    """
+    from costmodel.api import read
+
+    values = dict(map(setting, settings))
+    if resolution is not None:
+        if values.get("resolution", resolution) != resolution:
+            raise CostModelError(f"--resolution {resolution} and --set resolution={values['resolution']} differ")
+        values["resolution"] = resolution
+    return read(arch, **values)
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Return the name and the value of ``NAME=VALUE``: a number, true, false, or a name.
+
+    Raises:
+        CostModelError: if it is not that.
+    """
+    name, equals, written = (part.strip() for part in text.partition("="))
+    if "." in name or "*" in name:
+        raise CostModelError(
+            f"--set {text}: only parameters of the spec are set here\n"
+            f"to edit a layer: costmodel whatif ARCH --set '{text}'"
+        )
+    value = scalar(written)
+    if not name or not equals or value is None:
+        raise CostModelError(f"--set {text}: write NAME=VALUE, as in --set width=0.75")
+    return name, value

@@ -1,0 +1,79 @@
+"""Where a command's text goes: a terminal, a pipe or a file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from costmodel.errors import CostModelError
+from costmodel.render.screen import Screen, encodable
+
+PIPE_WIDTH = 100
+"""Columns where nothing says how wide the reader's screen is."""
+WIDEST, NARROWEST = 200, 40
+
+output_option = click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to a file instead."
+)
+
+
+def screen(output: Path | None = None) -> Screen:
+    """Return what standard output can show. COLUMNS says how wide, NO_COLOR and FORCE_COLOR whether in colour."""
+    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+    return Screen(min(max(width, NARROWEST), WIDEST), colour=output is None and _in_colour())
+
+
+def _in_colour() -> bool:
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def emit(text: str, output: Path | None = None) -> None:
+    """Write a command's text to standard output, or to a file.
+
+    Raises:
+        CostModelError: if the file cannot be written.
+    """
+    if output is not None:
+        write_file(output, text)
+        return
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    click.echo(encodable(text, encoding), nl=False, color=_in_colour())
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file at once or not at all, so that no reader meets half of it.
+
+    Raises:
+        CostModelError: if it cannot be written.
+    """
+    try:
+        if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
+            path.write_text(text, "utf-8")
+            return
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(name, mode)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise CostModelError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _umask() -> int:
+    now = os.umask(0)
+    os.umask(now)
+    return now

@@ -1,0 +1,124 @@
+"""`costmodel report`: what one or several networks cost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from costmodel.cli.arguments import ARCH, batch_option, dtype_option, open_spec, resolution_option, set_option
+from costmodel.cli.output import emit, output_option, screen
+from costmodel.pricing import price
+from costmodel.pricing.table import CostTable
+from costmodel.render.page import Fact, Page
+from costmodel.render.rows import View
+from costmodel.spec import Spec, expand
+
+HINT = "Latency depends on the device: add --device NAME; `costmodel devices` lists them."
+
+
+@click.command("report")
+@click.argument("archs", metavar="ARCH...", nargs=-1, required=True, type=ARCH)
+@set_option
+@resolution_option
+@batch_option
+@dtype_option
+@click.option(
+    "--by", type=click.Choice(["layer", "block", "kind"]), help="Show this table alone instead of kinds and blocks."
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many names of a path make a block.",
+)
+@click.option(
+    "--sort", metavar="COLUMN", help="Sort rows by a column, as mult_adds, params or live_bytes; largest first."
+)
+@click.option("--top", type=click.IntRange(min=1), metavar="N", help="Show the first N rows, and the rest as one.")
+@click.option("--training", is_flag=True, help="Add the costs of a training step.")
+@click.option("--in-place", is_flag=True, help="Let activations overwrite their input where nothing else reads it.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv", "markdown", "html"]),
+    default="text",
+    show_default=True,
+    help="json and csv hold raw numbers, never rounded.",
+)
+@output_option
+def report_command(
+    archs: tuple[str, ...],
+    settings: tuple[str, ...],
+    resolution: int | None,
+    batch: int,
+    dtype: str,
+    by: str | None,
+    depth: int,
+    sort: str | None,
+    top: int | None,
+    training: bool,
+    in_place: bool,
+    form: str,
+    output: Path | None,
+) -> None:
+    r"""What a network costs, and where: params, mult-adds, memory and traffic.
+
+    ARCH is a name (see `costmodel list`) or the path of a spec. One gets a report of its own; several are compared, a
+    row each.
+
+    \b
+    Examples:
+      costmodel report mobilenet_v1
+      costmodel report mobilenet_v1 --set width=0.75 --resolution 192
+      costmodel report resnet50 --batch 16 --dtype float16 --training
+      costmodel report vgg16 --by layer --sort params --top 5
+      costmodel report googlenet --depth 2
+      costmodel report my_net.yaml --format markdown -o costs.md
+      costmodel report alexnet vgg16 resnet50 --sort mult_adds
+      costmodel report resnet50 --format json | jq .totals
+    """
+    if len(archs) > 1 and by is not None and form != "json":
+        raise click.UsageError("--by shows the inside of one network; several are compared by their totals")
+    specs = [open_spec(arch, settings, resolution) for arch in archs]
+    tables = [price(expand(spec), batch, dtype, training=training, in_place=in_place) for spec in specs]
+    emit(_rendered(specs, tables, View(by, depth, sort, top), form, output), output)
+
+
+def _rendered(specs: Sequence[Spec], tables: Sequence[CostTable], view: View, form: str, output: Path | None) -> str:
+    """Return the report in one of its formats. Each imports only what it needs."""
+    if form in ("json", "csv"):
+        from costmodel.render import data
+
+        return {"json": data.as_json, "csv": data.as_csv}[form](tables, view)
+    from costmodel.render import report
+
+    page = report.compare(tables, view) if len(tables) > 1 else report.page(tables[0], view, reported(specs[0]), HINT)
+    return _drawn(page, form, output)
+
+
+def _drawn(page: Page, form: str, output: Path | None) -> str:
+    from costmodel.render.html import document
+    from costmodel.render.markdown import markdown
+    from costmodel.render.text import text
+
+    draw: dict[str, Callable[[Page], str]] = {
+        "text": lambda page: text(page, screen(output)),
+        "markdown": markdown,
+        "html": document,
+    }
+    return draw[form](page)
+
+
+def reported(spec: Spec) -> Iterator[Fact]:
+    """Yield what people measured of the network, as lines of the headline."""
+    source = spec.reported.get("source")
+    where = f"reported: {source}" if source else "reported"
+    for name, value in spec.reported.items():
+        if isinstance(value, (int, float)):
+            label = re.sub(r"top(\d)", r"top-\1", name).replace("_", " ")
+            yield Fact(label, f"{value} %" if "top-" in label else str(value), where)

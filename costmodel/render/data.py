@@ -1,0 +1,101 @@
+"""Raw numbers for programs: JSON and CSV, never rounded."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from costmodel.pricing.table import CostTable
+from costmodel.render.report import shape_text, totals_row
+from costmodel.render.rows import Row, View, cut, ordered, viewed
+
+_RENAMED = {"output_shape": "output"}
+
+
+def as_dict(table: CostTable, view: View | None = None) -> dict[str, Any]:
+    """Return a cost table as plain data. `layers` is every layer; a view by block or kind adds `groups`.
+
+    Raises:
+        CostModelError: if the view names an unknown grouping or column.
+    """
+    view = view or View()
+    by_layer = view.by in (None, "layer")
+    data: dict[str, Any] = {
+        "name": table.name,
+        "title": table.title,
+        "source": table.source,
+        "parameters": dict(table.parameters),
+        "batch": table.batch,
+        "dtype": table.dtype,
+        "input": table.input_shape,
+        "totals": table.totals.as_dict(),
+        "layers": [_layer(row) for row in viewed(table, view if by_layer else View())],
+    }
+    if not by_layer:
+        data["groups"] = viewed(table, view)
+    return data
+
+
+def _layer(row: Row) -> dict[str, Any]:
+    """Return one layer: every column of the table under its name, the output's shape under the shorter one."""
+    return {_RENAMED.get(key, key): value for key, value in row.items() if key not in ("group", "layers")}
+
+
+def as_json(tables: Sequence[CostTable], view: View | None = None) -> str:
+    """Return one object for one table, a list of them for several."""
+    objects = [_object(as_dict(table, view)) for table in tables]
+    return (objects[0] if len(objects) == 1 else "[\n" + ",\n".join(objects) + "\n]") + "\n"
+
+
+def _object(data: Mapping[str, Any]) -> str:
+    """Write an object with a line for each of its values, and for each row of a list of rows."""
+    lines = [f"  {json.dumps(name)}: {_value(value)}" for name, value in data.items()]
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in value) + "\n  ]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def as_csv(tables: Sequence[CostTable], view: View | None = None) -> str:
+    """Return the layers of one table (or its blocks or kinds), or the totals of several, a row each.
+
+    Sizes are joined by x, paths by a space.
+
+    Raises:
+        CostModelError: if the view names an unknown grouping or column.
+    """
+    view = view or View()
+    if len(tables) == 1:
+        rows = viewed(tables[0], view)
+        hidden = ("group", "layers") if view.by in (None, "layer") else ()
+        return rows_csv([{key: value for key, value in row.items() if key not in hidden} for row in rows])
+    return rows_csv(cut(ordered([totals_row(table) for table in tables], view.sort), view.top)[0])
+
+
+def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV under the names of their keys."""
+    out = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_csv_cell(row.get(name)) for name in names] for row in rows)
+    return out.getvalue()
+
+
+def _csv_cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, (tuple, list)):
+        texts = all(isinstance(item, str) for item in value) or any(isinstance(item, tuple) for item in value)
+        return " ".join(map(_joined, value)) if texts else shape_text(value)
+    return value
+
+
+def _joined(item: Iterable[Any] | str) -> str:
+    return item if isinstance(item, str) else shape_text(list(item))

@@ -1,0 +1,71 @@
+"""Which rows of a cost table are shown, grouped how and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from costmodel.errors import CostModelError, known_or_suggest
+from costmodel.pricing.table import CostTable
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class View:
+    """A way to look at a cost table: `by` layer, block or kind; None is as the report thinks best.
+
+    Blocks are the first `depth` names of a path. `sort` names a column: numbers fall, texts rise. `top` keeps the first
+    so many rows.
+    """
+
+    by: str | None = None
+    depth: int = 1
+    sort: str | None = None
+    top: int | None = None
+
+
+def grouped(table: CostTable, by: str, depth: int = 1) -> list[Row]:
+    """Return the rows of a view in the order of execution, each with its `group` (the path of a layer is its own).
+
+    Raises:
+        CostModelError: if there is no such grouping.
+    """
+    if by == "layer":
+        return [{"group": row["path"], "layers": 1} | row for row in table]
+    return table.by(by, depth)
+
+
+def ordered(rows: Sequence[Row], sort: str | None) -> list[Row]:
+    """Return the rows sorted by a column, rows without a value last.
+
+    Raises:
+        CostModelError: if there is no such column.
+    """
+    if sort is None:
+        return list(rows)
+    column = sort.replace("-", "_")
+    known = list(dict.fromkeys(name for row in rows for name in row))
+    if rows and column not in known:
+        raise CostModelError(f"cannot sort by {sort!r}; {known_or_suggest(column, known)}")
+    valued = [row for row in rows if row.get(column) is not None]
+    without = [row for row in rows if row.get(column) is None]
+    falls = bool(valued) and not isinstance(valued[0][column], str)
+    return sorted(valued, key=lambda row: row[column], reverse=falls) + without
+
+
+def cut(rows: Sequence[Row], top: int | None) -> tuple[list[Row], list[Row]]:
+    """Return the rows that are shown, and those that are not."""
+    shown = len(rows) if top is None else top
+    return list(rows[:shown]), list(rows[shown:])
+
+
+def viewed(table: CostTable, view: View, by: str = "layer") -> list[Row]:
+    """Return the rows of a view, sorted and cut.
+
+    Raises:
+        CostModelError: if there is no such grouping or column.
+    """
+    rows = grouped(table, view.by or by, view.depth)
+    return cut(ordered(rows, view.sort), view.top)[0]
