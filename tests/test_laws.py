@@ -69,6 +69,22 @@ def test_numbers_that_count_themselves_agree(name: str, data: st.DataObject) -> 
     assert Counted.multiplications == case.op.cost(*case.shapes).mult_adds
 
 
+@pytest.mark.parametrize(
+    "name", ["add", "layer_scale", "leaky_relu", "multiply", "position_embedding", "relu", "scale"]
+)
+@fewer
+@given(data=st.data())
+def test_other_ops_are_the_operations_performed_where_nothing_is_left_to_convention(
+    name: str, data: st.DataObject
+) -> None:
+    case = data.draw(CASES[name])
+    weights = {key: counted(array) for key, array in weights_of(case).items()}
+    inputs = [counted(array) for array in case.arrays(batch=1)]
+    Counted.operations = 0
+    case.op.run(weights, *inputs)
+    assert Counted.operations == case.op.cost(*case.shapes).other_ops
+
+
 @EVERY_OPERATOR
 @few
 @given(data=st.data())

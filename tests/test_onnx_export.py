@@ -52,7 +52,7 @@ UNPOOLED: Lines = [
     ("down", "max_pool", ["input"], {"kernel_size": 2, "stride": 2}),
     ("where", "max_pool_indices", ["input"], {"kernel_size": 2, "stride": 2}),
     ("act", "prelu", ["down"], {}),
-    ("up", "max_unpool", ["act", "where"], {"kernel_size": 2, "stride": 2, "output_padding": [0, 1]}),
+    ("up", "max_unpool", ["act", "where"], {"kernel_size": 2, "stride": 2, "output_padding": (0, 1)}),
     (
         "grow",
         "conv_transpose",
@@ -74,11 +74,7 @@ TRANSFORMER: Lines = [
 ]
 NETWORKS = [
     network("residual", (3, 11, 14), RESIDUAL),
-    network(
-        "unpooled",
-        (3, 6, 9),
-        [(p, o, r, {k: tuple(v) if isinstance(v, list) else v for k, v in f.items()}) for p, o, r, f in UNPOOLED],
-    ),
+    network("unpooled", (3, 6, 9), UNPOOLED),
     network("transformer", (3, 8, 12), TRANSFORMER),
 ]
 EVERY_NETWORK = pytest.mark.parametrize("graph", NETWORKS, ids=lambda graph: graph.name)
@@ -130,6 +126,8 @@ def test_weights_depend_on_seed_path_and_name_alone() -> None:
     conv, other = first.layer("stem.conv"), second.layer("stem.conv")
     assert np.array_equal(RandomWeights(7).of(conv)["weight"], RandomWeights(7).of(other)["weight"])
     assert not np.array_equal(RandomWeights(7).of(conv)["weight"], RandomWeights(8).of(conv)["weight"])
+    query, key = (RandomWeights(7).of(NETWORKS[2].layer(path)) for path in ("query", "key"))
+    assert not np.array_equal(query["weight"], key["weight"])
     norm = RandomWeights(7).of(first.layer("stem.bn"))
     assert not np.array_equal(norm["mean"], norm["bias"])
     assert (norm["variance"] > 0).all()

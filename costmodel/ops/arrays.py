@@ -56,36 +56,37 @@ def pad_map(x: Array, pads: Pads, value: float = 0) -> Array:
     return np.pad(x, [(0, 0)] * (x.ndim - 2) + list(pads), constant_values=value)
 
 
-def windows(
-    x: Array, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], out: tuple[int, int]
-) -> Array:
-    """View the padded map `x` (..., height, width) as (..., out_height, out_width, kernel_height, kernel_width)
-    without copying.
+def windows(x: Array, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Array:
+    """View the padded map `x` (..., height, width) as all windows that fit: (..., out_height, out_width, kernel_height,
+    kernel_width), without copying. How many fit is seen from the array itself, not from the rule that infers shapes.
     """
-    *lead, high, wide = x.strides
-    return np.lib.stride_tricks.as_strided(
-        x,
-        shape=(*x.shape[:-2], *out, *kernel),
-        strides=(*lead, high * stride[0], wide * stride[1], high * dilation[0], wide * dilation[1]),
-        writeable=False,
-    )
+    spans = tuple((taps - 1) * gap + 1 for taps, gap in zip(kernel, dilation, strict=True))
+    every: Array = np.lib.stride_tricks.sliding_window_view(x, spans, axis=(-2, -1))
+    return every[..., :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
 
 
-def scatter(columns: Array, least: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Array:
-    """Add up windows (..., in_height, in_width, kernel_height, kernel_width) where they overlap on a map of at least
-    the size `least`. The reverse of `windows`; the loop is over the kernel's cells, not over pixels.
+def scatter(columns: Array, stride: tuple[int, int], dilation: tuple[int, int]) -> Array:
+    """Add up windows (..., in_height, in_width, kernel_height, kernel_width) where they overlap on the map that they
+    cover.
+
+    The reverse of `windows`; the loop is over the kernel's cells, not over pixels.
     """
     *lead, rows, cols, kernel_high, kernel_wide = columns.shape
     last_row, last_col = (rows - 1) * stride[0], (cols - 1) * stride[1]
-    high = max(least[0], last_row + (kernel_high - 1) * dilation[0] + 1)
-    wide = max(least[1], last_col + (kernel_wide - 1) * dilation[1] + 1)
-    out = np.zeros((*lead, high, wide), dtype=columns.dtype)
+    size = (last_row + (kernel_high - 1) * dilation[0] + 1, last_col + (kernel_wide - 1) * dilation[1] + 1)
+    out = np.zeros((*lead, *size), dtype=columns.dtype)
     for i in range(kernel_high):
         for j in range(kernel_wide):
             top, left = i * dilation[0], j * dilation[1]
             cells = out[..., top : top + last_row + 1 : stride[0], left : left + last_col + 1 : stride[1]]
             cells += columns[..., i, j]
     return out
+
+
+def crop_map(x: Array, pads: Pads) -> Array:
+    """Cut the two last axes of `x` by what `pad_map` would have added."""
+    (top, bottom), (left, right) = pads
+    return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
 
 
 def channel_axis(x: Array) -> int:

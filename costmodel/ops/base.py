@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, dataclass_transform
 
 from costmodel.errors import CostModelError, ShapeError, known_or_suggest
-from costmodel.formula import Number, Shape, holds, product, show_shape
+from costmodel.formula import Number, Shape, holds, is_plain, product, show_shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -166,6 +166,8 @@ def require(condition: Any, message: Callable[[], str], field: str | None = None
 
 def require_divides(divisor: Number, number: Number, message: Callable[[], str], field: str | None = None) -> None:
     """Raise a ShapeError unless `divisor` divides `number`; for symbols that is taken to hold."""
+    if divisor is number or (is_plain(divisor) and divisor == 1):
+        return
     require(number % divisor < 1, message, field)
 
 

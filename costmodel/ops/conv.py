@@ -64,16 +64,14 @@ class Conv(Operator):
         from costmodel.ops import arrays
 
         batch, channels = x.shape[:2]
-        out_channels, high, wide = self.shape(x.shape[1:])
-        kernel, groups = windows.pair(self.kernel_size), self.groups
-        padded = arrays.pad_map(
-            x, windows.pads(x.shape[1:], self.kernel_size, self.stride, self.padding, self.dilation)
-        )
-        seen = arrays.windows(padded, kernel, windows.pair(self.stride), windows.pair(self.dilation), (high, wide))
-        seen = seen.reshape(batch, groups, channels // groups, high, wide, *kernel).transpose(0, 1, 2, 5, 6, 3, 4)
-        columns = seen.reshape(batch, groups, -1, high * wide)
-        out = arrays.contract(weights["weight"].reshape(groups, out_channels // groups, -1), columns)
-        out = out.reshape(batch, out_channels, high, wide)
+        kernel, stride, dilation = (windows.pair(v) for v in (self.kernel_size, self.stride, self.dilation))
+        pads = windows.pads(x.shape[1:], self.kernel_size, self.stride, self.padding, self.dilation)
+        seen = arrays.windows(arrays.pad_map(x, pads), kernel, stride, dilation)
+        high, wide = seen.shape[2:4]
+        seen = seen.reshape(batch, self.groups, channels // self.groups, high, wide, *kernel)
+        columns = seen.transpose(0, 1, 2, 5, 6, 3, 4).reshape(batch, self.groups, -1, high * wide)
+        weight = weights["weight"].reshape(self.groups, self.out_channels // self.groups, -1)
+        out = arrays.contract(weight, columns).reshape(batch, self.out_channels, high, wide)
         return out + arrays.per_channel(weights["bias"], out) if self.bias else out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
@@ -146,16 +144,16 @@ class ConvTranspose(Operator):
         from costmodel.ops import arrays
 
         batch, channels, rows, cols = x.shape
-        out_channels, high, wide = self.shape(x.shape[1:])
         kernel, stride, dilation = (windows.pair(v) for v in (self.kernel_size, self.stride, self.dilation))
         weight = weights["weight"].reshape(self.groups, channels // self.groups, -1)
         columns = arrays.contract(
             weight.transpose(0, 2, 1), x.reshape(batch, self.groups, channels // self.groups, rows * cols)
         )
-        columns = columns.reshape(batch, out_channels, *kernel, rows, cols).transpose(0, 1, 4, 5, 2, 3)
-        (top, _), (left, _) = windows.transposed_pads(self.kernel_size, self.stride, self.padding, self.dilation)
-        spread = arrays.scatter(columns, (top + high, left + wide), stride, dilation)
-        out = spread[..., top : top + high, left : left + wide]
+        columns = columns.reshape(batch, self.out_channels, *kernel, rows, cols).transpose(0, 1, 4, 5, 2, 3)
+        more_rows, more_cols = windows.pair(self.output_padding)
+        spread = arrays.pad_map(arrays.scatter(columns, stride, dilation), ((0, more_rows), (0, more_cols)))
+        pads = windows.transposed_pads(self.kernel_size, self.stride, self.padding, self.dilation)
+        out = arrays.crop_map(spread, pads)
         return out + arrays.per_channel(weights["bias"], out) if self.bias else out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:

@@ -77,7 +77,7 @@ class Attention(Operator):
             lambda: f"attention reads three token sequences, but got {', '.join(map(show_shape, (q, k, v)))}",
         )
         require(
-            same(q[1], k[1]) and same(k[0], v[0]),
+            holds(equal(q[1], k[1])) and holds(equal(k[0], v[0])),
             lambda: (
                 f"queries {show_shape(q)}, keys {show_shape(k)} and values {show_shape(v)} do not fit: "
                 "queries and keys must be equally wide, keys and values equally many"

@@ -35,7 +35,7 @@ class Elementwise(Operator, abstract=True):
         """Return the one size of an axis other than 1."""
         size = next((s for s in sizes if not same(s, 1)), sizes[0])
         require(
-            all(same(s, size) or same(s, 1) for s in sizes),
+            all(holds(equal(s, size) | equal(s, 1)) for s in sizes),
             lambda: f"{self.name} cannot merge {' with '.join(map(show_shape, inputs))}",
             hint="the inputs must have the same shape; a 1x1 conv, stride or padding on one path usually settles it",
         )
@@ -88,7 +88,7 @@ class Concat(Operator):
         for x in inputs[1:]:
             require(
                 len(x) == len(first)
-                and all(same(a, b) for axis, (a, b) in enumerate(zip(first, x, strict=True)) if axis != joined),
+                and all(holds(equal(a, b)) for axis, (a, b) in enumerate(zip(first, x, strict=True)) if axis != joined),
                 lambda: f"concat cannot put {' beside '.join(map(show_shape, inputs))}: only their channels may differ",
             )
         total = sum(channels(x) for x in inputs)

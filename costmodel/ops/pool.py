@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from costmodel.ops.arrays import Array
 
 
+NO_PADS: windows.Pads = ((0, 0), (0, 0))
+
+
 class Pool(Operator, abstract=True):
     """What window pools share. Fields of the subclasses: kernel_size, stride, padding, dilation, ceil_mode.
 
@@ -55,15 +58,15 @@ class Pool(Operator, abstract=True):
         """View `x`, padded with `fill`, as (batch, channels, out_height, out_width, kernel_height, kernel_width)."""
         from costmodel.ops import arrays
 
-        out = self.shape(x.shape[1:])[1:]
         kernel, stride, spacing = (windows.pair(v) for v in (self.kernel_size, self.stride, self.spacing()))
-        padded = arrays.pad_map(x, self.reach(x.shape[1:]), fill)
-        return arrays.windows(padded, kernel, stride, spacing, (out[0], out[1]))
+        own, over = self.reach(x.shape[1:])
+        padded = arrays.pad_map(arrays.pad_map(x, own, fill), over, fill)
+        return arrays.windows(padded, kernel, stride, spacing)
 
-    def reach(self, x: Shape) -> windows.Pads:
-        """Return the padding that holds all windows."""
-        out = self.shape(x)[1:]
-        return windows.covering(x, self.kernel_size, self.stride, self.padding, self.spacing(), (out[0], out[1]))
+    def reach(self, x: Shape) -> tuple[windows.Pads, windows.Pads]:
+        """Return the padding, and what windows need beyond it where `ceil_mode` adds one."""
+        fields = (self.kernel_size, self.stride, self.padding, self.spacing())
+        return windows.pads(x, *fields), windows.overhang(x, *fields) if self.ceil_mode else NO_PADS
 
     def attributes(self, pads: windows.Pads) -> dict[str, Any]:
         """Return the ONNX attributes that all window pools have."""
@@ -95,9 +98,9 @@ class MaxPool(Pool):
 
     def max_attributes(self, x: Shape) -> dict[str, Any]:
         """Return the ONNX attributes of MaxPool."""
-        pads = windows.pads(x, self.kernel_size, self.stride, self.padding, self.dilation)
-        more = {"dilations": windows.pair(self.dilation), "ceil_mode": int(self.ceil_mode and self.padding != "same")}
-        return self.attributes(pads) | more
+        own, over = self.reach(x)
+        rounds_up = int(over != NO_PADS)
+        return self.attributes(own) | {"dilations": windows.pair(self.dilation), "ceil_mode": rounds_up}
 
 
 class MaxPoolIndices(MaxPool):
@@ -141,31 +144,26 @@ class AvgPool(Pool):
 
         from costmodel.ops import arrays
 
-        ones = np.ones((1, 1, *x.shape[2:]), dtype=x.dtype)
-        if self.count_include_pad:
-            pads = windows.pads(x.shape[1:], self.kernel_size, self.stride, self.padding, 1)
-            rest = tuple((0, all_ - own) for (_, all_), (_, own) in zip(self.reach(x.shape[1:]), pads, strict=True))
-            counted = arrays.pad_map(arrays.pad_map(ones, pads, 1.0), (rest[0], rest[1]))
-        else:
-            counted = arrays.pad_map(ones, self.reach(x.shape[1:]))
+        own, over = self.reach(x.shape[1:])
+        real = np.ones((1, 1, *x.shape[2:]), dtype=x.dtype)
+        counted = arrays.pad_map(arrays.pad_map(real, own, 1.0 if self.count_include_pad else 0.0), over)
         kernel, stride = windows.pair(self.kernel_size), windows.pair(self.stride)
-        out = self.shape(x.shape[1:])[1:]
-        number = arrays.windows(counted, kernel, stride, (1, 1), (out[0], out[1])).sum(axis=(-2, -1))
+        number = arrays.windows(counted, kernel, stride, (1, 1)).sum(axis=(-2, -1))
         mean: Array = self.seen(x, 0.0).sum(axis=(-2, -1)) / number
         return mean
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        shape = emit.shape(x)
-        own, all_ = windows.pads(shape, self.kernel_size, self.stride, self.padding, 1), self.reach(shape)
+        own, over = self.reach(emit.shape(x))
         if not self.count_include_pad:
-            return emit("AveragePool", x, count_include_pad=0, **self.attributes(all_))
-        if own == all_:
-            return emit("AveragePool", x, count_include_pad=1, **self.attributes(all_))
+            (top, bottom), (left, right) = own
+            reach = ((top, bottom + over[0][1]), (left, right + over[1][1]))
+            return emit("AveragePool", x, count_include_pad=0, **self.attributes(reach))
+        if over == NO_PADS:
+            return emit("AveragePool", x, count_include_pad=1, **self.attributes(own))
         # The padding that counts is made part of the map, what ceil_mode adds is not.
-        (top, bottom), (left, right) = own
+        top, left, bottom, right = windows.onnx_pads(own)
         grown = emit("Pad", x, emit.constant([0, 0, top, left, 0, 0, bottom, right]))
-        rest = tuple((0, far - near) for (_, far), (_, near) in zip(all_, own, strict=True))
-        return emit("AveragePool", grown, count_include_pad=0, **self.attributes((rest[0], rest[1])))
+        return emit("AveragePool", grown, count_include_pad=0, **self.attributes(over))
 
 
 class GlobalPool(Operator, abstract=True):
@@ -239,7 +237,7 @@ class MaxUnpool(Operator):
     def shape(self, x: Shape, indices: Shape) -> Shape:
         require_map(self, x)
         require(
-            len(indices) == 3 and all(same(a, b) for a, b in zip(x, indices, strict=True)),
+            len(indices) == 3 and all(holds(equal(a, b)) for a, b in zip(x, indices, strict=True)),
             lambda: f"max_unpool needs one index for each value, but got {show_shape(x)} and {show_shape(indices)}",
             hint="name the max_pool_indices layer second in `from`",
         )

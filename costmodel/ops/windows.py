@@ -97,18 +97,16 @@ def output_size(
     return each_axis(axis, sizes, span, pair(stride), before_after)
 
 
-def covering(
-    x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair, out: tuple[Number, Number]
-) -> Pads:
-    """Return the padding with which every one of `out` windows lies inside: `ceil_mode` may need more after than was
-    asked for.
-    """
-    before_after = pads(x, kernel_size, stride, padding, dilation)
-    spans = each_axis(extent, pair(kernel_size), pair(dilation))
-    high, wide = (
-        (before, largest(after, (n - 1) * step + span - size - before))
-        for (before, after), n, step, span, size in zip(before_after, out, pair(stride), spans, x[1:], strict=True)
-    )
+def overhang(x: Shape, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Pads:
+    """Return how far the last window of a pool that rounds up (`ceil_mode`) reaches beyond the padding."""
+
+    def axis(size: Number, span: Number, step: Number, own: tuple[Number, Number]) -> tuple[Number, Number]:
+        missing = -(size + sum(own) - span) % step
+        last_start = size + sum(own) + missing - span
+        return (0, 0) if last_start >= size + own[0] else (0, missing)
+
+    spans, own = each_axis(extent, pair(kernel_size), pair(dilation)), pads(x, kernel_size, stride, padding, dilation)
+    high, wide = map(axis, x[1:], spans, pair(stride), own)
     return high, wide
 
 
@@ -133,7 +131,7 @@ def transposed_size(
                 field="padding",
                 hint="use a larger kernel, or padding: 0 with output_padding",
             )
-        if not all(same(more, 0) for more in extra):
+        if not all(holds(equal(more, 0)) for more in extra):
             raise ShapeError("padding 'same' leaves no room for output_padding", field="output_padding")
         return x[1] * strides[0], x[2] * strides[1]
     (top, bottom), (left, right) = explicit(padding)

@@ -45,35 +45,43 @@ class Recording(Mapping[str, Array]):
 
 
 class Counted:
-    """A number that counts every multiplication it takes part in, except those by a fixed factor (a Python float)."""
+    """A number that counts what it takes part in: `multiplications`, except those by a fixed factor (a Python float),
+    and all `operations`: arithmetic and comparisons.
+    """
 
     multiplications = 0
+    operations = 0
 
     def __init__(self, value: float) -> None:
         self.value = value
 
     def __mul__(self, other: Any) -> Counted:
-        if not isinstance(other, float):
-            Counted.multiplications += 1
+        Counted.operations += 1
+        Counted.multiplications += not isinstance(other, float)
         return Counted(self.value * value_of(other))
 
     __rmul__ = __mul__
 
     def __add__(self, other: Any) -> Counted:
+        Counted.operations += 1
         return Counted(self.value + value_of(other))
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Counted:
+        Counted.operations += 1
         return Counted(self.value - value_of(other))
 
     def __truediv__(self, other: Any) -> Counted:
+        Counted.operations += 1
         return Counted(self.value / value_of(other))
 
     def __gt__(self, other: Any) -> bool:
+        Counted.operations += 1
         return bool(self.value > value_of(other))
 
     def __ge__(self, other: Any) -> bool:
+        Counted.operations += 1
         return bool(self.value >= value_of(other))
 
     def exp(self) -> Counted:

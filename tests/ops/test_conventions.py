@@ -1,0 +1,98 @@
+"""What counts as an operation besides mult-adds, and what a layer is filed under: conventions, so each is written down
+once more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from costmodel.formula import Shape
+from costmodel.ops import OPERATORS
+from costmodel.ops.base import Operator
+
+MAP = (4, 3, 5)  # 60 elements
+
+OTHER_OPS: list[tuple[str, dict[str, Any], list[Shape], int]] = [
+    ("relu", {}, [MAP], 60),
+    ("relu6", {}, [MAP], 120),
+    ("leaky_relu", {}, [MAP], 120),
+    ("prelu", {}, [MAP], 120),
+    ("sigmoid", {}, [MAP], 180),
+    ("tanh", {}, [MAP], 60),
+    ("hardsigmoid", {}, [MAP], 240),
+    ("hardswish", {}, [MAP], 300),
+    ("silu", {}, [MAP], 240),
+    ("gelu", {}, [MAP], 300),
+    ("softmax", {}, [MAP], 300),
+    ("batch_norm", {}, [MAP], 120),
+    ("layer_norm", {}, [MAP], 420),
+    ("layer_norm", {"affine": False}, [MAP], 300),
+    ("layer_scale", {}, [MAP], 60),
+    ("lrn", {"size": 5}, [MAP], 540),
+    ("max_pool", {"kernel_size": (2, 3), "stride": 2}, [MAP], 4 * 1 * 2 * 6),
+    ("max_pool_indices", {"kernel_size": (2, 3), "stride": 2}, [MAP], 0),
+    ("avg_pool", {"kernel_size": (2, 3), "stride": 2}, [MAP], 4 * 1 * 2 * 6),
+    ("global_avg_pool", {}, [MAP], 60),
+    ("global_max_pool", {}, [MAP], 60),
+    ("max_unpool", {"kernel_size": 2, "stride": 2}, [MAP, MAP], 0),
+    ("add", {}, [MAP, MAP, MAP], 120),
+    ("multiply", {}, [MAP, (4, 1, 1)], 60),
+    ("concat", {}, [MAP, MAP], 0),
+    ("conv", {"out_channels": 2}, [MAP], 30),
+    ("conv", {"out_channels": 2, "bias": False}, [MAP], 0),
+    ("conv_transpose", {"out_channels": 2, "kernel_size": 2, "stride": 2}, [MAP], 120),
+    ("conv_transpose", {"out_channels": 2, "kernel_size": 2, "stride": 2, "bias": False}, [MAP], 0),
+    ("linear", {"out_features": 7}, [(6, 4)], 42),
+    ("linear", {"out_features": 7, "bias": False}, [(6, 4)], 0),
+    ("attention", {"heads": 2}, [(3, 8), (5, 8), (5, 8)], 6 * 2 * 3 * 5),
+    ("upsample", {}, [MAP], 0),
+    ("upsample", {"bilinear": True}, [MAP], 7 * 240),
+    ("scale", {"factor": 0.1}, [MAP], 60),
+    ("position_embedding", {}, [(3, 8)], 24),
+    ("identity", {}, [MAP], 0),
+    ("dropout", {}, [MAP], 0),
+    ("flatten", {}, [MAP], 0),
+    ("pad_channels", {"after": 4}, [MAP], 0),
+    ("slice_channels", {"stop": 2}, [MAP], 0),
+    ("channel_shuffle", {"groups": 2}, [MAP], 0),
+    ("tokens", {}, [MAP], 0),
+    ("class_token", {}, [(3, 8)], 0),
+    ("select_token", {}, [(3, 8)], 0),
+]
+
+
+@pytest.mark.parametrize(("name", "fields", "shapes", "expected"), OTHER_OPS)
+def test_other_ops(name: str, fields: dict[str, Any], shapes: list[Shape], expected: int) -> None:
+    assert OPERATORS[name](**fields).cost(*shapes).other_ops == expected
+
+
+def test_every_operator_has_a_convention() -> None:
+    assert {name for name, *_ in OTHER_OPS} == OPERATORS.keys()
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"out_channels": 8}, "conv 1x1"),
+        ({"out_channels": 8, "kernel_size": (1, 1)}, "conv 1x1"),
+        ({"out_channels": 8, "kernel_size": (1, 3)}, "conv kxk"),
+        ({"out_channels": 8, "kernel_size": 3, "groups": 2}, "grouped conv"),
+        ({"out_channels": 8, "kernel_size": 3, "groups": 4}, "depthwise conv"),
+    ],
+)
+def test_kinds_of_convolution(fields: dict[str, Any], kind: str) -> None:
+    assert OPERATORS["conv"](**fields).kind(MAP) == kind
+
+
+@pytest.mark.parametrize("operator", OPERATORS.values(), ids=lambda operator: operator.name)
+def test_traits_do_not_contradict_each_other(operator: type[Operator]) -> None:
+    assert operator.saves in {"input", "output", "mask", "nothing"}
+    assert operator.fuses in {"", "head", "tail"}
+    if operator.view:
+        assert operator.kind_name == "view"
+        assert not operator.in_place
+    if operator.fuses == "head":
+        assert not operator.in_place
+    assert (operator.__doc__ or "").strip().endswith((".", ":"))
