@@ -1,14 +1,22 @@
 """Every complaint this package makes to a person, and how it reads.
 
-A complaint says where (file:line:column and the line itself with a caret), what is wrong, and what to do about it. All complaints
-about one file travel in one exception. Nothing else may reach a user: a traceback is a bug.
+A complaint says where (file:line:column and the line itself with a caret), what is wrong, and what to do about it. All
+complaints about one file travel in one exception. Nothing else may reach a user: a traceback is a bug.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
+
+ROOM = 120
+"""How much of a long line an excerpt shows, around its caret."""
+MAX_CALLERS = 4
+MAX_LISTED = 24
+MAX_COMPARED = 1000
 
 
 class CostModelError(Exception):
@@ -16,9 +24,10 @@ class CostModelError(Exception):
 
 
 class ShapeError(CostModelError):
-    """An operator cannot take the inputs that it was given. Raised by `Operator.shape`, placed in a file by whoever called it.
+    """An operator cannot take the inputs that it was given.
 
-    `field` names the declared field that is at fault, where one is.
+    Raised by `Operator.shape`, placed in a file by whoever called it. `field` names the declared field that is at
+    fault, where one is.
     """
 
     def __init__(self, message: str, *, field: str | None = None, hint: str = "") -> None:
@@ -45,29 +54,21 @@ class Problem:
     message: str
     place: Place | None = None
     hint: str = ""
-    called_from: tuple[Place, ...] = field(default=())
+    called_from: tuple[Place, ...] = ()
 
     def render(self, file: str, lines: Sequence[str]) -> str:
         """Write the complaint with the line it is about."""
-        if self.place is None:
-            head = f"{file}: {self.message}"
-            return head + (f"\n  {self.hint}" if self.hint else "")
-        out = [f"{file}:{self.place.line}:{self.place.column}: {self.message}", *_excerpt(self.place, lines)]
+        where = f"{file}:{self.place.line}:{self.place.column}" if self.place else file
+        out = [f"{where}: {self.message}"]
+        if self.place:
+            out += _excerpt(self.place, lines)
         if self.hint:
             out.append(f"  {self.hint}")
-        for caller in self.called_from:
+        for caller in self.called_from[:MAX_CALLERS]:
             out += [f"  called from {file}:{caller.line}:{caller.column}", *_excerpt(caller, lines)]
+        if len(self.called_from) > MAX_CALLERS:
+            out.append(f"  and so on, {len(self.called_from) - MAX_CALLERS} blocks further out")
         return "\n".join(out)
-
-
-def _excerpt(place: Place, lines: Sequence[str], room: int = 150) -> list[str]:
-    """Return the line with a caret under it; a very long line is shown around the caret only."""
-    text = lines[place.line - 1].rstrip() if place.line <= len(lines) else ""
-    start = max(0, place.column - 1 - room // 2) if len(text) > room else 0
-    shown = text[start : start + room].replace("\t", " ")
-    gutter = f"{place.line:>5} | "
-    caret = min(max(place.width, 1), max(len(shown) - (place.column - 1 - start), 1))
-    return [gutter + shown, " " * (len(gutter) - 2) + "| " + " " * (place.column - 1 - start) + "^" * caret]
 
 
 class SpecError(CostModelError):
@@ -76,17 +77,49 @@ class SpecError(CostModelError):
     def __init__(self, file: str, problems: Iterable[Problem], text: str = "") -> None:
         self.file = file
         self.problems = tuple(problems)
-        lines = text.splitlines()
+        lines = split_lines(text)
         super().__init__("\n\n".join(problem.render(file, lines) for problem in self.problems))
 
 
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text, where YAML sees their ends."""
+    return re.split(r"\r\n|[\n\r\x85\u2028\u2029]", text)
+
+
+def _excerpt(place: Place, lines: Sequence[str]) -> list[str]:
+    """Return the line with a caret under it; a very long line is shown around the caret only."""
+    text = lines[place.line - 1].rstrip() if place.line <= len(lines) else ""
+    start = max(0, place.column - 1 - ROOM // 2) if len(text) > ROOM else 0
+    shown = printable(text[start : start + ROOM])
+    before = place.column - 1 - start
+    caret = min(max(place.width, 1), max(len(shown) - before, 1))
+    return [f"{place.line:>5} | {shown}", f"      | {' ' * before}{'^' * caret}"]
+
+
+def printable(text: str) -> str:
+    """Return `text` with a stand-in for every character that a terminal would act upon instead of showing."""
+    return text.replace("\t", " ") if text.isprintable() else "".join(c if c.isprintable() else "·" for c in text)
+
+
+def quote(value: object, room: int = 60) -> str:
+    """Return a value as a message quotes it, a very long one cut short."""
+    shown = repr(value)
+    return shown if len(shown) <= room else f"{shown[: room - 4]}...{shown[-1]}"
+
+
 def suggest(wrong: str, known: Iterable[str]) -> str:
-    """Return "did you mean 'x'?" for the nearest of `known`, or an empty text."""
-    near = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else ""
+    """Return "did you mean 'x'?" for the nearest of `known`, or an empty text. `BatchNorm2d` is near `batch_norm`."""
+    plain = {_plain(name): name for name in islice(known, MAX_COMPARED)}
+    near = difflib.get_close_matches(_plain(wrong[:100]), plain, n=1, cutoff=0.6)
+    return f"did you mean {quote(plain[near[0]])}?" if near else ""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower()).removesuffix("2d") or name
 
 
 def known_or_suggest(wrong: str, known: Iterable[str]) -> str:
     """Return a suggestion if one is near, else the list of what is known."""
     names = sorted(known)
-    return suggest(wrong, names) or (f"known: {', '.join(names)}" if names else "")
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return suggest(wrong, names) or (f"known: {', '.join(names[:MAX_LISTED])}{more}" if names else "")

@@ -9,11 +9,13 @@ from typing import Any
 import networkx as nx
 
 from costmodel.errors import ShapeError
-from costmodel.formula import Shape
+from costmodel.formula import Shape, holds, is_symbol, show_shape
 from costmodel.ops.base import Operator
 
 INPUT = "input"
 """The node that stands for the network's input."""
+MAX_SIZE = 2**31
+"""No size of a tensor may be more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class LayerGraph:
         self._outputs: list[str] = []
         self._shapes: dict[Any, Shape] = {}
 
-    def add(self, path: str, op: Operator, inputs: tuple[str, ...], *, output: bool = False) -> Layer:
-        """Add a layer that reads `inputs`, inferring its output shape. `output` marks a further output of the network.
+    def add(self, path: str, op: Operator, inputs: tuple[str, ...]) -> Layer:
+        """Add a layer that reads `inputs`, inferring its output shape.
 
         Raises:
             ShapeError: if the inputs do not fit the operator.
@@ -72,9 +74,11 @@ class LayerGraph:
         self.digraph.add_node(path, shape=layer.shape, layer=layer)
         self.digraph.add_edges_from((name, path) for name in inputs)
         self.layers.append(layer)
-        if output:
-            self._outputs.append(path)
         return layer
+
+    def mark_output(self, path: str) -> None:
+        """Make the layer at `path` a further output of the network."""
+        self._outputs.append(path)
 
     def _infer(self, op: Operator, shapes: tuple[Shape, ...]) -> Shape:
         """Ask the operator for its output shape, once for each distinct question."""
@@ -85,9 +89,9 @@ class LayerGraph:
         try:
             known = self._shapes.get((op, shapes))
         except TypeError:  # sizes are arrays, which have no hash
-            return op.shape(*shapes)
+            return _sound(op, op.shape(*shapes))
         if known is None:
-            known = self._shapes[op, shapes] = op.shape(*shapes)
+            known = self._shapes[op, shapes] = _sound(op, op.shape(*shapes))
         return known
 
     def layer(self, path: str) -> Layer:
@@ -117,3 +121,11 @@ class LayerGraph:
 
     def __repr__(self) -> str:
         return f"<LayerGraph {self.name}: {len(self)} layers>"
+
+
+def _sound(op: Operator, shape: Shape) -> Shape:
+    """Return `shape`, unless one of its sizes is less than 1 or more than `MAX_SIZE`."""
+    for size in shape:
+        if not is_symbol(size) and not (holds(size >= 1) and holds(size <= MAX_SIZE)):
+            raise ShapeError(f"{op.name} would give {show_shape(shape)}, but sizes are from 1 to {MAX_SIZE:,}")
+    return shape

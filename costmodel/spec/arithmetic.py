@@ -1,22 +1,26 @@
-"""The arithmetic that may stand in a number's place: parsed once, then evaluated on numbers, arrays or symbols. Never `eval`."""
+"""The arithmetic that may stand in a number's place: parsed once, then evaluated on numbers, arrays or symbols."""
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from costmodel.errors import quote, suggest
 from costmodel.formula import Number, ceil, divisible, floor, largest, round_half_even, smallest
 
 MAX_LENGTH = 300
 MAX_DEPTH = 30
+MAX_VALUE = 2**63
+"""No number in a spec may come to more: it would be no size, and numbers that grow without end exhaust memory."""
 
 
 class BadArithmetic(ValueError):  # noqa: N818 - reads as what it is
-    """A text that is no arithmetic, or that cannot be evaluated. `offset` is where in the text, or None for all of it."""
+    """A text that is no arithmetic, or that has no value. `offset` is where in the text, or None for all of it."""
 
     def __init__(self, message: str, offset: int | None = None, width: int = 1, hint: str = "") -> None:
         super().__init__(message)
@@ -25,6 +29,7 @@ class BadArithmetic(ValueError):  # noqa: N818 - reads as what it is
 
 Env = Mapping[str, Any]
 Evaluate = Callable[[Env], Number]
+Apply = Callable[[Number, Number], Number]
 
 FUNCTIONS: dict[str, tuple[Callable[..., Number], int]] = {
     "floor": (floor, 1),
@@ -34,20 +39,21 @@ FUNCTIONS: dict[str, tuple[Callable[..., Number], int]] = {
     "max": (largest, 2),
     "divisible": (divisible, 2),
 }
-_BINARY: dict[str, tuple[int, Callable[[Number, Number], Number]]] = {
-    "+": (1, operator.add),
-    "-": (1, operator.sub),
-    "*": (2, operator.mul),
-    "/": (2, operator.truediv),
-    "//": (2, operator.floordiv),
-    "%": (2, operator.mod),
+"""The functions, each with how many arguments it takes."""
+
+_SUM, _PRODUCT = 1, 2
+_BINARY: dict[str, tuple[int, Apply]] = {
+    "+": (_SUM, operator.add),
+    "-": (_SUM, operator.sub),
+    "*": (_PRODUCT, operator.mul),
+    "/": (_PRODUCT, operator.truediv),
+    "//": (_PRODUCT, operator.floordiv),
+    "%": (_PRODUCT, operator.mod),
 }
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<sign>//|[-+*/%(),]))"
-)
+_VOCABULARY = "arithmetic is numbers, names, + - * / // %, parentheses and " + ", ".join(FUNCTIONS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Expression:
     """Parsed arithmetic: the names it reads, each with its offset in the text, and how to evaluate it."""
 
@@ -59,15 +65,30 @@ class Expression:
         """Return the value where the names have the values of `env`.
 
         Raises:
-            BadArithmetic: if a name is not a number, or the arithmetic divides by zero.
+            BadArithmetic: if a name is not a number, or the arithmetic has no value or too large a one.
+            KeyError: if a name has no value in `env`.
         """
         try:
-            return self.evaluate(env)
+            value = self.evaluate(env)
         except ZeroDivisionError:
-            raise BadArithmetic(f"{self.text!r} divides by zero") from None
-        except (TypeError, OverflowError):
-            texts = [f"{name} is {env[name]!r}" for name, _ in self.names if isinstance(env.get(name), str)]
-            raise BadArithmetic(f"{self.text!r} is not a number{': ' if texts else ''}{', '.join(texts)}") from None
+            raise BadArithmetic(f"{quote(self.text)} divides by zero") from None
+        except (OverflowError, ValueError) as error:
+            if isinstance(error, BadArithmetic):
+                raise
+            raise BadArithmetic(f"{quote(self.text)} comes to no finite number") from None
+        return bounded(value, quote(self.text))
+
+
+def bounded(value: Number, what: str) -> Number:
+    """Return `value`, a plain number only if it is finite and no larger than `MAX_VALUE`.
+
+    Raises:
+        BadArithmetic: if it is not; `what` says whose value it is.
+    """
+    if isinstance(value, (int, float)) and not -MAX_VALUE <= value <= MAX_VALUE:
+        finite = isinstance(value, int) or math.isfinite(value)
+        raise BadArithmetic(f"{what} comes to {'more than 2**63' if finite else 'no finite number'}")
+    return value
 
 
 @lru_cache(maxsize=4096)
@@ -78,8 +99,28 @@ def parse(text: str) -> Expression:
         BadArithmetic: with the offset of the first thing that does not belong.
     """
     if len(text) > MAX_LENGTH:
-        raise BadArithmetic(f"longer than {MAX_LENGTH} characters")
+        raise BadArithmetic(f"it is longer than {MAX_LENGTH} characters")
     return _Parser(text).expression()
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    offset: int
+
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+    r"|(?P<name>[A-Za-z_]\w*)|(?P<sign>//|[-+*/%(),])|(?P<other>\S))",
+    re.ASCII,
+)
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup or ""
+        yield _Token(kind, match[kind], match.start(kind))
+    yield _Token("end", "", len(text.rstrip()))
 
 
 class _Parser:
@@ -92,106 +133,103 @@ class _Parser:
         self._names: dict[str, int] = {}
 
     def expression(self) -> Expression:
-        evaluate = self._sum(1, 0)
-        kind, token, offset = self._peek()
-        if kind != "end":
-            raise BadArithmetic(f"{token!r} does not belong here", offset, len(token))
+        evaluate = self._binary(_SUM, 0)
+        if self._peek().kind != "end":
+            raise _misplaced(self._peek())
         return Expression(self._text, tuple(self._names.items()), evaluate)
 
-    def _peek(self) -> tuple[str, str, int]:
+    def _peek(self) -> _Token:
         return self._tokens[self._at]
 
-    def _next(self) -> tuple[str, str, int]:
+    def _next(self) -> _Token:
         token = self._tokens[self._at]
-        self._at += token[0] != "end"
+        self._at += token.kind != "end"
         return token
 
-    def _sum(self, least: int, depth: int) -> Evaluate:
-        if depth > MAX_DEPTH:
-            raise BadArithmetic(f"nested more than {MAX_DEPTH} deep", self._peek()[2])
+    def _binary(self, least: int, depth: int) -> Evaluate:
+        """Parse terms joined by signs that bind at least as strongly as `least`."""
         left = self._term(depth)
-        while (sign := self._peek()[1]) in _BINARY and self._peek()[0] == "sign" and _BINARY[sign][0] >= least:
+        while (sign := self._peek().text) in _BINARY and _BINARY[sign][0] >= least:
             self._next()
             strength, apply = _BINARY[sign]
-            left = _binary(apply, left, self._sum(strength + 1, depth + 1))
+            left = _applied(apply, left, self._binary(strength + 1, depth + 1))
         return left
 
     def _term(self, depth: int) -> Evaluate:
-        kind, token, offset = self._next()
-        if kind == "number":
-            value = _number(token)
-            return lambda env: value
-        if kind == "name":
-            return self._call(token, offset, depth) if self._peek()[1] == "(" else self._name(token, offset)
-        if token == "-":
-            inner = self._negated(depth)
+        token = self._next()
+        if depth > MAX_DEPTH:
+            raise BadArithmetic(f"it is nested more than {MAX_DEPTH} deep", token.offset)
+        if token.kind == "number":
+            return _constant(token)
+        if token.kind == "name":
+            return self._call(token, depth) if self._peek().text == "(" else self._name(token)
+        if token.text == "-":
+            inner = self._term(depth + 1)
             return lambda env: -inner(env)
-        if token == "(":
-            inner = self._sum(1, depth + 1)
+        if token.text == "(":
+            inner = self._binary(_SUM, depth + 1)
             self._expect(")")
             return inner
-        raise BadArithmetic(
-            "a number or a name is missing here" if kind == "end" else f"{token!r} does not belong here",
-            offset,
-            max(len(token), 1),
-        )
+        raise _misplaced(token, "a number or a name is missing here")
 
-    def _negated(self, depth: int) -> Evaluate:
-        if depth > MAX_DEPTH:
-            raise BadArithmetic(f"nested more than {MAX_DEPTH} deep", self._peek()[2])
-        return self._term(depth + 1)
-
-    def _name(self, name: str, offset: int) -> Evaluate:
+    def _name(self, token: _Token) -> Evaluate:
+        name, offset = token.text, token.offset
         self._names.setdefault(name, offset)
-        return lambda env: env[name]
 
-    def _call(self, name: str, offset: int, depth: int) -> Evaluate:
-        if name not in FUNCTIONS:
-            raise BadArithmetic(f"unknown function {name!r}", offset, len(name), f"known: {', '.join(FUNCTIONS)}")
-        apply, count = FUNCTIONS[name]
+        def look_up(env: Env) -> Number:
+            value = env[name]
+            if isinstance(value, (str, tuple)):
+                shown = list(value) if isinstance(value, tuple) else value
+                raise BadArithmetic(f"{name} is {quote(shown)}, so nothing can be computed with it", offset, len(name))
+            return value
+
+        return look_up
+
+    def _call(self, token: _Token, depth: int) -> Evaluate:
+        if token.text not in FUNCTIONS:
+            hint = suggest(token.text, FUNCTIONS) or f"known: {', '.join(FUNCTIONS)}"
+            raise BadArithmetic(f"unknown function {quote(token.text)}", token.offset, len(token.text), hint)
+        apply, count = FUNCTIONS[token.text]
         self._expect("(")
-        arguments = [self._sum(1, depth + 1)]
-        while self._peek()[1] == ",":
+        arguments = [self._binary(_SUM, depth + 1)]
+        while self._peek().text == ",":
             self._next()
-            arguments.append(self._sum(1, depth + 1))
+            arguments.append(self._binary(_SUM, depth + 1))
         self._expect(")")
         if len(arguments) != count:
-            raise BadArithmetic(
-                f"{name} takes {count} argument{'s' * (count > 1)}, not {len(arguments)}", offset, len(name)
-            )
+            wanted = f"{count} number{'s' * (count > 1)}"
+            raise BadArithmetic(f"{token.text} takes {wanted}, not {len(arguments)}", token.offset, len(token.text))
         return lambda env: apply(*[argument(env) for argument in arguments])
 
     def _expect(self, sign: str) -> None:
-        kind, token, offset = self._next()
-        if token != sign:
-            raise BadArithmetic(
-                f"{sign!r} is missing here" if kind == "end" else f"{sign!r} expected, not {token!r}",
-                offset,
-                max(len(token), 1),
-            )
+        token = self._next()
+        if token.text != sign:
+            raise _misplaced(token, f"{sign!r} is missing here")
 
 
-def _binary(apply: Callable[[Number, Number], Number], left: Evaluate, right: Evaluate) -> Evaluate:
+def _misplaced(token: _Token, at_end: str = "") -> BadArithmetic:
+    """Return the complaint about a token that cannot stand where it does."""
+    shown, width = repr(token.text), max(len(token.text), 1)
+    if token.kind == "end":
+        return BadArithmetic(at_end, token.offset)
+    if token.kind == "other":
+        hint = "for a power, multiply: x * x" if token.text == "^" else _VOCABULARY
+        return BadArithmetic(f"{shown} is not part of it", token.offset, width, hint)
+    if token.kind in ("name", "number") or token.text == "(":
+        return BadArithmetic(f"a sign is missing before {shown}", token.offset, width, _VOCABULARY)
+    hint = "for a power, multiply: x * x" if token.text == "*" else ""
+    return BadArithmetic(f"{shown} does not belong here", token.offset, width, hint)
+
+
+def _applied(apply: Apply, left: Evaluate, right: Evaluate) -> Evaluate:
     return lambda env: apply(left(env), right(env))
 
 
-def _number(token: str) -> int | float:
-    digits = token.replace("_", "")
-    return int(digits) if digits.isdigit() else float(digits)
-
-
-def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
-    at = 0
-    while at < len(text.rstrip()):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            at += len(text[at:]) - len(text[at:].lstrip())
-            raise BadArithmetic(
-                f"{text[at]!r} is not part of arithmetic",
-                at,
-                hint="numbers, names in scope, + - * / // %, parentheses and " + ", ".join(FUNCTIONS),
-            )
-        kind = match.lastgroup or ""
-        yield kind, match[kind], match.start(kind)
-        at = match.end()
-    yield "end", "", len(text.rstrip())
+def _constant(token: _Token) -> Evaluate:
+    digits = token.text.replace("_", "")
+    value = int(digits) if digits.isdigit() else float(digits)
+    try:
+        bounded(value, quote(token.text))
+    except BadArithmetic as error:
+        raise BadArithmetic(str(error), token.offset, len(token.text)) from None
+    return lambda env: value

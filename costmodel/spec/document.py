@@ -17,9 +17,17 @@ from pydantic import (
     ValidationError,
 )
 
-from costmodel.errors import CostModelError, known_or_suggest, suggest
+from costmodel.errors import CostModelError, known_or_suggest, quote
+from costmodel.formula import is_array, is_symbol
+from costmodel.ops import OPERATORS
+from costmodel.spec.arithmetic import BadArithmetic, bounded
 from costmodel.spec.faults import Fault, complain
-from costmodel.spec.text import KeyPath, Places, parse
+from costmodel.spec.text import KeyPath, parse
+
+WORDS = ("same", "valid")
+"""Texts that a parameter or an argument may hold besides names of operators and blocks."""
+MAX_READ = 200
+"""How many layers one layer may read."""
 
 Scalar: TypeAlias = StrictBool | StrictInt | StrictFloat | StrictStr
 Arithmetic: TypeAlias = StrictInt | StrictStr
@@ -27,16 +35,19 @@ Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class LayerSpec(_Part):
-    """One line of a table: an operator or block with its fields, and how it is wired. Fields stay as written until the graph is built."""
+    """One line of a table: an operator or block with its fields, and how it is wired.
+
+    Fields stay as written until the graph is built.
+    """
 
     model_config = ConfigDict(extra="allow")
 
     op: StrictStr = Field(description="an operator, a block of this file, or a parameter that holds such a name")
-    from_: StrictStr | list[StrictStr] | None = Field(
+    from_: StrictStr | Annotated[list[StrictStr], Field(min_length=1, max_length=MAX_READ)] | None = Field(
         None, alias="from", description="the layers it reads; the one above by default"
     )
     repeat: Arithmetic | None = Field(None, description="chain so many copies; 0 leaves the layer out")
@@ -142,29 +153,50 @@ class Spec(_Part):
         Raises:
             CostModelError: if a parameter is unknown, or a value is not of its kind.
         """
-        changed = {name: value for name, value in values.items() if self._differs(name, value)}
+        given = {name: self._accept(name, value) for name, value in values.items()}
+        changed = {name: value for name, value in given.items() if _differ(value, self.parameters[name])}
         if not changed:
             return self
         spec = self._copy(parameters=self.parameters | changed, expect=Expect(), reported={})
         spec._changed = self._changed | changed
         return spec
 
-    def _differs(self, name: str, value: Any) -> bool:
-        """Say whether `value` is new for the parameter `name`, refusing what cannot be one."""
+    def _accept(self, name: str, value: Any) -> Any:
+        """Return `value` as a value of the parameter `name`, refusing what cannot be one."""
         if name not in self.parameters:
             raise CostModelError(f"{self.name} has no parameter {name!r}; {known_or_suggest(name, self.parameters)}")
         now = self.parameters[name]
-        if isinstance(now, str) != isinstance(value, str):
-            wanted = (
-                f"the name of an operator or block, like {now!r}" if isinstance(now, str) else f"a number, like {now}"
-            )
-            raise CostModelError(f"{name} of {self.name} takes {wanted}, not {value!r}")
-        return not (isinstance(value, (bool, int, float, str)) and type(value) is type(now) and value == now)
+        if isinstance(now, str):
+            if not isinstance(value, str):
+                wanted = f"the name of an operator or block, like {now!r}"
+                raise CostModelError(f"{name} of {self.name} takes {wanted}, not {quote(value)}")
+            if not self.holds_name(value):
+                hint = known_or_suggest(value, [*OPERATORS, *self.blocks])
+                raise CostModelError(f"{name} of {self.name}: no operator or block {quote(value)}; {hint}")
+            return value
+        number = value.item() if getattr(value, "shape", None) == () else value  # a NumPy scalar
+        many = is_symbol(number) or (is_array(number) and number.dtype.kind in "iuf")
+        if not (many or isinstance(number, (bool, int, float))):
+            hint = "; for many values at once, a NumPy array" if isinstance(value, (list, tuple)) else ""
+            raise CostModelError(f"{name} of {self.name} takes a number, like {now}, not {quote(value)}{hint}")
+        try:
+            return bounded(number, f"{name} of {self.name}")
+        except BadArithmetic as error:
+            raise CostModelError(str(error)) from None
+
+    def holds_name(self, text: str) -> bool:
+        """Say whether a text names an operator or a block, or is one of the `WORDS`."""
+        return text in OPERATORS or text in self.blocks or text in WORDS
 
     def _copy(self, **update: Any) -> Spec:
         spec = self.model_copy(update=update)
         spec._file, spec._text, spec._changed = self._file, self._text, dict(self._changed)
         return spec
+
+
+def _differ(value: Any, now: Any) -> bool:
+    """Say whether a parameter's value is another one than now; an array or a symbol always is."""
+    return not (isinstance(value, (bool, int, float, str)) and type(value) is type(now) and value == now)
 
 
 def read_spec(text: str, file: str) -> Spec:
@@ -175,60 +207,98 @@ def read_spec(text: str, file: str) -> Spec:
     """
     data = parse(text, file)
     if not isinstance(data, dict):
-        found = "nothing" if data is None else type(data).__name__
-        raise complain(file, text, [Fault((), f"a spec is a map with name, title, input and layers; this is {found}")])
+        message = f"a spec is a map with name, title, input and layers, but this file holds {_shown(data)}"
+        raise complain(file, text, [Fault((), message)])
     try:
         spec = Spec.model_validate(data)
     except ValidationError as error:
-        places = Places()
-        parse(text, file, places)
-        raise complain(file, text, [_fault(entry, data, places) for entry in error.errors()]) from None
+        raise complain(file, text, [_fault(entry, data) for entry in error.errors()]) from None
     spec._file, spec._text = file, text
     return spec
 
 
-def _fault(entry: Mapping[str, Any], data: Any, places: Places) -> Fault:
+def _fault(entry: Mapping[str, Any], data: Any) -> Fault:
     """Turn one complaint of the validator's into one of ours."""
-    path = _document_path(entry["loc"], places)
-    name = str(entry["loc"][-1])
-    kind = entry["type"]
+    path, found = _follow(entry["loc"], data)
+    kind, last = entry["type"], str(entry["loc"][-1])
     if kind == "missing":
-        return Fault(path, f"{name!r} is missing{_inside(path)}", on_key=True)
+        inside = f" in {'.'.join(map(str, path))}" if path else ""
+        return Fault(path, f"{last!r} is missing{inside}: {_BELONGS[last]} belongs here", on_key=True)
     if kind == "extra_forbidden":
-        known = _known_keys(path)
-        return Fault(path, f"unknown key {name!r}", suggest(name, known) or f"known: {', '.join(known)}", on_key=True)
-    if kind == "string_pattern_mismatch":
-        return Fault(
-            path,
-            f"{path[-1]!r} is no name",
-            "names are letters, digits and _, and do not start with a digit",
-            on_key=path != ("name",),
-        )
-    return Fault(path, f"{'.'.join(map(str, path))}: {entry['msg'][0].lower()}{entry['msg'][1:]}")
+        return Fault(path, f"unknown key {quote(path[-1])}", known_or_suggest(str(path[-1]), _known(path)), on_key=True)
+    if last == "[key]" or (path == ("name",) and isinstance(found, str)):
+        name = path[-1] if last == "[key]" else found
+        hint = "names are letters, digits and _, at most 60, and do not start with a digit"
+        return Fault(path, f"{quote(name)} is no name", hint, on_key=last == "[key]")
+    return Fault(path, f"{_belongs(path)} belongs here, not {_shown(found)}")
 
 
-def _document_path(location: tuple[str | int, ...], places: Places) -> KeyPath:
-    """Keep those steps of a validator's location that are keys of the document (it adds names of types)."""
+def _follow(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
+    """Return the steps of a validator's location that exist in the document, and what stands there.
+
+    The validator also names types (`int`, `[key]`) among its steps.
+    """
     path: KeyPath = ()
     for step in location:
-        if (
-            (*path, step) in places.values
-            or step == location[-1]
-            and step not in ("[key]", "int", "str", "bool", "float")
-        ):
-            path = (*path, step)
-    return path
+        inside = isinstance(data, dict) and step in data
+        if inside or (isinstance(data, list) and isinstance(step, int) and step < len(data)):
+            path, data = (*path, step), data[step]
+    return path, data
 
 
-def _inside(path: KeyPath) -> str:
-    return f" in {'.'.join(map(str, path[:-1]))}" if len(path) > 1 else ""
+_BELONGS = {
+    "name": "the name that people type, as `name: my_net`",
+    "title": "a text",
+    "source": "a text",
+    "year": "a whole number",
+    "parameters": "a map of names to values",
+    "input": "a list of one to three sizes, as `input: [3, 224, 224]`,",
+    "blocks": "a map of names to blocks",
+    "takes": "a map of names to 'required' or a default",
+    "layers": "a map of at least one layer, as `pool: {op: global_avg_pool}`,",
+    "op": "the name of an operator or block, as `op: conv`,",
+    "from": f"the name of a layer, or a list of 1 to {MAX_READ} names,",
+    "repeat": "a whole number, or arithmetic,",
+    "first": "a map of fields",
+    "output": "true or false",
+    "expect": "a map with params and mult_adds",
+    "params": "a whole number",
+    "mult_adds": "a whole number",
+    "reported": "a map of names to measured figures",
+    "variants": "a map of names to variants",
+}
+"""What may stand under each key of the language."""
+_ITEM_BELONGS = {
+    "parameters": "a number, true, false, or the name of an operator or block,",
+    "input": "a whole number, or arithmetic,",
+    "blocks": "a block, as `{takes: {...}, layers: {...}}`,",
+    "layers": "a layer, as `{op: relu}`,",
+    "variants": "a variant, as `{parameters: {...}}`,",
+    "from": "the name of a layer",
+}
+"""What may stand in the maps and lists whose keys are the writer's own."""
 
 
-def _known_keys(path: KeyPath) -> list[str]:
-    """Return the keys that may stand where the unknown key `path` stands."""
-    if len(path) == 1:
-        return list(Spec.model_fields)
-    model: type[BaseModel] = {"blocks": BlockSpec, "variants": Variant, "expect": Expect}.get(str(path[0]), Spec)
-    if path[0] == "variants" and len(path) > 3:
+def _belongs(path: KeyPath) -> str:
+    if len(path) > 1 and str(path[-2]) in _ITEM_BELONGS and not (len(path) > 2 and path[-3] == "parameters"):
+        return _ITEM_BELONGS[str(path[-2])]
+    return _BELONGS.get(str(path[-1]), "something else")
+
+
+def _shown(value: Any) -> str:
+    """Name what was found, as a person would."""
+    if isinstance(value, dict):
+        return "a map" if value else "an empty map"
+    if isinstance(value, list):
+        return f"a list of {len(value)}" if value else "an empty list"
+    return {None: "nothing", True: "true", False: "false"}.get(value) or quote(value)
+
+
+def _known(path: KeyPath) -> list[str]:
+    """Return the keys that may stand where the unknown key that ends `path` stands."""
+    model: type[_Part] = Spec
+    if path[-2:-1] == ("expect",):
         model = Expect
+    elif len(path) == 3:
+        model = BlockSpec if path[0] == "blocks" else Variant
     return list(model.model_fields)

@@ -1,4 +1,4 @@
-"""Where specs are found: a path, then ./specs, then those that come with the package; by the name of a file or of a variant in it."""
+"""Where specs are found: a path, then ./specs, then those of the package; by the name of a file or of a variant."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from costmodel.errors import CostModelError, known_or_suggest
+from costmodel.errors import CostModelError, known_or_suggest, quote, suggest
 from costmodel.spec.check import check
 from costmodel.spec.document import Spec, read_spec
 from costmodel.spec.faults import complain
@@ -36,35 +36,58 @@ def read_file(path: Path) -> Spec:
     return spec
 
 
+_PATH = re.compile(r"(?P<path>.*\.ya?ml)(?:#(?P<variant>.*))?\Z", re.DOTALL)
+
+
 def find(arch: str) -> Spec:
-    """Return the spec of a name (of a file, or of a variant in one) or of a path (with ``#variant`` after it for one of its variants).
+    """Return the spec of a name or a path.
+
+    A name is that of a file or of a variant in one; a path may have ``#variant`` after it for one of its variants.
 
     Raises:
         CostModelError: if there is none, with the nearest names.
         SpecError: if its file is wrong.
     """
-    path, _, variant = arch.partition("#")
-    if path.endswith((".yaml", ".yml")) or "/" in path or "\\" in path:
-        spec = read_file(Path(path))
-        return spec.choose(variant) if variant else spec
-    for folder in folders():
-        if (folder / f"{arch}.yaml").is_file():
-            return read_file(folder / f"{arch}.yaml")
-        holder = _holder(folder, arch)
-        if holder is not None:
-            return read_file(holder).choose(arch)
+    path = _PATH.match(arch)
+    if path or "/" in arch or "\\" in arch:
+        return _at_path(path["path"] if path else arch, path["variant"] if path else None)
+    if arch.isidentifier():
+        for folder in folders():
+            for file in _files(folder):
+                if file.stem == arch:
+                    return read_file(file)
+            for file in _files(folder):
+                if arch in _variants(file):
+                    return read_file(file).choose(arch)
     raise CostModelError(
-        f"no architecture {arch!r}; {known_or_suggest(arch, names())}\n`costmodel list` shows all; a path to a YAML file works too"
+        f"no architecture {quote(arch)}; {known_or_suggest(arch, names())}\n"
+        "  `costmodel list` shows them all; a path to a YAML file works too"
     )
+
+
+def _at_path(name: str, variant: str | None) -> Spec:
+    path = Path(name)
+    try:
+        spec = read_file(path)
+    except CostModelError as error:
+        if str(error).endswith("no such file") and path.parent.is_dir():
+            nearby = [str(file) for file in _files(path.parent)]
+            raise CostModelError(f"{error}; {suggest(name, nearby)}".rstrip("; ")) from None
+        raise
+    return spec.choose(variant) if variant is not None else spec
 
 
 def files() -> list[Path]:
     """Return every spec file that a name can be found in; one in ./specs hides a bundled one of the same name."""
     found: dict[str, Path] = {}
     for folder in folders():
-        for path in sorted(folder.glob("*.yaml")):
+        for path in _files(folder):
             found.setdefault(path.name, path)
     return list(found.values())
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.yaml") if path.is_file())
 
 
 def names() -> list[str]:
@@ -85,19 +108,14 @@ def specs() -> Iterator[Spec]:
             yield spec.choose(variant)
 
 
-_VARIANT = re.compile(r"^  ([A-Za-z_]\w*):", re.MULTILINE)
+_VARIANT = re.compile(r"^  ([A-Za-z_]\w*):", re.MULTILINE | re.ASCII)
 
 
 def _variants(path: Path) -> list[str]:
-    """Return the names of a file's variants from its text alone, without reading it as a spec."""
-    _, found, after = f"\n{path.read_text('utf-8', 'replace')}".partition("\nvariants:")
+    """Return the names of a file's variants, read from its text alone; none if it is unreadable."""
+    try:
+        _, found, after = f"\n{read_text(path)}".partition("\nvariants:")
+    except CostModelError:
+        return []
     section = re.split(r"^\S", after, maxsplit=1, flags=re.MULTILINE)[0] if found else ""
     return _VARIANT.findall(section)
-
-
-def _holder(folder: Path, name: str) -> Path | None:
-    """Return the file in which a variant is defined."""
-    for path in sorted(folder.glob("*.yaml")):
-        if name in path.read_text("utf-8", "replace") and name in _variants(path):
-            return path
-    return None

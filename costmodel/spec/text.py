@@ -1,7 +1,7 @@
-"""From a file to plain data, safely: bounded reading, YAML without its dangerous parts, and the place of every key and value.
+"""From a file to plain data, safely: bounded reading, YAML without its dangerous parts, and the place of everything.
 
-Only maps, lists and scalars are understood. Anchors, aliases, tags and several documents are refused, as are doubled keys and
-deep nesting, so that a stranger's file can neither run code nor exhaust memory.
+Only maps, lists and scalars are understood. Anchors, aliases, tags and several documents are refused, as are doubled
+keys and deep nesting, so that a stranger's file can neither run code nor exhaust memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from costmodel.errors import CostModelError, Place, Problem, SpecError
+from costmodel.errors import CostModelError, Place, Problem, SpecError, quote, split_lines
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 12
@@ -47,6 +47,19 @@ def read_text(path: Path, what: str = "spec") -> str:
     Raises:
         CostModelError: if it is missing, no regular file, too large or not UTF-8.
     """
+    raw = _read_bytes(path, what)
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in raw[:4]:
+        raise CostModelError(f"{path}: this looks like UTF-16; save the file as UTF-8")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - raw.rfind(b"\n", 0, error.start)
+        found = f"byte 0x{raw[error.start]:02x} is not UTF-8"
+        raise CostModelError(f"{path}:{line}:{column}: {found}; save the file as UTF-8") from None
+
+
+def _read_bytes(path: Path, what: str) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -55,18 +68,14 @@ def read_text(path: Path, what: str = "spec") -> str:
             raise CostModelError(f"{path}: this is not a regular file")
         if status.st_size > MAX_BYTES:
             raise CostModelError(f"{path}: {status.st_size:,} bytes; a {what} has at most {MAX_BYTES:,}")
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES)
     except FileNotFoundError:
         raise CostModelError(f"{path}: no such file") from None
     except OSError as error:
         raise CostModelError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise CostModelError(
-            f"{path}:{line}: byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; save the file as UTF-8"
-        ) from None
+    except ValueError:
+        raise CostModelError(f"{quote(str(path))} is no path of a file") from None
 
 
 def parse(text: str, file: str, places: Places | None = None) -> Any:
@@ -78,28 +87,46 @@ def parse(text: str, file: str, places: Places | None = None) -> Any:
     try:
         return _Reader(text, places).document()
     except _Refused as refused:
-        raise SpecError(file, [refused.problem], text) from None
+        problem = refused.problem
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else None
-        detail = error.problem or "unreadable"
-        if error.context:
-            detail = f"{detail} {error.context}"
-        raise SpecError(file, [Problem(f"not YAML: {detail}", place, _yaml_hint(detail))], text) from None
+        problem = _not_yaml(error, split_lines(text))
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        place = Place(line, error.position - text.rfind("\n", 0, error.position))
-        raise SpecError(file, [Problem(f"not YAML: {error.reason}", place)], text) from None
+        before = split_lines(text[: error.position])
+        shown = f"character 0x{ord(text[error.position]):02x}" if error.position < len(text) else "this character"
+        problem = Problem(f"{shown} cannot stand in a text file", Place(len(before), len(before[-1]) + 1), "remove it")
+    except UnicodeEncodeError:
+        problem = Problem("half of a character (a surrogate) cannot stand in a text file")
+    raise SpecError(file, [problem], text) from None
 
 
-def _yaml_hint(detail: str) -> str:
-    if "found character '\\t'" in detail or "cannot start any token" in detail:
-        return "indent with spaces, not tabs, and quote a text that starts with a special character"
-    if "mapping values are not allowed" in detail:
-        return "a text that holds ': ' must be quoted"
-    if "',' or '}'" in detail or "',' or ']'" in detail:
-        return "a bracket or a comma is missing"
-    return ""
+# What YAML's own words mean to someone who never read its grammar: a part of them, what is wrong, what to do.
+_PLAIN_WORDS = [
+    ("'\\t'", "a tab stands where YAML wants spaces", "indent with spaces"),
+    ("cannot start any token", "no value can start with this character", "put the text in quotes"),
+    ("mapping values are not allowed", "a second ': ' in one value", "put a text that holds ': ' in quotes"),
+    ("expected ',' or '}'", "a comma or a closing } is missing before this", ""),
+    ("expected ',' or ']'", "a comma or a closing ] is missing before this", ""),
+    ("could not find expected ':'", "a key without its ':'", "write `key: value`, with a space after the colon"),
+    ("unexpected end of stream", "the text ends inside quotes", "close the quotes"),
+    ("expected <block end>", "this line does not fit the ones above", "entries of one map start in the same column"),
+    ("expected the node content", "a value is missing here, or something stands here too much", ""),
+    ("expected '<document start>'", "this line does not belong to what is above it", "indent it, or remove it"),
+    ("found undefined tag handle", "tags (!) are not part of the language", "quote the text if it starts with '!'"),
+    ("alphabetic or numeric character", "anchors and aliases (& and *) are not part of the language", "quote the text"),
+    ("escape", "this \\ starts no escape that YAML knows", "use 'single quotes', in which \\ is itself"),
+]
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem:
+    detail = error.problem or error.context or "unreadable"
+    mark = error.problem_mark or error.context_mark
+    place = Place(mark.line + 1, mark.column + 1) if mark else None
+    if mark and mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t":
+        detail = "'\\t'"
+    for part, message, hint in _PLAIN_WORDS:
+        if part in detail:
+            return Problem(f"not YAML: {message}", place, hint)
+    return Problem(f"not YAML: {detail}", place)
 
 
 class _Refused(Exception):  # noqa: N818 - it carries a problem up to `parse`, and is no error of ours to see
@@ -141,11 +168,11 @@ class _Reader:
         next(self._events)  # the document's end
         event = next(self._events)
         if not isinstance(event, yaml.StreamEndEvent):
-            raise _Refused("a second document starts here", event.start_mark, "one file holds one document")
+            raise _Refused("a second document starts here", event.start_mark, "one file holds one document", 3)
         return data
 
     def _value(self, event: Any, path: KeyPath, depth: int) -> Any:
-        self._refuse_specials(event)
+        _refuse_specials(event)
         if depth > MAX_DEPTH:
             raise _Refused(f"nested more than {MAX_DEPTH} deep", event.start_mark)
         if self._places is not None:
@@ -165,28 +192,25 @@ class _Reader:
     def _map(self, path: KeyPath, depth: int) -> dict[str, Any]:
         entries: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            self._refuse_specials(event)
+            _refuse_specials(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise _Refused("a key must be a plain word", event.start_mark)
             key: str = event.value
             if key in entries:
-                raise _Refused(f"{key!r} stands here twice", event.start_mark, "remove or rename one", len(key))
+                raise _Refused(f"{quote(key)} stands here twice", event.start_mark, "remove or rename one", len(key))
             if self._places is not None:
                 self._places.keys[(*path, key)] = _place(event)
             entries[key] = self._value(next(self._events), (*path, key), depth + 1)
         return entries
 
-    def _refuse_specials(self, event: Any) -> None:
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Refused(
-                "anchors and aliases (& and *) are not part of the language",
-                event.start_mark,
-                "use a block, or quote the text",
-            )
-        if getattr(event, "tag", None) and event.tag != "!":
-            raise _Refused(
-                "tags (!) are not part of the language", event.start_mark, "quote the text if it starts with '!'"
-            )
+
+def _refuse_specials(event: Any) -> None:
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        message = "anchors and aliases (& and *) are not part of the language"
+        raise _Refused(message, event.start_mark, "use a block, or quote the text")
+    if getattr(event, "tag", None) and event.tag != "!":
+        message = "tags (!) are not part of the language"
+        raise _Refused(message, event.start_mark, "quote the text if it starts with '!'")
 
 
 def _place(event: Any) -> Place:
