@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 Number: TypeAlias = Any
@@ -22,6 +23,11 @@ Shape: TypeAlias = tuple[Number, ...]
 
 WHOLE = 1e-9
 """How near to a whole number a product of decimals has to come to count as one (0.29 * 100 is 28.999999999999996)."""
+
+JUDGE: ContextVar[Callable[[Any], None] | None] = ContextVar("JUDGE", default=None)
+"""Where set, it is handed every condition on arrays, element by element, and `holds` says yes: for a caller who prices many
+networks at once and wants to know which of them cannot be, not only whether one cannot.
+"""
 
 
 def is_plain(value: Number) -> bool:
@@ -43,6 +49,8 @@ def is_symbol(value: Number) -> bool:
 
 def ceil_div(a: Number, b: Number) -> Number:
     """Return a / b rounded up."""
+    if is_plain(b) and b == 1:
+        return a
     return -(-a // b)
 
 
@@ -125,7 +133,12 @@ def whole(x: Number) -> Number | None:
     if x.dtype.kind in "iu":
         return x.astype("int64", copy=False)
     near = numpy.rint(x)
-    return near.astype("int64") if bool((abs(x - near) <= WHOLE).all()) else None
+    return near.astype("int64") if holds(abs(x - near) <= WHOLE) else None
+
+
+def equal(a: Number, b: Number) -> Any:
+    """Say whether two numbers are equal: one answer for each element of an array."""
+    return True if a is b else a == b
 
 
 def same(a: Number, b: Number) -> bool:
@@ -142,7 +155,11 @@ def holds(condition: Any) -> bool:
     if isinstance(condition, bool):
         return condition
     if is_symbol(condition):
-        return condition != sys.modules["sympy"].false
+        return bool(condition != sys.modules["sympy"].false)
+    judge = JUDGE.get()
+    if judge is not None:
+        judge(condition)
+        return True
     return bool(condition.all())
 
 
