@@ -73,6 +73,28 @@ def test_every_operator_has_a_convention() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "fields", "shapes", "params", "buffers"),
+    [
+        ("conv", {"out_channels": 6, "kernel_size": (2, 3), "groups": 2}, [MAP], 72 + 6, 0),
+        ("conv_transpose", {"out_channels": 6, "kernel_size": (2, 3), "groups": 2}, [MAP], 72 + 6, 0),
+        ("linear", {"out_features": 7}, [(6, 4)], 28 + 7, 0),
+        ("batch_norm", {}, [MAP], 8, 8),
+        ("batch_norm", {"affine": False}, [MAP], 0, 8),
+        ("layer_norm", {}, [(3, 8)], 16, 0),
+        ("layer_norm", {}, [MAP], 8, 0),
+        ("layer_scale", {}, [MAP], 4, 0),
+        ("prelu", {}, [MAP], 4, 0),
+        ("prelu", {"shared": True}, [MAP], 1, 0),
+        ("class_token", {}, [(3, 8)], 8, 0),
+        ("position_embedding", {}, [(3, 8)], 24, 0),
+    ],
+)
+def test_params_and_buffers(name: str, fields: dict[str, Any], shapes: list[Shape], params: int, buffers: int) -> None:
+    cost = OPERATORS[name](**fields).price(*shapes)
+    assert (cost.params, cost.buffers) == (params, buffers)
+
+
+@pytest.mark.parametrize(
     ("fields", "kind"),
     [
         ({"out_channels": 8}, "conv 1x1"),
