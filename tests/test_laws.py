@@ -156,6 +156,8 @@ def test_arrays_give_what_numbers_give(name: str, data: st.DataObject) -> None:
     for place, shapes in enumerate(versions):
         assert tuple(picked(size, place) for size in shape) == case.op.shape(*shapes)
         assert tuple(picked(n, place) for n in numbers(cost)) == numbers(case.op.price(*shapes))
+    kinds = {case.op.kind(*shapes) for shapes in versions}
+    assert len(kinds) > 1 or op.kind(*stacked) in kinds
 
 
 @EVERY_OPERATOR

@@ -63,12 +63,12 @@ class Conv(Operator):
     def run(self, weights: Weights, x: Array) -> Array:
         from costmodel.ops import arrays
 
-        batch, channels = x.shape[:2]
+        batch, channels, *size = x.shape
         kernel, stride, dilation = (windows.pair(v) for v in (self.kernel_size, self.stride, self.dilation))
         pads = windows.pads(x.shape[1:], self.kernel_size, self.stride, self.padding, self.dilation)
-        seen = arrays.windows(arrays.pad_map(x, pads), kernel, stride, dilation)
-        high, wide = seen.shape[2:4]
-        seen = seen.reshape(batch, self.groups, channels // self.groups, high, wide, *kernel)
+        grouped = x.reshape(batch, self.groups, channels // self.groups, *size)
+        seen = arrays.windows(arrays.pad_map(grouped, pads), kernel, stride, dilation)
+        high, wide = seen.shape[3:5]
         columns = seen.transpose(0, 1, 2, 5, 6, 3, 4).reshape(batch, self.groups, -1, high * wide)
         weight = weights["weight"].reshape(self.groups, self.out_channels // self.groups, -1)
         out = arrays.contract(weight, columns).reshape(batch, self.out_channels, high, wide)
@@ -90,7 +90,8 @@ class Conv(Operator):
     def kind(self, x: Shape) -> str:
         if not same(self.groups, 1):
             return "depthwise conv" if same(self.groups, x[0]) else "grouped conv"
-        return "conv 1x1" if windows.pair(self.kernel_size) == (1, 1) else "conv kxk"
+        pointwise = all(same(taps, 1) for taps in windows.pair(self.kernel_size))
+        return "conv 1x1" if pointwise else "conv kxk"
 
     def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
         return windows.seen(self.kernel_size, self.stride, self.dilation)
