@@ -46,14 +46,16 @@ def main() -> None:
     print(show("costmodel: price alone", seconds["our_price"]))
     print(show("onnx-tool: infer, profile alone", seconds["their_profile"]))
     print(f"load + price, costmodel / onnx-tool: {ratio(seconds['ours'], seconds['theirs']):.3f}  (goal: at most 0.25)")
-    print(f"price alone, costmodel / onnx-tool:  {ratio(seconds['our_price'], seconds['their_profile']):.2f}   (goal: at most 1)")
+    print(
+        f"price alone, costmodel / onnx-tool:  {ratio(seconds['our_price'], seconds['their_profile']):.2f}   (goal: at most 1)"
+    )
     growth()
 
 
 def growth() -> None:
     """Time a layer of CIFAR ResNets of growing depth: a constant number means linear."""
     print("\nmicroseconds a layer, load + price:")
-    for name in ("resnet56_cifar", "resnet110_cifar", "resnet1202_cifar"):
+    for name in ("resnet56", "resnet110", "resnet1202"):
         best = float("inf")
         for _ in range(5):
             start = time.perf_counter()

@@ -49,12 +49,12 @@ def process(*command: str) -> tuple[float, float]:
 
 
 def onnx_file(arch: str, folder: Path) -> Path:
-    """Write a bundled network as an ONNX file with random weights."""
-    import onnx
+    """Write a bundled network as an ONNX file with random weights, in a process of its own.
 
-    import costmodel as cm
-    from costmodel.onnx.export import to_onnx
-
+    A child's peak memory is never less than its parent's at the time of the fork, so the parent must stay small.
+    """
     path = folder / f"{arch}.onnx"
-    onnx.save(to_onnx(cm.load(arch)), str(path))
+    write = "import onnx, sys, costmodel as cm; from costmodel.onnx.export import to_onnx; "
+    write += "onnx.save(to_onnx(cm.load(sys.argv[1])), sys.argv[2])"
+    process(sys.executable, "-c", write, arch, str(path))
     return path

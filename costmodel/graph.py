@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
 from costmodel.formula import Shape, holds, is_symbol, show_shape
 from costmodel.ops.base import Operator
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 INPUT = "input"
 """The node that stands for the network's input."""
@@ -32,8 +33,8 @@ class Layer:
 class LayerGraph:
     """A network as a directed graph of layers, in the order in which they are executed.
 
-    Nodes of `digraph` are paths (``stage4.2.conv3.conv``, and ``input``); a layer's ordered inputs live on its node, since a graph keeps one edge
-    for ``add(x, x)``. A layer can only read what was added before it, so there is no cycle and the order of adding is a valid order of execution.
+    A layer can only read what was added before it, so there is no cycle, and the order of adding is an order of
+    execution. `digraph` is the same as a `networkx.DiGraph`, for every question about paths and neighbours.
     """
 
     def __init__(
@@ -50,9 +51,9 @@ class LayerGraph:
         self.source = source
         self.parameters = dict(parameters or {})
         self.input_shape = input_shape
-        self.digraph: nx.DiGraph[str] = nx.DiGraph()
-        self.digraph.add_node(INPUT, shape=input_shape, layer=None)
         self.layers: list[Layer] = []
+        self._nodes: dict[str, Layer | None] = {INPUT: None}
+        self._digraph: nx.DiGraph[str] | None = None
         self._outputs: list[str] = []
         self._shapes: dict[Any, Shape] = {}
 
@@ -63,18 +64,46 @@ class LayerGraph:
             ShapeError: if the inputs do not fit the operator.
             ValueError: if the path is taken or an input is not there.
         """
-        nodes = self.digraph.nodes
-        if path in nodes:
+        if path in self._nodes:
             raise ValueError(f"there is a layer {path!r} already")
-        missing = [name for name in inputs if name not in nodes]
+        missing = [name for name in inputs if name not in self._nodes]
         if missing:
             raise ValueError(f"{path} reads {missing[0]!r}, which is not above it")
-        shapes = tuple(nodes[name]["shape"] for name in inputs)
+        shapes = tuple(map(self.shape, inputs))
         layer = Layer(path, op, inputs, shapes, self._infer(op, shapes))
-        self.digraph.add_node(path, shape=layer.shape, layer=layer)
-        self.digraph.add_edges_from((name, path) for name in inputs)
+        self._nodes[path] = layer
         self.layers.append(layer)
+        self._digraph = None
         return layer
+
+    @property
+    def digraph(self) -> nx.DiGraph[str]:
+        """The network as a networkx graph, built when first asked for: importing networkx takes longer than pricing.
+
+        Nodes are paths (``stage4.2.conv3.conv``, and ``input``) with `shape` and `layer`. A layer's ordered inputs live
+        on its `layer`, since a graph keeps one edge for ``add(x, x)``.
+        """
+        if self._digraph is None:
+            import networkx as nx
+
+            graph: nx.DiGraph[str] = nx.DiGraph()
+            graph.add_nodes_from(
+                (path, {"shape": self.shape(path), "layer": node}) for path, node in self._nodes.items()
+            )
+            graph.add_edges_from((name, layer.path) for layer in self.layers for name in layer.inputs)
+            self._digraph = graph
+        return self._digraph
+
+    def readers(self) -> dict[str, list[str]]:
+        """Return for each node the layers that read it, in order, each once."""
+        readers: dict[str, list[str]] = {path: [] for path in self._nodes}
+        for layer in self.layers:
+            for name in dict.fromkeys(layer.inputs):
+                readers[name].append(layer.path)
+        return readers
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._nodes
 
     def mark_output(self, path: str) -> None:
         """Make the layer at `path` a further output of the network."""
@@ -100,15 +129,15 @@ class LayerGraph:
         Raises:
             KeyError: if there is none.
         """
-        found: Layer | None = self.digraph.nodes[path]["layer"]
+        found = self._nodes[path]
         if found is None:
             raise KeyError(path)
         return found
 
     def shape(self, path: str) -> Shape:
         """Return the output shape of the node at `path`, which may be ``input``."""
-        shape: Shape = self.digraph.nodes[path]["shape"]
-        return shape
+        layer = self._nodes[path]
+        return self.input_shape if layer is None else layer.shape
 
     @property
     def outputs(self) -> tuple[str, ...]:

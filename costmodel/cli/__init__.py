@@ -11,6 +11,8 @@ import click
 
 from costmodel.errors import CostModelError, known_or_suggest
 
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some reads every installed package
+
 COMMANDS = {
     "report": "What one or several networks cost.",
     "list": "The architectures that have a name.",

@@ -12,6 +12,7 @@ def kernels(graph: LayerGraph) -> list[str | None]:
     """
     head: dict[str, str | None] = {}
     outputs = set(graph.outputs)
+    readers = graph.readers()
     open_kernels: set[str] = set()
     for layer in graph.layers:
         op, path = layer.op, layer.path
@@ -21,7 +22,7 @@ def kernels(graph: LayerGraph) -> list[str | None]:
         elif (
             op.fuses == "tail"
             and source in open_kernels
-            and graph.digraph.out_degree(source) == 1
+            and len(readers[source]) == 1
             and source not in outputs
         ):
             head[path] = head[source]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from itertools import chain, islice
 from typing import Any
-
-import networkx as nx
 
 from costmodel.errors import known_or_suggest, quote, suggest
 from costmodel.ops import OPERATORS
@@ -297,12 +296,27 @@ def _unused_blocks(spec: Spec) -> Iterator[Fault]:
 
 def _recursion(spec: Spec) -> Iterator[Fault]:
     """Blocks that contain themselves, directly or through one another."""
-    calls: nx.DiGraph[str] = nx.DiGraph()
-    for name, block in spec.blocks.items():
-        for layer in block.layers.values():
-            calls.add_edges_from((name, op) for op in (layer.op, layer.first.get("op")) if isinstance(op, str))
+    calls = {name: set(map(str, _ops(block))) & set(spec.blocks) for name, block in spec.blocks.items()}
+    try:
+        TopologicalSorter(calls).prepare()
+    except CycleError:
+        yield from _cycles(calls)
+
+
+def _ops(block: BlockSpec) -> Iterator[Any]:
+    """Yield what the layers of a block name as their operator."""
+    for layer in block.layers.values():
+        yield layer.op
+        yield layer.first.get("op")
+
+
+def _cycles(blocks: Mapping[str, set[str]]) -> Iterator[Fault]:
+    """Name one block of each group of blocks that contain one another."""
+    import networkx as nx
+
+    calls: nx.DiGraph[str] = nx.DiGraph((name, op) for name, ops in blocks.items() for op in ops)
     for group in nx.strongly_connected_components(calls):
         name = min(group)
-        if name in spec.blocks and (len(group) > 1 or calls.has_edge(name, name)):
+        if len(group) > 1 or calls.has_edge(name, name):
             through = f" by way of {', '.join(sorted(group - {name})[:5])}" if len(group) > 1 else ""
             yield Fault(("blocks", name), f"block {name!r} contains itself{through}", on_key=True)
