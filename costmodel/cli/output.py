@@ -6,16 +6,20 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from costmodel.errors import CostModelError
+from costmodel.render.page import Column
 from costmodel.render.screen import Screen, encodable
 
 PIPE_WIDTH = 100
 """Columns where nothing says how wide the reader's screen is."""
 WIDEST, NARROWEST = 200, 40
+UNCUT = 100_000
 
 output_option = click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to a file instead."
@@ -34,6 +38,20 @@ def _in_colour() -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def draw_table(columns: Sequence[Column], form: str = "text", output: Path | None = None) -> str:
+    """Return one table as text that fits the screen, or as Markdown. Where nobody's screen is known, nothing is cut."""
+    if form == "markdown":
+        from costmodel.render.markdown import columns_table
+
+        return columns_table(columns) + "\n"
+    from costmodel.render.grid import layout
+
+    page = screen(output)
+    if output is not None or not (sys.stdout.isatty() or os.environ.get("COLUMNS")):
+        page = replace(page, width=UNCUT)
+    return "\n".join(layout(columns, page)) + "\n"
 
 
 def emit(text: str, output: Path | None = None) -> None:

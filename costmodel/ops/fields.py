@@ -61,7 +61,8 @@ class FieldType:
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of what may be written."""
-        single: dict[str, Any] = {"type": "integer" if self.whole else "number"}
+        kind = "boolean" if self is FIELD_TYPES["bool"] else "integer" if self.whole else "number"
+        single: dict[str, Any] = {"type": kind}
         if self.least is not None:
             single["minimum"] = self.least
         one: list[dict[str, Any]] = [single, {"type": "string", "description": "arithmetic over the names in scope"}]

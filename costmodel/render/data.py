@@ -78,6 +78,11 @@ def as_csv(tables: Sequence[CostTable], view: View | None = None) -> str:
     return rows_csv(cut(ordered([totals_row(table) for table in tables], view.sort), view.top)[0])
 
 
+def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as a list of objects, a line each."""
+    return "[\n" + ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in rows) + "\n]\n"
+
+
 def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows as CSV under the names of their keys."""
     out = io.StringIO()

@@ -59,12 +59,12 @@ def _widths(columns: Sequence[Column], room: int) -> list[int]:
     spare = room - _needed(widths)
     for index in bars:
         widths[index] = max(widths[index], min(MOST_BAR, widths[index] + spare // len(bars)))
-    while (over := _needed(widths) - room) > 0:
-        texts = [index for index, c in enumerate(columns) if c.left and widths[index] > LEAST_NAME]
-        if not texts:
-            break
+    texts = [index for index, c in enumerate(columns) if c.left]
+    while _needed(widths) > room and texts:
         widest = max(texts, key=lambda index: widths[index])
-        widths[widest] = max(LEAST_NAME, widths[widest] - over)
+        if widths[widest] <= LEAST_NAME:
+            break
+        widths[widest] -= 1
     return widths
 
 
@@ -74,7 +74,7 @@ def _line(
     """Return one line of cells, without spaces at its end."""
     cells = []
     for text, column, width in zip(texts, columns, widths, strict=True):
-        short = shorten(text, width)
+        short = shorten(text, width, column.prose)
         cells.append(f"{short:<{width}}" if column.left or column.shares is not None else f"{short:>{width}}")
     while cells and not cells[-1].strip():
         cells.pop()

@@ -19,15 +19,16 @@ class Fact:
 class Column:
     """One column of a table, its cells written. `unit` stands in the header, once for all cells.
 
-    `left`: aligned as text, not as numbers. `rank`: where room is short, the columns of the highest rank go first;
-    those of rank 0 stay. `shares`: numbers from 0 to 1, drawn as bars in place of cells. `paint`: the role that colours
-    it.
+    `left`: aligned as text, not as numbers. `prose`: cut at its end, not in its middle. `rank`: where room is short,
+    columns of the highest rank go first; those of rank 0 stay. `shares`: numbers from 0 to 1, drawn as bars in place of
+    cells. `paint`: the role that colours it.
     """
 
     title: str
     cells: Sequence[str]
     unit: str = ""
     left: bool = False
+    prose: bool = False
     rank: int = 0
     shares: Sequence[float] | None = None
     paint: str = ""

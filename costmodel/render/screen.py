@@ -38,13 +38,13 @@ def bar(share: float, room: int) -> str:
     return EIGHTHS[8] * (eighths // 8) + EIGHTHS[eighths % 8].strip()
 
 
-def shorten(text: str, room: int) -> str:
-    """Return `text` with its middle left out where it is longer than `room`."""
+def shorten(text: str, room: int, at_end: bool = False) -> str:
+    """Return `text` with its middle (or its end) left out where it is longer than `room`."""
     if len(text) <= room:
         return text
     if room < 3:
         return text[:room]
-    tail = (room - 1) // 2
+    tail = 0 if at_end else (room - 1) // 2
     return text[: room - 1 - tail] + ELLIPSIS + text[len(text) - tail :]
 
 

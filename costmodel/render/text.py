@@ -47,7 +47,7 @@ def _facts(facts: Sequence[Fact], screen: Screen) -> list[str]:
     before = INDENT + label + 2 + wide + 1 + units + 2
     lines = []
     for fact, (number, _, unit) in zip(facts, numbers, strict=True):
-        note = shorten(fact.note, max(screen.width - before, 0))
+        note = shorten(fact.note, max(screen.width - before, 0), at_end=True)
         value = screen.paint(f"{number:>{wide}} {unit:<{units}}", "value")
         line = f"{' ' * INDENT}{fact.label:<{label}}  {value}"
         lines.append(f"{line}  {screen.paint(note, 'quiet')}" if note else line.rstrip())

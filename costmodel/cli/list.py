@@ -1,0 +1,81 @@
+"""`costmodel list`: the architectures that have a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.pricing import totals
+from costmodel.render.page import Column
+from costmodel.render.rows import ordered
+from costmodel.spec import expand, specs
+from costmodel.units import column
+
+
+@click.command("list")
+@click.argument("words", metavar="[WORD]...", nargs=-1)
+@click.option(
+    "--sort",
+    type=click.Choice(["name", "year", "params", "mult_adds"]),
+    help="Sort by a column; by default, variants stand after the file they are in.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "csv", "markdown"]), default="text", show_default=True
+)
+@output_option
+def list_command(words: tuple[str, ...], sort: str | None, form: str, output: Path | None) -> None:
+    r"""The architectures that have a name: those of ./specs, if there is such a folder, then the bundled ones.
+
+    With WORDs, only those whose name, title or source holds all of them. Figures are computed, at each one's own input
+    size.
+
+    \b
+    Examples:
+      costmodel list
+      costmodel list resnet
+      costmodel list 2017 --sort params
+      costmodel list --format csv -o networks.csv
+    """
+    rows = ordered(_rows(words), sort)
+    if form in ("json", "csv"):
+        from costmodel.render.data import rows_csv, rows_json
+
+        emit({"json": rows_json, "csv": rows_csv}[form](rows), output)
+    else:
+        emit(draw_table(_columns(rows), form, output), output)
+
+
+def _rows(words: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return a row for each architecture asked for."""
+    rows = []
+    for spec in specs():
+        about = f"{spec.name} {spec.title} {spec.source} {spec.year or ''}".lower()
+        if all(word.lower() in about for word in words):
+            cost = totals(expand(spec))
+            rows.append(
+                {
+                    "name": spec.name,
+                    "year": spec.year,
+                    "params": cost.params,
+                    "mult_adds": cost.mult_adds,
+                    "title": spec.title,
+                    "source": spec.source,
+                }
+            )
+    return rows
+
+
+def _columns(rows: list[dict[str, Any]]) -> list[Column]:
+    params, params_unit = column([row["params"] for row in rows])
+    mult_adds, mult_adds_unit = column([row["mult_adds"] for row in rows])
+    return [
+        Column("name", [row["name"] for row in rows], left=True),
+        Column("year", [str(row["year"] or "") for row in rows]),
+        Column("params", params, params_unit),
+        Column("mult-adds", mult_adds, mult_adds_unit),
+        Column("title", [row["title"] for row in rows], left=True, prose=True, rank=1),
+        Column("source", [row["source"] for row in rows], left=True, prose=True, paint="quiet"),
+    ]

@@ -1,0 +1,86 @@
+"""`costmodel operators`: what operators there are and what they take."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.ops import OPERATORS, Operator, find_operator
+from costmodel.ops.fields import REQUIRED, declared
+from costmodel.render.page import Column
+
+
+class OperatorName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
+    """The name of an operator."""
+
+    name = "operator"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the operators that begin so."""
+        return [CompletionItem(name) for name in OPERATORS if name.startswith(incomplete)]
+
+
+@click.command("operators")
+@click.argument("name", required=False, type=OperatorName())
+@click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
+@output_option
+def operators_command(name: str | None, form: str, output: Path | None) -> None:
+    r"""The operators that a spec's layers may name, or everything about one of them.
+
+    \b
+    Examples:
+      costmodel operators
+      costmodel operators conv
+      costmodel operators --format markdown -o operators.md
+    """
+    emit(_about(find_operator(name)) if name else draw_table(_columns(), form, output), output)
+
+
+def _columns() -> list[Column]:
+    kinds = list(OPERATORS.values())
+    return [
+        Column("operator", [kind.name for kind in kinds], left=True),
+        Column("kind", [kind.kind_name for kind in kinds], left=True, rank=1),
+        Column("takes", [", ".join(map(_taken, declared(kind).items())) for kind in kinds], left=True, prose=True),
+        Column("what it is", [_summary(kind) for kind in kinds], left=True, prose=True, paint="quiet"),
+    ]
+
+
+def _taken(entry: tuple[str, tuple[Any, Any]]) -> str:
+    """Write a field with its default."""
+    name, (_, default) = entry
+    return name if default is REQUIRED else f"{name}={_plain(default)}"
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _doc(kind: type[Operator]) -> list[str]:
+    return inspect.cleandoc(kind.__doc__ or "").splitlines() or [""]
+
+
+def _summary(kind: type[Operator]) -> str:
+    """Return the first sentence about an operator."""
+    paragraph = " ".join(_doc(kind)).partition("  ")[0]
+    return re.split(r"\.(?:\s|$)", paragraph, maxsplit=1)[0]
+
+
+def _about(kind: type[Operator]) -> str:
+    """Return everything about one operator: what it is, its inputs and its fields."""
+    reads = "two or more inputs" if kind.inputs is None else f"{kind.inputs} input{'s' * (kind.inputs != 1)}"
+    fields = declared(kind)
+    lines = [f"{kind.name}: {_doc(kind)[0]}", *_doc(kind)[1:], "", f"reads {reads}; kind: {kind.kind_name}"]
+    wide = max(map(len, fields), default=0)
+    for name, (takes, default) in fields.items():
+        fallback = "required" if default is REQUIRED else f"{_plain(default)} by default"
+        lines.append(f"  {name:<{wide}}  {takes.says}; {fallback}")
+    if not fields:
+        lines.append("  it has no fields")
+    return "\n".join(lines) + "\n"

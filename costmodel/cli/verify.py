@@ -1,0 +1,98 @@
+"""`costmodel verify`: execute an architecture and compare with what was inferred."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from costmodel.cli.arguments import ARCH, open_spec, resolution_option, set_option
+from costmodel.cli.output import draw_table, emit
+from costmodel.execute import Check
+from costmodel.formula import show_shape
+from costmodel.graph import LayerGraph
+from costmodel.render.page import Column
+from costmodel.spec import expand
+
+
+@click.command("verify")
+@click.argument("archs", metavar="ARCH...", nargs=-1, required=True, type=ARCH)
+@set_option
+@resolution_option
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Images at once.")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the random image and weights.")
+@click.option("--layers", is_flag=True, help="Show every layer, not the sums alone.")
+@click.pass_context
+def verify_command(
+    ctx: click.Context,
+    archs: tuple[str, ...],
+    settings: tuple[str, ...],
+    resolution: int | None,
+    batch: int,
+    seed: int,
+    layers: bool,
+) -> None:
+    r"""Execute a network in NumPy on a random image, and hold each layer's costs to what running it took.
+
+    The shape of each output must be the inferred one, the multiplications performed must be its mult-adds, and the
+    numbers read from its weights must be its params. The exit code is 1 if a layer differs.
+
+    \b
+    Examples:
+      costmodel verify mobilenet_v1 --resolution 64
+      costmodel verify resnet18 googlenet densenet121 --resolution 64
+      costmodel verify my_net.yaml --layers
+    """
+    checked = [_verify(expand(open_spec(arch, settings, resolution)), batch, seed) for arch in archs]
+    for graph, checks in checked if layers else ():
+        emit(f"{graph.title}\n{draw_table(_layer_columns(checks))}\n")
+    emit(draw_table(_sums(checked)))
+    wrong = [(graph, check) for graph, checks in checked for check in checks if not check.ok]
+    for graph, check in wrong:
+        emit(f"{graph.name}: {check.path} ({check.op}): {'; '.join(check.problems)}\n")
+    if wrong:
+        ctx.exit(1)
+
+
+def _verify(graph: LayerGraph, batch: int, seed: int) -> tuple[LayerGraph, list[Check]]:
+    """Verify one network, with a progress bar where a person watches."""
+    from costmodel.execute import verify
+
+    with click.progressbar(
+        length=len(graph), label=graph.name, file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as progress:
+        return graph, verify(graph, batch, seed, progress=lambda _: progress.update(1))
+
+
+def _layer_columns(checks: Sequence[Check]) -> list[Column]:
+    return [
+        Column("layer", [check.path for check in checks], left=True),
+        Column("operator", [check.op for check in checks], left=True),
+        Column("inferred", [show_shape(check.inferred_shape) for check in checks], left=True),
+        Column("executed", [show_shape(check.executed_shape) for check in checks], left=True),
+        Column("mult-adds", [f"{check.mult_adds:,}" for check in checks]),
+        Column("performed", [f"{check.performed:,}" for check in checks]),
+        Column("params", [f"{check.params:,}" for check in checks]),
+        Column("read", [f"{check.params_read:,}" for check in checks]),
+        Column("", ["ok" if check.ok else "differs" for check in checks], left=True),
+    ]
+
+
+def _sums(checked: Sequence[tuple[LayerGraph, Sequence[Check]]]) -> list[Column]:
+    """Return a table with a row for each network."""
+
+    def total(name: str) -> list[str]:
+        return [f"{sum(getattr(check, name) for check in checks):,}" for _, checks in checked]
+
+    wrong = [sum(not check.ok for check in checks) for _, checks in checked]
+    return [
+        Column("network", [graph.name for graph, _ in checked], left=True),
+        Column("input", [show_shape(graph.input_shape) for graph, _ in checked], left=True),
+        Column("layers", [f"{len(checks):,}" for _, checks in checked]),
+        Column("mult-adds", total("mult_adds")),
+        Column("performed", total("performed")),
+        Column("params", total("params")),
+        Column("read", total("params_read")),
+        Column("", [f"{count} differ" if count else "all agree" for count in wrong], left=True),
+    ]
