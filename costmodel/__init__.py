@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from costmodel.errors import SpecError as SpecError
     from costmodel.execute import run as run
     from costmodel.execute import verify as verify
+    from costmodel.explore.compare import diff as diff
+    from costmodel.explore.compare import whatif as whatif
     from costmodel.graph import LayerGraph as LayerGraph
     from costmodel.pricing import price as price
     from costmodel.pricing.table import CostTable as CostTable
@@ -33,6 +35,8 @@ _WHERE = {
     "price": "costmodel.pricing",
     "run": "costmodel.execute",
     "verify": "costmodel.execute",
+    "diff": "costmodel.explore.compare",
+    "whatif": "costmodel.explore.compare",
     "CostModelError": "costmodel.errors",
     "SpecError": "costmodel.errors",
     "LayerGraph": "costmodel.graph",

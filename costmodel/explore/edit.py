@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
-from pathlib import Path
 from typing import Any
 
-from costmodel.errors import CostModelError, known_or_suggest
+from costmodel.errors import CostModelError, SpecError, known_or_suggest
 from costmodel.explore import moves
 from costmodel.explore.lines import Lines, data_of, flow, own_line
 from costmodel.explore.rewrite import Drop, Insert, LineEdit, Put, rewrite
@@ -56,7 +53,7 @@ class Edit:
 class Edited:
     """An edited spec: its text before and after, what it is now, the network it gives, and notes on what was left alone.
 
-    `before` is the text of the network that was edited: its variant chosen, its parameters set, nothing else changed.
+    `before` is the text of the network as it was: its variant chosen, its parameters set.
     """
 
     before: str
@@ -71,23 +68,17 @@ class Edited:
         before, after = (text.splitlines(keepends=True) for text in (self.before, self.text))
         return "".join(unified_diff(before, after, self.spec.name, f"{self.spec.name} (edited)"))
 
-    def save(self, file: Path) -> None:
-        """Write the edited text; a file of that name is replaced whole or not at all.
-
-        Raises:
-            CostModelError: if it cannot be written.
-        """
-        write_whole(file, self.text)
-
 
 def edit(spec: Spec, edits: Iterable[str | Edit]) -> Edited:
     """Return the spec after edits, made in the order given.
 
-    The result is one network: the variant and the parameters in force become the file's own, and what its file expected, reported and offered as
-    variants is left out, since it no longer holds. Blocks, parameters and arguments that an edit leaves without use are left out as well.
+    The result is one network: the variant and the parameters in force become the file's own, and what its file
+    expected, reported and offered as variants is left out, since it no longer holds. Blocks, parameters and arguments
+    that an edit leaves without use are left out as well.
 
     Raises:
-        CostModelError: if an edit matches nothing or cannot be made, naming the edit; if the result does not fit, with the first edit after which it did not.
+        CostModelError: if an edit matches nothing or cannot be made, naming the edit; if the result does not fit, with
+            the first edit after which it did not.
     """
     asked = tuple(map(Edit.of, edits))
     lines = settled = _settled(spec)
@@ -113,7 +104,9 @@ def edit(spec: Spec, edits: Iterable[str | Edit]) -> Edited:
 
 
 def _blame(one: Edit, error: CostModelError) -> CostModelError:
-    return CostModelError(f"{one}\n{error}")
+    """Return the error with the edit that led to it."""
+    after = "after this edit the network does not fit\n" if isinstance(error, SpecError) else ""
+    return CostModelError(f"{one}: {after}{error}")
 
 
 def _settled(spec: Spec) -> Lines:
@@ -209,11 +202,15 @@ def _set(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:
     pattern, dot, field = target.rpartition(".")
     if not dot:
         known = known_or_suggest(target, [*tree.spec.parameters, "input"])
-        raise CostModelError(f"{tree.spec.name} has no parameter {target!r}; {known}\n  a field of a layer is PATH.FIELD")
+        raise CostModelError(
+            f"{tree.spec.name} has no parameter {target!r}; {known}\n  a field of a layer is PATH.FIELD"
+        )
     uses = tree.matching(pattern, lambda use: field in _fields(tree, use))
     if not uses:
         known_fields = {name for use in tree.matching(pattern) for name in _fields(tree, use)}
-        raise CostModelError(f"no layer that {pattern!r} matches has a field {field!r}; {known_or_suggest(field, known_fields)}")
+        raise CostModelError(
+            f"no layer that {pattern!r} matches has a field {field!r}; {known_or_suggest(field, known_fields)}"
+        )
     return rewrite(lines, tree, {use.path: (Put(field, flow(value)),) for use in uses}), []
 
 
@@ -229,8 +226,12 @@ def _swap(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:
         raise CostModelError("write OLD=NEW, as in relu=hardswish")
     if new not in known:
         raise CostModelError(f"no operator or block {new!r}; {known_or_suggest(new, known)}")
-    named = [path for path, value in _leaves(lines.data) if value == old and path[0] in ("parameters", "blocks", "layers")]
-    named = [path for path in named if path[-1] != "from" and "from" not in path[-2:] and not _in_scope(tree, path, old)]
+    named = [
+        path for path, value in _leaves(lines.data) if value == old and path[0] in ("parameters", "blocks", "layers")
+    ]
+    named = [
+        path for path in named if path[-1] != "from" and "from" not in path[-2:] and not _in_scope(tree, path, old)
+    ]
     if not named:
         used = {use.op for use in tree.uses.values()}
         raise CostModelError(f"{tree.spec.name} uses no operator or block {old!r}; {known_or_suggest(old, used)}")
@@ -271,7 +272,9 @@ def _insert(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:
     entry = data_of(written)
     if not isinstance(entry, dict) or "op" not in entry:
         raise CostModelError(f"{written!r} is no layer; a layer is a map with an op, as in {{op: relu}}")
-    plan: dict[str, tuple[LineEdit, ...]] = {use.path: (Insert(name, flow(entry)),) for use in tree.matching(after.strip())}
+    plan: dict[str, tuple[LineEdit, ...]] = {
+        use.path: (Insert(name, flow(entry)),) for use in tree.matching(after.strip())
+    }
     return rewrite(lines, tree, plan), []
 
 
@@ -282,23 +285,3 @@ _KINDS: dict[str, Callable[[Lines, Tree, str], tuple[Lines, list[str]]]] = {
     "insert": _insert,
     "move": moves.make,
 }
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a file under its name only once all of it is on the disk.
-
-    Raises:
-        CostModelError: if it cannot be written.
-    """
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    except OSError as error:
-        raise CostModelError(f"{file}: cannot be written: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            out.write(text)
-        os.chmod(name, file.stat().st_mode & 0o777 if file.exists() else 0o644)
-        os.replace(name, file)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise CostModelError(f"{file}: cannot be written: {error.strerror}") from None

@@ -42,7 +42,7 @@ class Lines:
         """Return the data at `path`, or None where there is none."""
         data = self.data
         for step in path:
-            if not (isinstance(data, dict) and step in data) and not (isinstance(data, list) and isinstance(step, int)):
+            if isinstance(data, dict) and step not in data or not isinstance(data, (dict, list)):
                 return None
             data = data[step]
         return data
@@ -53,7 +53,7 @@ class Lines:
         return self.text[node.start_mark.index : _end(node)]
 
     def set(self, path: KeyPath, written: str) -> Lines:
-        """Return the text with the value at `path` written so; a key that its map does not have yet is added at the end."""
+        """Return the text with the value at `path` written so; a key that its map lacks is added at its end."""
         parent = self.get(path[:-1])
         if isinstance(parent, dict) and path[-1] not in parent:
             return self._append(path[:-1], str(path[-1]), written)
@@ -66,7 +66,7 @@ class Lines:
         return self._replace(node.start_mark.index, comment.end(), written + " " * gap)
 
     def remove(self, path: KeyPath, comments: bool = False) -> Lines:
-        """Return the text without the entry at `path`; with `comments`, also without the comment lines right above it."""
+        """Return the text without the entry at `path`, and with `comments` without the comment lines right above."""
         parent = self._value(path[:-1])
         index = next(i for i, (key, _) in enumerate(parent.value) if key.value == path[-1])
         if parent.flow_style:
@@ -103,7 +103,7 @@ class Lines:
         return self._insert_line(end, f"{self.newline}{indent}{name}{body.rstrip()}")
 
     def add_block(self, name: str, body: list[str], comment: str) -> Lines:
-        """Return the text with a block at the end of `blocks:`, which is made where there is none; `body` is unindented."""
+        """Return the text with a block at the end of `blocks:`, made where there is none; `body` is unindented."""
         head = f"{name}:".ljust(29) + f" # {comment}"
         breaks = self.newline
         if self.get(("blocks",)) is None:
@@ -173,7 +173,7 @@ class Lines:
 
 
 def _end(node: Any) -> int:
-    """Return where a value's own text ends: a block map's node reaches on over the blank lines and comments after it."""
+    """Return where a value's own text ends: a block map's node reaches over the blank lines and comments after it."""
     if isinstance(node, yaml.ScalarNode) or node.flow_style or not node.value:
         end: int = node.end_mark.index
         return end

@@ -1,9 +1,9 @@
-"""Change some uses of some lines, and no others: a block that is changed in some places only is written once more under a new name.
+"""Change some uses of some lines and no others: a block that only some uses change is written again under a new name.
 
-An edit is asked for by use (a layer at a path); what can be edited is a line, which blocks and `repeat` share between uses. So, from
-the innermost blocks outwards: where all uses of a block are to change alike, its lines are edited; where they differ, each kind
-of use gets a copy of the block, and the lines that call it call the copy. Copies of one `repeat` line that come to differ are told apart
-by `first`, or else by lines of their own.
+An edit is asked for by use (a layer at a path); what can be edited is a line, which blocks and `repeat` share between
+uses. So, from the innermost blocks outwards: where all uses of a block are to change alike, its lines are edited; where
+they differ, each kind of use gets a copy of the block, and the lines that call it call the copy. Copies of one `repeat`
+line that come to differ are told apart by `first`, or else by lines of their own.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def rewrite(lines: Lines, tree: Tree, plan: Plan) -> Lines:
             if use.op == block:
                 groups.setdefault(_signature(tree, use.path, plan, renamed), []).append(use)
         stays = () if () in groups else next(iter(groups))
-        for number, (signature, uses) in enumerate(groups.items()):
+        for signature, uses in groups.items():
             name = block if signature == stays else fresh(block, taken)
             taken.add(name)
             if name != block:
@@ -81,8 +81,8 @@ def rewrite(lines: Lines, tree: Tree, plan: Plan) -> Lines:
                 renamed |= {use.path: name for use in uses}
             todo[name] = signature
     todo[None] = _signature(tree, "", plan, renamed)
-    for name, signature in todo.items():
-        base: KeyPath = ("layers",) if name is None else ("blocks", name, "layers")
+    for scope, signature in todo.items():
+        base: KeyPath = ("layers",) if scope is None else ("blocks", scope, "layers")
         for line, entries in groupby(signature, key=lambda entry: entry[0]):
             lines = _edit_line(lines, tree, (*base, line), {copy: edits for _, copy, edits in entries})
     return lines
@@ -119,7 +119,7 @@ def _callees_first(tree: Tree) -> list[str]:
 
 
 def _signature(tree: Tree, path: str, plan: Plan, renamed: Mapping[str, str]) -> Signature:
-    """Return what is to happen inside one use of a block. Of a line with copies, each copy has an entry if any has edits."""
+    """Return what is to happen inside one use of a block. Each copy of a line has an entry if any has edits."""
     entries = []
     edited = set()
     for use in tree.children.get(path, []):
@@ -185,7 +185,7 @@ def _default(tree: Tree, op: str, field: str) -> str:
     default = (takes_of(op, tree.spec) or {}).get(field, REQUIRED)
     if default is REQUIRED or isinstance(default, str):
         raise CostModelError(
-            f"the first copy must keep its {field}, which is not written in its line; write it there first"
+            f"the first copy is to keep its {field}, which its line does not write; set it there first"
         )
     return flow(default)
 

@@ -1,7 +1,7 @@
-"""Which lines of a spec a pattern means: every layer and block of the network by its path, with the way back to its line.
+"""Which lines of a spec a pattern means: every layer and block by its path, with the way back to its line.
 
-A pattern is a path in which ``*`` stands for any text, dots included. Numbers of copies may be left out, and then mean every copy:
-``ds4.pointwise`` is ``ds4.0.pointwise``, ``ds4.1.pointwise``, ...
+A pattern is a path in which ``*`` stands for any text, dots included. Numbers of copies may be left out, and then mean
+every copy: ``ds4.pointwise`` is ``ds4.0.pointwise``, ``ds4.1.pointwise``, ...
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from typing import Any
 
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
@@ -47,6 +48,11 @@ class Tree:
         """Return the line of a use."""
         base = self.spec.layers if use.line[0] == "layers" else self.spec.blocks[str(use.line[1])].layers
         return base[str(use.line[-1])]
+
+    def written(self, use: Use, name: str) -> Any:
+        """Return what stands in a use's line for a field, or None where nobody wrote it."""
+        line = self.layer(use)
+        return line.first[name] if copy_of(use) == 0 and name in line.first else line.fields.get(name)
 
     def inside(self, path: str) -> Iterator[Use]:
         """Yield a use and all that stand in it."""

@@ -1,0 +1,37 @@
+"""`costmodel diff`: compare two architectures layer by layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from costmodel.cli.arguments import ARCH, batch_option, dtype_option
+from costmodel.cli.comparison import format_option, rendered, top_option
+from costmodel.cli.output import emit, output_option
+
+
+@click.command("diff")
+@click.argument("a", type=ARCH)
+@click.argument("b", type=ARCH)
+@batch_option
+@dtype_option
+@top_option
+@format_option
+@output_option
+def diff_command(a: str, b: str, batch: int, dtype: str, top: int, form: str, output: Path | None) -> None:
+    """What differs from A to B, in all and layer by layer.
+
+    A and B are names, paths, or git:REVISION:PATH. Layers are matched by path; the rest by operator and
+    shapes. The last column says which.
+
+    \b
+    Examples:
+      costmodel diff resnet50 resnet50_v1_5
+      costmodel diff git:main:my_net.yaml my_net.yaml --format markdown
+      costmodel diff vgg.yaml#vgg11 vgg.yaml#vgg13 --top 50
+    """
+    from costmodel.explore.compare import diff
+
+    found = diff(a, b, batch=batch, dtype=dtype)
+    emit(rendered(found, form, output, f"{a} -> {b}", (), top), output)

@@ -1,0 +1,84 @@
+"""`costmodel whatif`: edit an architecture and see what changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from costmodel.cli.arguments import ARCH, batch_option, dtype_option
+from costmodel.cli.comparison import format_option, rendered, top_option
+from costmodel.cli.output import emit, output_option, write_file
+
+EDITS = ("set", "swap", "drop", "insert", "move")
+
+
+class InOrder(click.Command):
+    """A command that knows in which order its edits were given, whatever their kinds."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note the edits in order, then parse as ever."""
+        given, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        left = {name: iter(given.get(name) or ()) for name in EDITS}
+        ctx.meta["edits"] = [f"{param.name} {next(left[param.name])}" for param in order if param.name in left]
+        return super().parse_args(ctx, args)
+
+
+@click.command("whatif", cls=InOrder)
+@click.argument("arch", type=ARCH)
+@click.option("--set", multiple=True, metavar="PATH=VALUE", help="Set a parameter, or a field of the layers at a path.")
+@click.option("--swap", multiple=True, metavar="OLD=NEW", help="Use another operator or block wherever OLD is named.")
+@click.option("--drop", multiple=True, metavar="PATH", help="Remove layers; whoever read them reads their input.")
+@click.option("--insert", multiple=True, metavar="AFTER:NAME={op: ...}", help="Add a layer after those at a path.")
+@click.option("--move", multiple=True, metavar="NAME:PATTERN", help="Make a design move; `costmodel moves` lists them.")
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the edited spec.")
+@click.option("--dry-run", is_flag=True, help="Show the edits of the text, price nothing, write nothing.")
+@batch_option
+@dtype_option
+@top_option
+@format_option
+@output_option
+def whatif_command(
+    arch: str,
+    save: Path | None,
+    dry_run: bool,
+    batch: int,
+    dtype: str,
+    top: int | None,
+    form: str,
+    output: Path | None,
+    **_: object,
+) -> None:
+    """Edit an architecture and see what changes, before -> after.
+
+    Edits are made in the order given. PATH is a layer's path, where * stands for any text and numbers of copies may be
+    left out (ds4.pointwise means all of them). Only what the path means is changed: a block that other layers use as
+    well is written once more under a new name.
+
+    \b
+    Examples:
+      costmodel whatif mobilenet_v1 --set width=0.75 --set ds4.repeat=4
+      costmodel whatif resnet50 --set 'conv5_x.*.conv2.kernel_size=5'
+      costmodel whatif mobilenet_v1 --swap relu=hardswish --drop ds5
+      costmodel whatif vgg16 --insert 'pool5:drop={op: dropout}'
+      costmodel whatif vgg16 --move 'separable:conv*' --save vgg16_separable.yaml
+      costmodel whatif resnet50 --move 'squeeze_excite(16):*.conv3' --dry-run
+      costmodel whatif my_net.yaml --move gap_head --format markdown
+    """
+    from costmodel.explore.compare import whatif
+    from costmodel.explore.edit import edit
+    from costmodel.explore.revisions import open_any
+
+    edits = click.get_current_context().meta["edits"]
+    if not edits:
+        raise click.UsageError("no edit is given; as in --set width=0.75")
+    if dry_run:
+        emit(edit(open_any(arch), edits).changes(), output)
+        return
+    result = whatif(arch, *edits, batch=batch, dtype=dtype)
+    if save is not None:
+        write_file(save, result.edited.text)
+    lines = [*map(str, result.edited.edits), *result.edited.notes, *([f"saved as {save}"] if save else [])]
+    title = f"{result.before.title}, edited"
+    more = {"edits": list(map(str, result.edited.edits)), "notes": list(result.edited.notes)}
+    emit(rendered(result, form, output, title, lines, top, more), output)

@@ -1,0 +1,74 @@
+"""A spec by name, by file, or as it stood in a commit: ``git:REVISION:PATH``."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from costmodel.errors import CostModelError
+from costmodel.spec.check import check
+from costmodel.spec.document import Spec, read_spec
+from costmodel.spec.faults import complain
+from costmodel.spec.library import find
+from costmodel.spec.text import MAX_BYTES
+
+GIT = "git:"
+
+
+def open_any(arch: str) -> Spec:
+    """Return the spec of a name, a path, or ``git:REVISION:PATH`` (each path with ``#VARIANT`` after it for a variant).
+
+    Raises:
+        CostModelError: if there is none, or git cannot show it.
+        SpecError: with everything that is wrong in it.
+    """
+    if not arch.startswith(GIT):
+        return find(arch)
+    revision, colon, path = arch.removeprefix(GIT).partition(":")
+    path, _, variant = path.partition("#")
+    if not (revision and colon and path):
+        raise CostModelError(f"{arch!r}: write git:REVISION:PATH, as in git:main:specs/my_network.yaml")
+    spec = _checked(at_revision(revision, Path(path)), arch)
+    return spec.choose(variant) if variant else spec
+
+
+def at_revision(revision: str, path: Path) -> str:
+    """Return the text that a file had in a commit. A relative path starts at the current folder.
+
+    Raises:
+        CostModelError: if git is not there, or knows no such revision or file.
+    """
+    if revision.startswith("-"):
+        raise CostModelError(f"{revision!r} is no revision")
+    folder, name = path.parent, path.name
+    if not folder.is_dir():
+        raise CostModelError(f"{folder}: no such folder, so git cannot be asked there")
+    known = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if known is None:
+        raise CostModelError(f"git knows no revision {revision!r} here")
+    raw = _git(folder, "cat-file", "blob", f"{revision}:./{name}")
+    if raw is None:
+        raise CostModelError(f"git has no {path} in {revision}")
+    if len(raw) > MAX_BYTES:
+        raise CostModelError(f"{path} in {revision}: {len(raw):,} bytes; a spec has at most {MAX_BYTES:,}")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CostModelError(f"{path} in {revision} is not UTF-8") from None
+
+
+def _git(folder: Path, *arguments: str) -> bytes | None:
+    """Return what git prints, or None where it finds nothing."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
+    except OSError:
+        raise CostModelError("git is not installed, and git: asks for it") from None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _checked(text: str, name: str) -> Spec:
+    spec = read_spec(text, name)
+    faults = check(spec)
+    if faults:
+        raise complain(name, text, faults)
+    return spec

@@ -1,0 +1,136 @@
+"""What changed between two networks: a page for people, raw numbers for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from costmodel.explore.diff import Diff, Row
+from costmodel.pricing.table import SUMS
+from costmodel.render.page import Column, Page, Section
+from costmodel.render.report import shape_text
+from costmodel.units import column, short
+
+MARKS = {"added": "+", "removed": "-", "changed": "~", "moved": ">", "same": " "}
+LEGEND = "+ added  - removed  ~ changed  > moved: the same layer at another path"
+NAMES = {
+    "mult_adds": "mult-adds",
+    "other_ops": "other ops",
+    "weight_bytes": "weight memory",
+    "peak_live_bytes": "peak activations",
+    "traffic_bytes": "memory traffic",
+    "fused_traffic_bytes": "traffic, fused",
+    "arithmetic_intensity": "intensity",
+}
+
+
+def page(diff: Diff, title: str = "", lines: Sequence[str] = (), top: int | None = 20, hint: str = "") -> Page:
+    """Return a diff for people: totals, then the rows that changed, the largest change first, `top` of them."""
+    changed = diff.changes()
+    sections = [_totals(diff), *([_rows(changed, top)] if changed else [])]
+    hint = hint if changed else "No layer changed."
+    return Page(title or f"{diff.before.title} -> {diff.after.title}", [*lines, _asked(diff)], (), sections, hint)
+
+
+def _asked(diff: Diff) -> str:
+    before, after = (f"batch {table.batch}, {table.dtype}" for table in (diff.before, diff.after))
+    return before if before == after else f"{before} -> {after}"
+
+
+def _totals(diff: Diff) -> Section:
+    rows = diff.totals
+    return Section(
+        "Totals",
+        [
+            Column("", [NAMES.get(str(row["total"]), str(row["total"])) for row in rows], left=True),
+            Column("before", [_amount(row["before"], row["unit"]) for row in rows]),
+            Column("after", [_amount(row["after"], row["unit"]) for row in rows]),
+            Column("change", [_signed(row["change"], row["unit"]) for row in rows], paint="value"),
+            Column("", [_percent(row) for row in rows]),
+        ],
+    )
+
+
+def _rows(changed: Sequence[Row], top: int | None) -> Section:
+    shown = changed if top is None else changed[:top]
+    columns = [
+        Column("", [MARKS[row["status"]] for row in shown], left=True),
+        Column("layer", [row["path"] for row in shown], left=True),
+        Column("operator", [_change(row["op_before"], row["op_after"]) for row in shown], left=True, rank=2),
+        Column("output", [_change(*map(shape_text, _outputs(row))) for row in shown], left=True, rank=4),
+    ]
+    for name in ("mult_adds", "params"):
+        texts, unit = _column(row[f"{name}_change"] for row in shown)
+        before_after, both = column([row[f"{name}_{side}"] for side in ("before", "after") for row in shown])
+        half = len(shown)
+        columns += [
+            Column(NAMES.get(name, name), before_after[:half], both, rank=3),
+            Column("->", before_after[half:], both, rank=3),
+            Column("change", texts, unit, paint="value"),
+        ]
+    texts, unit = _column((row["traffic_bytes_change"] for row in shown), "B")
+    columns.append(Column("traffic", texts, unit, rank=1))
+    columns.append(Column("matched by", [row["matched"] for row in shown], left=True, rank=5))
+    rest = f"and {len(changed) - len(shown)} more rows; " if len(shown) < len(changed) else ""
+    return Section(f"{len(changed)} rows changed, the largest first", columns, rest + LEGEND)
+
+
+def _outputs(row: Row) -> tuple[Any, Any]:
+    return row["output_before"] or (), row["output_after"] or ()
+
+
+def _change(before: str | None, after: str | None) -> str:
+    return (after or before or "") if not before or not after or before == after else f"{before} -> {after}"
+
+
+def _column(values: Iterable[Any], unit: str = "") -> tuple[list[str], str]:
+    """Write a column of changes."""
+    raw = list(values)
+    texts, unit = column(raw, unit)
+    return [f"+{text}" if value > 0 else text for text, value in zip(texts, raw, strict=True)], unit
+
+
+def _amount(value: Any, unit: str) -> str:
+    return short(value, unit) if isinstance(value, int) else f"{value:.4g} {unit}"
+
+
+def _signed(value: Any, unit: str) -> str:
+    return ("+" if value > 0 else "") + _amount(value, unit)
+
+
+def _percent(row: Row) -> str:
+    if not row["change"]:
+        return ""
+    return "new" if row["percent"] is None else f"{row['percent']:+.2f} %"
+
+
+def as_dict(diff: Diff) -> dict[str, Any]:
+    """Return a diff as plain data: totals by name, and every row that changed, raw."""
+    sides = {
+        side: {"name": table.name, "title": table.title, "parameters": dict(table.parameters)}
+        for side, table in (("before", diff.before), ("after", diff.after))
+    }
+    asked = {"batch": diff.after.batch, "dtype": diff.after.dtype}
+    totals = {row["total"]: {key: row[key] for key in ("before", "after", "change", "percent")} for row in diff.totals}
+    return {**sides, **asked, "totals": totals, "changes": diff.changes()}
+
+
+def as_json(diff: Diff, **more: Any) -> str:
+    """Return a diff as JSON, raw numbers."""
+    return json.dumps({**as_dict(diff), **more}, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_csv(diff: Diff) -> str:
+    """Return every layer of either network as a line of CSV, raw numbers."""
+    out = io.StringIO()
+    names = ["path", "path_before", "matched", "status", "op_before", "op_after", "output_before", "output_after"]
+    names += [f"{name}_{what}" for name in SUMS for what in ("before", "after", "change")]
+    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer.writeheader()
+    for row in diff.rows:
+        shapes = {key: shape_text(row[key]) for key in ("output_before", "output_after")}
+        writer.writerow({**row, **shapes})
+    return out.getvalue()
