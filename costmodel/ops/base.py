@@ -71,9 +71,9 @@ OPERATORS: dict[str, type[Operator]] = {}
 class Operator:
     """One operation of a network: declared fields, then its rules side by side.
 
-    A subclass is a frozen dataclass, its fields given by keyword, and is registered under its name in snake_case. It must define `shape` and `cost`,
-    or inherit them from another operator: an operator without a cost rule cannot exist. All sizes are of one image;
-    batch is no concern of an operator's.
+    A subclass is a frozen dataclass, its fields given by keyword, and is registered under its name in snake_case. It
+    must define `shape` and `cost`, or inherit them from another operator: an operator without a cost rule cannot exist.
+    All sizes are of one image; batch is no concern of an operator's.
     """
 
     name: ClassVar[str]
