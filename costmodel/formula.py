@@ -129,6 +129,8 @@ def whole(x: Number) -> Number | None:
     if isinstance(x, float):
         near = round(x) if math.isfinite(x) else 0
         return near if abs(x - near) <= WHOLE else None
+    if not x.ndim:  # a NumPy number is an ordinary one
+        return whole(x.item())
     numpy = sys.modules["numpy"]
     if x.dtype.kind in "iu":
         return x.astype("int64", copy=False)

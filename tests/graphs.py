@@ -18,7 +18,9 @@ def network(shape: tuple[int, ...], *lines: tuple[Any, ...], outputs: tuple[str,
     graph = LayerGraph("hand_made", shape)
     for path, op, reads, *fields in lines:
         names = (reads,) if isinstance(reads, str) else tuple(reads)
-        graph.add(path, OPERATORS[op](**(fields[0] if fields else {})), names, output=path in outputs)
+        graph.add(path, OPERATORS[op](**(fields[0] if fields else {})), names)
+    for path in outputs:
+        graph.mark_output(path)
     return graph
 
 
@@ -48,7 +50,7 @@ def graphs(draw: Draw, most: int = 9, map_ops: tuple[str, ...] = MAP_OPS) -> Lay
     graph = LayerGraph("random", (draw(st.integers(1, 4)), draw(sizes), draw(sizes)))
     wanted = draw(st.integers(1, most))
     while len(graph) < wanted:
-        path, output = f"l{len(graph)}", draw(st.integers(0, 5)) == 0
+        path = f"l{len(graph)}"
         names = [INPUT, *(layer.path for layer in graph.layers)]
         if draw(st.integers(0, 3)) == 0:
             op, reads = _join(draw, graph, names)
@@ -57,9 +59,11 @@ def graphs(draw: Draw, most: int = 9, map_ops: tuple[str, ...] = MAP_OPS) -> Lay
             op = _single(draw, graph.shape(source), map_ops)
             reads = (source,)
         try:
-            graph.add(path, op, reads, output=output)
+            graph.add(path, op, reads)
         except ShapeError:  # a window larger than what is left of the map
-            graph.add(path, OPERATORS["tanh"](), reads[:1], output=output)
+            graph.add(path, OPERATORS["tanh"](), reads[:1])
+        if draw(st.integers(0, 5)) == 0:
+            graph.mark_output(path)
     return graph
 
 
@@ -83,7 +87,11 @@ def _fields(draw: Draw, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     if name == "conv_transpose":
         return {"out_channels": draw(small), "kernel_size": 2, "stride": 2, "bias": draw(flag)}
     if name in ("max_pool", "avg_pool"):
-        return {"kernel_size": draw(st.integers(2, 3)), "stride": draw(st.integers(1, 2)), "padding": draw(st.integers(0, 1))}
+        return {
+            "kernel_size": draw(st.integers(2, 3)),
+            "stride": draw(st.integers(1, 2)),
+            "padding": draw(st.integers(0, 1)),
+        }
     if name == "global_avg_pool":
         return {"keep_dims": draw(flag)}
     if name == "linear":

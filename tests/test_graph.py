@@ -40,7 +40,7 @@ def test_outputs_are_the_marked_layers_and_the_last() -> None:
     lines = [("a", "relu", "input"), ("b", "relu", "a"), ("c", "relu", "a")]
     assert network((2, 4, 4), *lines).outputs == ("c",)
     assert network((2, 4, 4), *lines, outputs=("a",)).outputs == ("a", "c")
-    assert network((2, 4, 4), *lines, outputs=("c", "b")).outputs == ("b", "c")
+    assert network((2, 4, 4), *lines, outputs=("c", "b")).outputs == ("c", "b")
     assert LayerGraph("empty", (2, 4, 4)).outputs == (INPUT,)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from costmodel.formula import Number, Shape, product, show_shape
+from costmodel.formula import Number, Shape, product, show_shape, smallest
 from costmodel.ops import windows
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides, require_map
 from costmodel.ops.fields import Count, Pair, Real, Size
@@ -165,9 +165,9 @@ class Upsample(Operator):
         return Cost(other_ops=7 * product(self.shape(x)) if self.bilinear else 0)
 
     def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
-        seen = 2 if self.bilinear else 1
         high, wide = windows.pair(self.scale)
-        return (seen, windows.one_over(high)), (seen, windows.one_over(wide))
+        seen = (smallest(2, high), smallest(2, wide)) if self.bilinear else (1, 1)
+        return (seen[0], windows.one_over(high)), (seen[1], windows.one_over(wide))
 
     def run(self, weights: Weights, x: Array) -> Array:
         from costmodel.ops import arrays

@@ -29,7 +29,9 @@ def views(graph: LayerGraph) -> Iterator[View | None]:
     """Yield the view of each layer in order; None where the output, or what it was made of, is no feature map.
 
     Where paths of different centres meet (an even kernel beside an odd one), their fields do not lie inside one another
-    and together span a few pixels more than the largest of them, which is what is given.
+    and together span a few pixels more than the largest of them, which is what is given. After upsampling, whose
+    outputs do not all see alike, a field is that of the one that sees most, and windows later add to it: it may then be
+    a few pixels more than any single output sees.
     """
     start = View((1, 1), (1, 1)) if len(graph.input_shape) == 3 else None
     seen: dict[str, View | None] = {INPUT: start}

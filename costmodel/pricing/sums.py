@@ -1,0 +1,196 @@
+"""The sums of a network without its table: for a million networks at once, where every size is an array.
+
+The rules are the operators' own; what is saved is work. Nothing is computed twice for layers that ask the same
+question, a tensor that is moved five times is multiplied by 5, and the batch is multiplied in at the very end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import reduce
+from typing import Any
+
+from costmodel.formula import Number, is_array, is_plain, largest, product
+from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.ops.base import Cost
+from costmodel.pricing.fusion import kernels
+from costmodel.pricing.liveness import lifetimes
+from costmodel.units import DTYPES
+
+COUNTED = ("params", "buffers", "mult_adds", "other_ops")
+MEASURES = (
+    *COUNTED,
+    "weight_bytes",
+    "input_bytes",
+    "output_bytes",
+    "traffic_bytes",
+    "fused_traffic_bytes",
+    "peak_live_bytes",
+)
+"""What `sums` can return, named as in `Totals`."""
+
+
+def sums(
+    graph: LayerGraph, batch: Number = 1, dtype: str = "float32", names: Collection[str] = MEASURES
+) -> dict[str, Number]:
+    """Return the totals called `names`, equal to those of `price` to the unit.
+
+    Sizes and batch may be numbers, NumPy arrays or SymPy symbols.
+
+
+    Raises:
+        KeyError: if a name is none of `MEASURES`, or the dtype is unknown.
+    """
+    walk = _Sums(graph, DTYPES[dtype])
+    return {name: walk.measure(name, batch) for name in names}
+
+
+class _Sums:
+    """What one network's sums are made of, kept while several of them are asked for."""
+
+    def __init__(self, graph: LayerGraph, itemsize: int) -> None:
+        self.graph, self.itemsize = graph, itemsize
+        self._bytes: dict[str, Number] = {}
+        self._products: dict[Any, Number] = {}
+        self._costs: list[tuple[Cost, int]] = []
+        self._name = _Names()
+
+    def measure(self, name: str, batch: Number) -> Number:
+        if name in ("params", "buffers"):
+            return self._counted(name)
+        if name in ("mult_adds", "other_ops"):
+            return self._counted(name) * batch
+        if name == "weight_bytes":
+            return self._counted("params") * self.itemsize
+        if name == "peak_live_bytes":
+            return self._peak() * batch
+        moved = self._together(_MOVED[name](self.graph)) * batch
+        return moved + self.measure("weight_bytes", 1) if name.endswith("traffic_bytes") else moved
+
+    def _counted(self, name: str) -> Number:
+        counts = ((getattr(cost, name), times) for cost, times in self._distinct_costs())
+        return _weighted(pair for pair in counts if not (is_plain(pair[0]) and pair[0] == 0))
+
+    def _distinct_costs(self) -> list[tuple[Cost, int]]:
+        """Return the cost of each kind of layer there is, and how many layers are of that kind."""
+        if not self._costs:
+            questions = list(map(self._name.question, self.graph.layers))
+            layers = dict(zip(questions, self.graph.layers, strict=True))
+            times = Counter(questions)
+            self._costs = [(layer.op.price(*layer.input_shapes), times[key]) for key, layer in layers.items()]
+        return self._costs
+
+    def _size(self, path: str) -> Number:
+        """Return the bytes of a tensor of one image; tensors of one shape share one number."""
+        if path not in self._bytes:
+            layer = None if path == INPUT else self.graph.layer(path)
+            item = (layer and layer.op.output_bytes) or self.itemsize
+            shape = self.graph.shape(path)
+            key = (item, self._name(shape))
+            if key not in self._products:
+                self._products[key] = product(shape) * item
+            self._bytes[path] = self._products[key]
+        return self._bytes[path]
+
+    def _sizes(self, paths: Iterable[str]) -> dict[int, tuple[Number, int]]:
+        """Return the distinct sizes of tensors, each with how many of them have it."""
+        sizes = [self._size(path) for path in paths]
+        times = Counter(map(id, sizes))
+        return {id(size): (size, times[id(size)]) for size in sizes}
+
+    def _together(self, paths: Iterable[str]) -> Number:
+        return _weighted(self._sizes(paths).values())
+
+    def _peak(self) -> Number:
+        """Return the most bytes alive at once, looking only at sets of tensors that no other set contains."""
+        moments = [self._sizes(paths) for paths in _alive(self.graph)] or [self._sizes([INPUT])]
+        distinct = {frozenset((key, times) for key, (_, times) in sizes.items()): sizes for sizes in moments}
+        largest_sets = [a for a in distinct.values() if not any(_within(a, b) for b in distinct.values() if b is not a)]
+        return reduce(largest, (_weighted(sizes.values()) for sizes in largest_sets))
+
+
+def _weighted(numbers: Iterable[tuple[Number, int]]) -> Number:
+    """Return the sum of numbers, each taken so many times."""
+    total: Number = 0
+    for number, times in numbers:
+        total = total + (number if times == 1 else number * times)
+    return total
+
+
+def _within(sizes: dict[int, tuple[Number, int]], others: dict[int, tuple[Number, int]]) -> bool:
+    """Say whether every size of the one is in the other, at least as often."""
+    return all(key in others and others[key][1] >= times for key, (_, times) in sizes.items())
+
+
+def _read(graph: LayerGraph) -> list[str]:
+    return [path for layer in graph.layers if not layer.op.view for path in layer.inputs]
+
+
+def _written(graph: LayerGraph) -> list[str]:
+    return [layer.path for layer in graph.layers if not layer.op.view]
+
+
+def _moved(graph: LayerGraph) -> list[str]:
+    return _read(graph) + _written(graph)
+
+
+def _moved_fused(graph: LayerGraph) -> list[str]:
+    """Return what kernels move: the inputs of their first layer and the output of their last."""
+    heads = kernels(graph)
+    last = {head: layer.path for head, layer in zip(heads, graph.layers, strict=True) if head is not None}
+    first = [layer for head, layer in zip(heads, graph.layers, strict=True) if head == layer.path]
+    read = [path for layer in first for path in layer.inputs]
+    return read + list(last.values())
+
+
+_MOVED: dict[str, Callable[[LayerGraph], list[str]]] = {
+    "input_bytes": _read,
+    "output_bytes": _written,
+    "traffic_bytes": _moved,
+    "fused_traffic_bytes": _moved_fused,
+}
+
+
+def _alive(graph: LayerGraph) -> Iterator[tuple[str, ...]]:
+    """Yield the tensors alive while each layer runs."""
+    lives = lifetimes(graph)
+    alive = dict.fromkeys(lives.first)
+    for new, freed in lives:
+        if new is not None:
+            alive[new] = None
+        yield tuple(alive)
+        for path in freed:
+            del alive[path]
+
+
+class _Names:
+    """A hashable name for every value, the same for equal ones: arrays have no hash, and equal ones are often two."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, tuple[Any, Any]] = {}
+        self._alike: dict[Any, list[Any]] = {}
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(self, value))
+        if not is_array(value):
+            return value
+        known = self._by_id.get(id(value))
+        if known is None:
+            known = self._by_id[id(value)] = (value, ("array", id(self._first_equal(value))))
+        return known[1]
+
+    def _first_equal(self, value: Any) -> Any:
+        """Return the first array seen that equals `value`; three of its elements say which ones to compare it with."""
+        ends = tuple(value.item(at) for at in (0, value.size // 2, -1))
+        rivals = self._alike.setdefault((value.shape, ends), [])
+        for rival in rivals:
+            if (rival == value).all():
+                return rival
+        rivals.append(value)
+        return value
+
+    def question(self, layer: Layer) -> Any:
+        """Return what decides a layer's cost: its operator, the operator's fields and the inputs' sizes."""
+        return (type(layer.op), self(tuple(vars(layer.op).values())), self(layer.input_shapes))

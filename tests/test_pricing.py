@@ -1,0 +1,527 @@
+"""The cost table: sums, groups, batches, dtypes, arrays and symbols, fusion, training and receptive fields."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+from graphs import graphs, network
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import costmodel as cm
+from costmodel.errors import CostModelError
+from costmodel.execute import random_images, run
+from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.ops import OPERATORS
+from costmodel.ops.arrays import counting
+from costmodel.pricing import totals
+from costmodel.pricing.table import COLUMNS, SUMS, TRAINING
+from costmodel.units import DTYPES
+from costmodel.weights import RandomWeights
+
+some = settings(max_examples=60, deadline=None)
+BYTES = [name for name in SUMS if name.endswith("_bytes")]
+PER_IMAGE = ["mult_adds", "other_ops", "input_bytes", "output_bytes", "live_bytes", *TRAINING]
+ONCE = ["params", "matrix_params", "buffers", "weight_bytes"]
+
+
+def as_total(column: str) -> str:
+    return "fused_traffic_bytes" if column == "fused_bytes" else column
+
+
+# --- sums and groups -------------------------------------------------------------------------------------------------
+
+
+@some
+@given(graph=graphs())
+def test_totals_are_the_sums_of_rows_and_no_group_loses_a_unit(graph: LayerGraph) -> None:
+    table = cm.price(graph, training=True)
+    assert len(table) == table.totals.layers == len(graph)
+    assert table.values("path") == [layer.path for layer in graph.layers]
+    for column in (*SUMS, *TRAINING):
+        rows = [row[column] for row in table]
+        total = (table.totals.training or {}) if column in TRAINING else table.totals.as_dict()
+        assert sum(rows) == total[as_total(column)]
+        for key in ("layer", "block", "kind"):
+            assert sum(group[column] for group in table.by(key)) == sum(rows)
+    assert max(table.values("live_bytes")) == table.totals.peak_live_bytes
+
+
+def test_blocks_are_the_first_names_of_the_path_in_order() -> None:
+    table = cm.price(cm.load("mobilenet_v1"))
+    blocks = [group["group"] for group in table.by("block")]
+    assert blocks == ["stem", "ds1", "ds2", "ds3", "ds4", "ds5", "pool", "fc"]
+    deeper = [group["group"] for group in table.by("block", depth=2)]
+    assert deeper[3:8] == ["ds1.depthwise", "ds1.pointwise", "ds2.0", "ds2.1", "ds3.0"]
+    for depth in (1, 2, 3, 9):
+        assert sum(group["layers"] for group in table.by("block", depth)) == len(table)
+    with pytest.raises(CostModelError, match="cannot group by 'blok'; did you mean 'block'"):
+        table.by("blok")
+
+
+def test_the_frame_and_the_columns_are_the_same_table() -> None:
+    table = cm.price(cm.load("resnet20"), training=True)
+    assert list(table.frame) == list(table.columns) == [*COLUMNS, *TRAINING]
+    assert table["params"].tolist() == table.values("params")
+    assert table.frame.to_dict("records") == list(table)
+    with pytest.raises(CostModelError, match="no column 'parms'; did you mean 'params'"):
+        table["parms"]
+
+
+def test_a_network_without_layers_costs_nothing() -> None:
+    table = cm.price(LayerGraph("empty", (3, 8, 8)), training=True)
+    assert len(table) == 0
+    assert list(table.frame) == [*COLUMNS, *TRAINING]
+    assert table.by("kind") == []
+    assert table.totals.params == table.totals.mult_adds == table.totals.traffic_bytes == 0
+    assert table.totals.peak_live_bytes == 4 * 3 * 8 * 8
+
+
+def test_a_title_is_text_in_a_notebook() -> None:
+    graph = LayerGraph("x", (1, 2, 2), title="<script>alert(1)</script>")
+    graph.add("a", OPERATORS["relu"](), (INPUT,))
+    html = cm.price(graph)._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+@some
+@given(graph=graphs(most=12), data=st.data())
+def test_splitting_a_network_in_two_adds_up(graph: LayerGraph, data: st.DataObject) -> None:
+    cuts = [n for n in range(1, len(graph)) if only_way_through(graph, n)]
+    assume(cuts)
+    cut = data.draw(st.sampled_from(cuts))
+    whole, parts = cm.price(graph).totals, [cm.price(part).totals for part in split(graph, cut)]
+    for column in ("layers", *ONCE, "mult_adds", "other_ops", "input_bytes", "output_bytes", "traffic_bytes"):
+        assert getattr(whole, column) == sum(getattr(part, column) for part in parts), column
+
+
+def only_way_through(graph: LayerGraph, cut: int) -> bool:
+    """Whether the layers from `cut` on read nothing before it but the layer just before it."""
+    inside = {layer.path for layer in graph.layers[cut:]} | {graph.layers[cut - 1].path}
+    return all(inside.issuperset(layer.inputs) for layer in graph.layers[cut:])
+
+
+def split(graph: LayerGraph, cut: int) -> Iterator[LayerGraph]:
+    start, shape = INPUT, graph.input_shape
+    for layers in (graph.layers[:cut], graph.layers[cut:]):
+        part = LayerGraph("part", shape)
+        for layer in layers:
+            part.add(layer.path, layer.op, tuple(INPUT if name == start else name for name in layer.inputs))
+        yield part
+        start, shape = layers[-1].path, layers[-1].shape
+
+
+# --- batch and dtype -------------------------------------------------------------------------------------------------
+
+
+@some
+@given(graph=graphs(), batch=st.integers(2, 40))
+def test_a_batch_costs_its_images_and_the_weights_once(graph: LayerGraph, batch: int) -> None:
+    one, many = cm.price(graph, training=True), cm.price(graph, batch, training=True)
+    for column in PER_IMAGE:
+        assert many.values(column) == [batch * value for value in one.values(column)]
+    for column in ONCE:
+        assert many.values(column) == one.values(column)
+    for a, b in zip(one, many, strict=True):
+        assert b["traffic_bytes"] == b["weight_bytes"] + batch * (a["input_bytes"] + a["output_bytes"])
+    assert many.totals.peak_live_bytes == batch * one.totals.peak_live_bytes
+    assert many.totals.peak_layer == one.totals.peak_layer
+    assert many.totals.arithmetic_intensity >= one.totals.arithmetic_intensity
+
+
+@some
+@given(graph=graphs())
+def test_a_dtype_scales_bytes_and_nothing_else(graph: LayerGraph) -> None:
+    single = cm.price(graph, dtype="int8")
+    for dtype, size in DTYPES.items():
+        table = cm.price(graph, dtype=dtype)
+        for column in (*BYTES, "live_bytes"):
+            assert table.values(column) == [size * value for value in single.values(column)]
+        for column in set(SUMS) - set(BYTES):
+            assert table.values(column) == single.values(column)
+
+
+@pytest.mark.parametrize("batch", [0, -3, 1.5, math.nan, math.inf, np.array([1, 0]), np.array([1.5])])
+def test_a_batch_that_cannot_be_is_refused(batch: Any) -> None:
+    with pytest.raises(CostModelError, match="whole number of at least 1"):
+        cm.price(cm.load("resnet20"), batch)
+
+
+def test_a_batch_may_be_any_whole_number() -> None:
+    assert cm.price(cm.load("resnet20"), 4.0).totals == cm.price(cm.load("resnet20"), 4).totals
+    assert cm.price(cm.load("resnet20"), np.int32(4)).totals == cm.price(cm.load("resnet20"), 4).totals
+    assert isinstance(cm.price(cm.load("resnet20"), 4.0).totals.mult_adds, int)
+    with pytest.raises(CostModelError, match="unknown dtype 'float8'"):
+        cm.price(cm.load("resnet20"), dtype="float8")
+
+
+# --- the papers' formulas --------------------------------------------------------------------------------------------
+
+
+def plain_and_separable(channels: int, filters: int, kernel: int, size: int) -> tuple[Any, Any]:
+    conv = {"out_channels": filters, "kernel_size": kernel, "padding": "same", "bias": False}
+    depthwise = conv | {"out_channels": channels, "groups": channels}
+    plain = network((channels, size, size), ("conv", "conv", "input", conv))
+    pointwise = {"out_channels": filters, "bias": False}
+    two = network((channels, size, size), ("dw", "conv", "input", depthwise), ("pw", "conv", "dw", pointwise))
+    return cm.price(plain).totals, cm.price(two).totals
+
+
+def test_the_articles_worked_example() -> None:
+    plain, separable = plain_and_separable(channels=3, filters=16, kernel=3, size=32)
+    assert (plain.params, plain.mult_adds) == (432, 442_368)
+    assert (separable.params, separable.mult_adds) == (75, 76_800)
+
+
+@some
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 7), st.integers(1, 64))
+def test_a_separable_convolution_costs_1_over_n_plus_1_over_k_squared(c: int, n: int, k: int, size: int) -> None:
+    """Howard et al. 2017, section 3.1: the ratio of mult-adds, and of weights."""
+    plain, separable = plain_and_separable(c, n, k, size)
+    for column in ("mult_adds", "params"):
+        assert getattr(separable, column) * n * k * k == getattr(plain, column) * (k * k + n)
+
+
+@pytest.mark.parametrize("spec", ["mobilenet_v1", "conv_mobilenet"])
+def test_width_scales_pointwise_cost_by_its_square_and_the_rest_by_itself(spec: str) -> None:
+    """Howard et al. 2017, section 3.3: all but the first layer's input and the last layer's output are scaled."""
+    one, half = (cm.price(cm.load(spec, width=width)) for width in (1.0, 0.5))
+    for a, b in zip(one, half, strict=True):
+        both_sides = a["kind"] in ("conv 1x1", "conv kxk") and a["path"] != "stem.conv"
+        assert a["mult_adds"] == (4 if both_sides else 2) * b["mult_adds"]
+
+
+def test_resolution_scales_cost_by_its_square_and_leaves_params() -> None:
+    one, half = (cm.price(cm.load("mobilenet_v1", resolution=size)) for size in (256, 128))
+    for a, b in zip(one, half, strict=True):
+        assert a["mult_adds"] == (1 if a["kind"] == "linear" else 4) * b["mult_adds"]
+        assert a["params"] == b["params"]
+
+
+# --- arrays and symbols ----------------------------------------------------------------------------------------------
+
+NUMBERS = (*SUMS, "live_bytes", "arithmetic_intensity", *TRAINING)
+
+
+def at(value: Any, place: int) -> Any:
+    return value[place] if isinstance(value, np.ndarray) else value
+
+
+@pytest.mark.parametrize("options", [{}, {"training": True, "in_place": True, "dtype": "float16"}])
+def test_arrays_equal_the_walk_over_single_networks(options: dict[str, Any]) -> None:
+    widths = np.array([0.25, 0.5, 0.75, 1.0, 1.25, 0.29])
+    sizes, batches = np.array([128, 160, 192, 224, 33, 100]), np.array([1, 2, 3, 5, 8, 64])
+    many = cm.price(cm.load("mobilenet_v1", width=widths, resolution=sizes), batches, **options)
+    groups = many.by("kind")
+    for n, (width, size, batch) in enumerate(zip(widths.tolist(), sizes.tolist(), batches.tolist(), strict=True)):
+        one = cm.price(cm.load("mobilenet_v1", width=width, resolution=size), batch, **options)
+        for column in NUMBERS:
+            if column in one.columns:
+                assert [at(value, n) for value in many.values(column)] == one.values(column), column
+        equal_totals(many.totals, one.totals, n)
+        for group, expected in zip(groups, one.by("kind"), strict=True):
+            assert all(at(group[column], n) == expected[column] for column in (*SUMS, "live_bytes"))
+
+
+def equal_totals(many: Any, one: Any, n: int) -> None:
+    for name, value in one.as_dict().items():
+        if name in ("peak_layer", "receptive_field", "receptive_stride"):
+            continue
+        if name == "training":
+            assert {key: at(number, n) for key, number in many.training.items()} == value
+        else:
+            assert at(getattr(many, name), n) == value, name
+
+
+@pytest.mark.parametrize("name", ["resnet50", "squeezenet", "mobilenet_v3_small"])
+def test_a_sweep_over_resolution_equals_single_networks(name: str) -> None:
+    sizes = np.array([64, 97, 128, 224])
+    many = totals(cm.load(name, resolution=sizes))
+    for n, size in enumerate(sizes.tolist()):
+        equal_totals(many, totals(cm.load(name, resolution=size)), n)
+
+
+def test_symbols_give_the_formula_of_the_paper() -> None:
+    a, b = sympy.symbols("a b", positive=True)
+    many = totals(cm.load("mobilenet_v1", width=a), b)
+    formula = sympy.expand(many.mult_adds.replace(sympy.floor, lambda x: x))
+    assert sympy.expand(formula - (539_492_352 * a**2 + 29_248_000 * a) * b) == 0
+    for width, batch in [(1, 1), (sympy.Rational(3, 4), 4), (sympy.Rational(29, 100), 7)]:
+        one = totals(cm.load("mobilenet_v1", width=float(width)), batch)
+        for name in ("params", "mult_adds", "other_ops", "traffic_bytes", "fused_traffic_bytes", "peak_live_bytes"):
+            assert getattr(many, name).subs({a: width, b: batch}) == getattr(one, name), name
+
+
+# --- fusion ----------------------------------------------------------------------------------------------------------
+
+HEAD = ("conv", "conv", "input", {"out_channels": 8, "kernel_size": 3, "padding": 1})  # 2x4x4 -> 8x4x4, 152 params
+TAIL = (("bn", "batch_norm", "conv"), ("act", "relu6", "bn"))
+
+
+def kernels_of(graph: LayerGraph) -> dict[str, Any]:
+    table = cm.price(graph, dtype="int8")
+    return dict(zip(table.values("path"), table.values("kernel"), strict=True))
+
+
+def test_norm_and_activation_join_the_convolution_before_them() -> None:
+    table = cm.price(network((2, 4, 4), HEAD, *TAIL), dtype="int8")
+    assert table.values("kernel") == ["conv"] * 3
+    assert table.totals.traffic_bytes == (32 + 152 + 128) + (128 + 16 + 128) + (128 + 128)
+    assert table.values("fused_bytes") == [32 + 152, 16, 128]
+
+
+def test_what_is_read_elsewhere_or_returned_must_be_written() -> None:
+    twice = network((2, 4, 4), HEAD, *TAIL, ("add", "add", ["bn", "act"]))
+    assert kernels_of(twice) == {"conv": "conv", "bn": "conv", "act": "act", "add": "add"}
+    returned = network((2, 4, 4), HEAD, *TAIL, outputs=("conv",))
+    assert kernels_of(returned) == {"conv": "conv", "bn": "bn", "act": "act"}
+
+
+def test_views_need_no_kernel_and_pools_and_merges_have_their_own() -> None:
+    graph = network(
+        (2, 4, 4), ("act", "relu", "input"), ("pool", "max_pool", "act", {"kernel_size": 2, "stride": 2}),
+        ("relu", "relu", "pool"), ("flat", "flatten", "relu"), ("fc", "linear", "flat", {"out_features": 3}),
+        ("out", "tanh", "fc"), ("share", "softmax", "out"),
+    )  # fmt: skip
+    assert list(kernels_of(graph).values()) == ["act", "pool", "relu", None, "fc", "fc", "share"]
+    assert cm.price(graph, dtype="int8").values("traffic_bytes")[3] == 0
+
+
+@some
+@given(graph=graphs())
+def test_fused_traffic_is_what_goes_in_and_out_of_kernels(graph: LayerGraph) -> None:
+    table = cm.price(graph, dtype="int8")
+    kernel = {row["path"]: row["kernel"] for row in table}
+    size = {layer.path: math.prod(layer.shape) for layer in graph.layers} | {INPUT: math.prod(graph.input_shape)}
+    moved = 0
+    for head in set(kernel.values()) - {None}:
+        members = [layer for layer in graph.layers if kernel[layer.path] == head]
+        assert [layer.op.fuses for layer in members[1:]] == ["tail"] * (len(members) - 1)
+        inside = {layer.path for layer in members}
+        for layer in members:
+            moved += sum(size[name] for name in layer.inputs if name not in inside)
+            readers = [other for other in graph.layers if layer.path in other.inputs]
+            if layer.path in graph.outputs or not readers or any(other.path not in inside for other in readers):
+                moved += size[layer.path]
+    assert table.totals.fused_traffic_bytes == table.totals.weight_bytes + moved
+    assert table.totals.fused_traffic_bytes <= table.totals.traffic_bytes
+
+
+# --- training --------------------------------------------------------------------------------------------------------
+
+FC = {"out_features": 5}
+
+
+def test_the_first_product_costs_one_backward_product_and_later_ones_two() -> None:
+    graph = network(
+        (2, 4, 4), ("tanh", "tanh", "input"), ("conv", "conv", "tanh", {"out_channels": 8}),
+        ("relu", "relu", "conv"), ("next", "conv", "relu", {"out_channels": 3}), ("pool", "global_avg_pool", "next"),
+        ("fc", "linear", "pool", FC),
+    )  # fmt: skip
+    table = cm.price(graph, batch=2, training=True)
+    forward = {"conv": 2 * 256, "next": 2 * 384, "fc": 2 * 15}
+    assert dict(zip(table.values("path"), table.values("mult_adds"), strict=True)).items() >= forward.items()
+    assert table.values("backward_mult_adds") == [0, forward["conv"], 0, 2 * forward["next"], 0, 2 * forward["fc"]]
+    step = table.totals.training
+    assert step is not None
+    assert step["step_mult_adds"] == 2 * 512 + 3 * 768 + 3 * 30
+    params, one = table.totals.params, 4
+    assert (step["gradient_bytes"], step["sgd_momentum_bytes"], step["adam_bytes"]) == (
+        params * one, params * one, 2 * params * one,
+    )  # fmt: skip
+    assert cm.price(graph).totals.training is None
+
+
+def test_products_of_activations_need_both_gradients() -> None:
+    tokens = ("tokens", "tokens", "input")
+    attention = ("mix", "attention", ["tokens"] * 3, {"heads": 2})
+    untrained = cm.price(network((4, 3, 3), tokens, attention), training=True)
+    assert untrained.values("backward_mult_adds") == [0, 0]
+    embedded = network(
+        (4, 3, 3), tokens, ("at", "position_embedding", "tokens"), ("mix", "attention", ["at"] * 3, {"heads": 2})
+    )
+    table = cm.price(embedded, training=True)
+    assert table.values("backward_mult_adds") == [0, 0, 2 * table.values("mult_adds")[2]]
+
+
+SMOOTH = ("conv", "conv_transpose", "tanh", "avg_pool", "global_avg_pool", "flatten", "identity", "prelu")
+
+
+@some
+@given(graph=graphs(map_ops=SMOOTH))
+def test_backward_products_are_those_of_the_factors_that_training_moves(graph: LayerGraph) -> None:
+    """Whether a layer's input needs a gradient is tried: do other weights before the layer change it?"""
+    images = random_images(graph)
+    names = [INPUT, *(layer.path for layer in graph.layers)]
+    now, then = (run(graph, images, seed=seed, keep=names) for seed in (1, 2))
+    table = cm.price(graph, training=True)
+    for layer, row in zip(graph.layers, table, strict=True):
+        moves = any(not np.array_equal(now[name], then[name]) for name in layer.inputs)
+        with counting() as forward:
+            layer.op.run(RandomWeights(1).of(layer), *(now[name] for name in layer.inputs))
+        factors = bool(layer.op.weights(*layer.input_shapes)) + moves
+        assert row["backward_mult_adds"] == forward.multiplications * factors
+
+
+def test_saved_activations_of_a_chain() -> None:
+    """As PyTorch saves them: a convolution, norm or product its input, relu its output, dropout a byte an element."""
+    graph = network(
+        (2, 4, 4), ("conv", "conv", "input", {"out_channels": 8}), ("bn", "batch_norm", "conv"), ("relu", "relu", "bn"),
+        ("flat", "flatten", "relu"), ("drop", "dropout", "flat"), ("fc", "linear", "drop", FC),
+    )  # fmt: skip
+    table = cm.price(graph, batch=3, dtype="float16", training=True)
+    half = 3 * 2
+    assert table.values("saved_bytes") == [32 * half, 128 * half, 128 * half, 0, 128 * 3, 128 * half]
+    # bn's own output is not kept: relu's output says where the gradient passes.
+    assert table.totals.training is not None
+    assert table.totals.training["saved_bytes"] == (32 + 3 * 128) * half + 128 * 3
+
+
+def test_a_tensor_is_saved_once_and_nothing_is_saved_for_what_is_not_trained() -> None:
+    graph = network(
+        (2, 4, 4), ("still", "relu", "input"), ("noise", "dropout", "still"),
+        ("a", "conv", "still", {"out_channels": 2}), ("b", "conv", "still", {"out_channels": 2}), ("sum", "add", ["a", "b"]), ("out", "relu", "sum"),
+        ("square", "multiply", ["out", "out"]),
+    )  # fmt: skip
+    saved = cm.price(graph, dtype="int8", training=True).values("saved_bytes")
+    assert saved == [0, 0, 32, 0, 0, 32, 0]
+
+
+# --- receptive fields ------------------------------------------------------------------------------------------------
+
+
+class Ones:
+    """Weights that let every change through: all ones."""
+
+    def of(self, layer: Layer) -> dict[str, Any]:
+        shapes = layer.op.weights(*layer.input_shapes) | layer.op.buffers(*layer.input_shapes)
+        return {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+
+
+def seen_along(graph: LayerGraph, axis: int, path: str) -> list[tuple[int, int]]:
+    """For each output along an axis, the first and last line of the input whose change it shows."""
+    length = graph.input_shape[axis]
+    images = np.zeros((length + 1, *graph.input_shape), np.float32)
+    for line in range(length):
+        np.moveaxis(images[line], axis, 0)[line] = 1
+    out = run(graph, images, weights=Ones(), keep=[path])[path]
+    changed = (out[:-1] != out[-1:]).any(axis=tuple(n for n in (1, 2, 3) if n != axis + 1))
+    return [(int(where[0]), int(where[-1])) for column in changed.T if len(where := np.flatnonzero(column))]
+
+
+def check_fields(graph: LayerGraph, path: str, exact: bool = True) -> None:
+    row = next(row for row in cm.price(graph) if row["path"] == path)
+    for axis in (1, 2):
+        size, stride = row["receptive_field"][axis - 1], row["receptive_stride"][axis - 1]
+        spans = seen_along(graph, axis, path)
+        widest = max(last - first + 1 for first, last in spans)
+        assert widest == size if exact else widest <= size
+        inner = [first for first, last in spans if last - first + 1 == size]
+        if len(inner) > 1 and exact:
+            assert {b - a for a, b in pairwise(inner)} == {stride}
+
+
+LENGTH = 48
+DOWN, UP = ("conv", "max_pool", "avg_pool", "batch_norm"), ("conv_transpose", "upsample", "bilinear")
+
+
+@settings(max_examples=80, deadline=None)
+@given(data=st.data(), upsampling=st.booleans())
+def test_receptive_fields_of_chains_are_those_of_changing_every_line(data: st.DataObject, upsampling: bool) -> None:
+    """After upsampling they are no less: outputs then differ in what they see, and rounding up adds up."""
+    small = st.integers(1, 3)
+    graph = LayerGraph("chain", (1, LENGTH, LENGTH + 3))
+    for n in range(data.draw(st.integers(1, 4))):
+        name = data.draw(st.sampled_from(DOWN + UP if upsampling else DOWN))
+        window = {"kernel_size": (data.draw(small), data.draw(small)), "stride": (data.draw(small), data.draw(small))}
+        if name == "conv":
+            window |= {"out_channels": 1, "dilation": (data.draw(small), data.draw(small))}
+        if name == "conv_transpose":
+            window |= {"out_channels": 1}
+        if name in ("upsample", "bilinear"):
+            window = {"scale": data.draw(small), "bilinear": name == "bilinear"}
+        op = OPERATORS["upsample" if name == "bilinear" else name](**({} if name == "batch_norm" else window))
+        graph.add(f"l{n}", op, (INPUT if n == 0 else f"l{n - 1}",))
+    last = graph.layers[-1]
+    field = cm.price(graph).values("receptive_field")[-1]
+    assume(max(field) <= LENGTH // 2)
+    check_fields(graph, last.path, exact=not any(layer.op.name in UP for layer in graph.layers))
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_receptive_fields_of_branches_are_the_largest(data: st.DataObject) -> None:
+    """Odd kernels and half padding, so that all branches have one centre."""
+    graph = LayerGraph("branches", (1, LENGTH, LENGTH))
+    top = INPUT
+    for n in range(data.draw(st.integers(1, 2))):
+        stride = data.draw(st.integers(1, 2))
+        ends = []
+        for branch in range(data.draw(st.integers(2, 3))):
+            kernel, dilation = data.draw(st.sampled_from([1, 3, 5])), data.draw(st.integers(1, 2))
+            fields = {"kernel_size": kernel, "dilation": dilation, "padding": kernel // 2 * dilation, "stride": stride}
+            ends.append(f"l{n}.{branch}")
+            graph.add(ends[-1], OPERATORS["conv"](out_channels=1, **fields), (top,))
+        top = f"l{n}.join"
+        graph.add(top, OPERATORS[data.draw(st.sampled_from(["add", "concat"]))](), tuple(ends))
+    check_fields(graph, top)
+
+
+@pytest.mark.parametrize("kernel", [2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("stride", [2, 3])
+def test_a_transposed_convolution_sees_as_many_inputs_as_its_kernel_covers(kernel: int, stride: int) -> None:
+    fields = {"out_channels": 1, "kernel_size": kernel, "stride": stride}
+    graph = network((1, 12, 12), ("up", "conv_transpose", "input", fields))
+    spans = seen_along(graph, 1, "up")
+    assert cm.price(graph).values("receptive_field") == [(max(b - a + 1 for a, b in spans),) * 2]
+
+
+@pytest.mark.parametrize("bilinear", [False, True])
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_upsampling_sees_one_input_or_the_two_it_lies_between(scale: int, bilinear: bool) -> None:
+    graph = network((1, 12, 12), ("up", "upsample", "input", {"scale": scale, "bilinear": bilinear}))
+    spans = seen_along(graph, 1, "up")
+    table = cm.price(graph)
+    assert table.values("receptive_field") == [(max(b - a + 1 for a, b in spans),) * 2]
+    assert table.values("receptive_stride") == [(pytest.approx(12 / (12 * scale)),) * 2]
+
+
+def test_a_gate_sees_everything_and_leaves_the_stride() -> None:
+    """Squeeze-and-excitation (Hu et al. 2018): every pixel now depends on the whole map."""
+    graph = network(
+        (1, 30, 20), ("conv", "conv", "input", {"out_channels": 2, "kernel_size": 3, "stride": 2, "padding": 1}),
+        ("pool", "global_avg_pool", "conv", {"keep_dims": True}), ("gate", "conv", "pool", {"out_channels": 2}),
+        ("out", "multiply", ["gate", "conv"]),
+    )  # fmt: skip
+    rows = {row["path"]: row for row in cm.price(graph)}
+    assert rows["conv"]["receptive_field"] == (3, 3)
+    assert rows["out"]["receptive_field"] == rows["gate"]["receptive_field"]
+    assert all(seen >= size for seen, size in zip(rows["out"]["receptive_field"], (30, 20), strict=True))
+    assert rows["out"]["receptive_stride"] == (2, 2)
+    assert seen_along(graph, 1, "out") == [(0, 29)] * 15
+
+
+def test_vectors_and_tokens_have_no_receptive_field() -> None:
+    conv = ("patches", "conv", "input", {"out_channels": 4, "kernel_size": 4, "stride": 4})
+    flat = network((3, 8, 8), conv, ("flat", "flatten", "patches"), ("fc", "linear", "flat", FC))
+    table = cm.price(flat)
+    assert table.values("receptive_field") == [(4, 4), None, None]
+    assert (table.totals.receptive_field, table.totals.receptive_stride) == ((4, 4), (4, 4))
+    tokens = network((3, 8, 8), conv, ("t", "tokens", "patches"), ("mix", "attention", ["t"] * 3, {"heads": 1}))
+    assert cm.price(tokens).totals.receptive_field is None
+
+
+def test_the_whole_network_is_seen_from_its_last_layer_not_from_a_head_beside_it() -> None:
+    graph = network(
+        (3, 16, 16), ("a", "conv", "input", {"out_channels": 4, "kernel_size": 3}),
+        ("side", "conv", "a", {"out_channels": 4, "kernel_size": 9}), ("pool", "global_avg_pool", "a"),
+        ("fc", "linear", "pool", FC), outputs=("side",),
+    )  # fmt: skip
+    assert cm.price(graph).totals.receptive_field == (3, 3)
