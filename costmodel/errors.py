@@ -67,7 +67,7 @@ class Problem:
         for caller in self.called_from[:MAX_CALLERS]:
             out += [f"  called from {file}:{caller.line}:{caller.column}", *_excerpt(caller, lines)]
         if len(self.called_from) > MAX_CALLERS:
-            out.append(f"  and so on, {len(self.called_from) - MAX_CALLERS} blocks further out")
+            out.append(f"  ... and {len(self.called_from) - MAX_CALLERS} more around that")
         return "\n".join(out)
 
 
@@ -98,7 +98,9 @@ def _excerpt(place: Place, lines: Sequence[str]) -> list[str]:
 
 def printable(text: str) -> str:
     """Return `text` with a stand-in for every character that a terminal would act upon instead of showing."""
-    return text.replace("\t", " ") if text.isprintable() else "".join(c if c.isprintable() else "·" for c in text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "→" if c == "\t" else "·" for c in text)
 
 
 def quote(value: object, room: int = 60) -> str:
@@ -110,7 +112,7 @@ def quote(value: object, room: int = 60) -> str:
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the nearest of `known`, or an empty text. `BatchNorm2d` is near `batch_norm`."""
     plain = {_plain(name): name for name in islice(known, MAX_COMPARED)}
-    near = difflib.get_close_matches(_plain(wrong[:100]), plain, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(_plain(wrong[:100]), plain, n=1, cutoff=0.65)
     return f"did you mean {quote(plain[near[0]])}?" if near else ""
 
 

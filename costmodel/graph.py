@@ -114,7 +114,8 @@ class LayerGraph:
         wanted = op.inputs
         if (len(shapes) != wanted) if wanted is not None else (len(shapes) < 2):
             takes = "two or more inputs" if wanted is None else f"{wanted} input{'s' * (wanted != 1)}"
-            raise ShapeError(f"{op.name} takes {takes}, but reads {len(shapes)}", hint="name them with `from: [a, b]`")
+            hint = "" if wanted == 1 else "name them with `from: [a, b]`"
+            raise ShapeError(f"{op.name} takes {takes}, but reads {len(shapes)}", hint=hint)
         try:
             known = self._shapes.get((op, shapes))
         except TypeError:  # sizes are arrays, which have no hash

@@ -81,7 +81,7 @@ FIELD_TYPES: dict[str, FieldType] = {
     "Pair": FieldType("a whole number of at least 1, or [height, width]", lengths=(2,), least=1),
     "CountPair": FieldType("a whole number of at least 0, or [height, width]", lengths=(2,), least=0),
     "Padding": FieldType(
-        "'same', 'valid', a whole number, [height, width] or [top, left, bottom, right]",
+        "'same', 'valid', a whole number of at least 0, [height, width] or [top, left, bottom, right]",
         words=("same", "valid"),
         lengths=(2, 4),
         least=0,

@@ -216,7 +216,7 @@ def _misplaced(token: _Token, at_end: str = "") -> BadArithmetic:
         hint = "for a power, multiply: x * x" if token.text == "^" else _VOCABULARY
         return BadArithmetic(f"{shown} is not part of it", token.offset, width, hint)
     if token.kind in ("name", "number") or token.text == "(":
-        return BadArithmetic(f"a sign is missing before {shown}", token.offset, width, _VOCABULARY)
+        return BadArithmetic(f"a sign is missing before {shown}", token.offset, width, "as in 3 * x")
     hint = "for a power, multiply: x * x" if token.text == "*" else ""
     return BadArithmetic(f"{shown} does not belong here", token.offset, width, hint)
 

@@ -111,7 +111,8 @@ def _evaluate(written: Any, env: Env) -> Any:
     try:
         return arithmetic.parse(written)(env)
     except arithmetic.BadArithmetic as error:
-        raise Bad(str(error) + _where(written, env), error.hint, error.offset, error.width) from None
+        where = _where(written, env) if error.offset is None else ""
+        raise Bad(str(error) + where, error.hint, error.offset, error.width) from None
     except KeyError as error:
         missing = str(error.args[0])
         sizes = [name for name in INPUT_SIZES if name in env]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from itertools import chain, islice
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from costmodel.errors import known_or_suggest, quote, suggest
 from costmodel.ops import OPERATORS
@@ -20,12 +21,12 @@ INPUT_SIZES = ("in_channels", "in_height", "in_width", "in_features", "in_tokens
 BLOCK_INPUTS = ("in", "in2", "in3")
 INPUT_NAMES = {*BLOCK_INPUTS, "input"}
 WIRING = ("op", "from", "repeat", "first", "output")
-RESERVED = {*INPUT_NAMES, *WIRING, *INPUT_SIZES, *arithmetic.FUNCTIONS}
+RESERVED = {*WORDS, *INPUT_NAMES, *WIRING, *INPUT_SIZES, *arithmetic.FUNCTIONS}
 
 
 @dataclass
 class Scope:
-    """One map of layers, the names that may stand in it, and where it is. `used` collects the names that do."""
+    """A part of a spec: its layers, the names that may stand in it, and where it is. `used` collects those that do."""
 
     spec: Spec
     layers: Mapping[str, LayerSpec]
@@ -37,6 +38,11 @@ class Scope:
     def in_block(self) -> bool:
         """Whether these are the layers of a block."""
         return self.base[0] == "blocks"
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """The sizes of the input that have a name here."""
+        return () if self.base[0] == "input" else INPUT_SIZES
 
 
 def check(spec: Spec) -> list[Fault]:
@@ -50,7 +56,7 @@ def _faults(spec: Spec) -> Iterator[Fault]:
     yield from _variants(spec)
     top = Scope(spec, spec.layers, dict.fromkeys(spec.parameters), ("layers",))
     for index, size in enumerate(spec.input):
-        yield from _expression(size, ("input", index), top, sizes=())
+        yield from _expression(size, ("input", index), Scope(spec, {}, top.names, ("input",), top.used))
     yield from _layers(top)
     for name in spec.parameters:
         if name not in top.used:
@@ -119,7 +125,7 @@ def _block(spec: Spec, name: str, block: BlockSpec) -> Iterator[Fault]:
     scope = Scope(spec, block.layers, {}, (*base, "layers"))
     for taken, default in block.takes.items():
         if default != "required":
-            yield from _value(default, (*base, "takes", taken), scope, words=WORDS, names_too=True)
+            yield from _value(default, (*base, "takes", taken), scope, _ARGUMENT)
         scope.names[taken] = None
     yield from _layers(scope)
     for taken in block.takes:
@@ -131,14 +137,17 @@ def _layers(scope: Scope) -> Iterator[Fault]:
     above: dict[str, None] = {}
     read: set[str] = set()
     last = "in"
+    miswired = False
     for name, layer in scope.layers.items():
         path = (*scope.base, name)
-        yield from _wiring(layer, path, scope, above)
+        for fault in _wiring(layer, path, scope, above):
+            miswired = True
+            yield fault
         read.update((last,) if layer.reads is None else layer.reads)
         yield from _layer(layer, path, scope)
         above[name] = None
         last = name
-    for name in above:
+    for name in () if miswired else above:  # a misspelt `from` leaves a layer unread, which is no second mistake
         if name not in read and name != last and not scope.layers[name].output:
             hint = "name it in a later layer's `from`, or remove it"
             hint += "" if scope.in_block else "; if it is a further output of the network, add `output: true`"
@@ -206,18 +215,18 @@ def _signature(
         hint = hint or "it is no operator (`costmodel operators` lists them) and no block of this file"
         yield Fault((*written, "op"), f"unknown operator {quote(op)}", hint)
         return
-    for key, path in given.items():
-        if key not in known:
-            yield Fault(path, f"{op} takes no {quote(key)}", _field_hint(key, known), on_key=True)
+    unknown = [key for key in given if key not in known]
+    for key in unknown:
+        yield Fault(given[key], f"{op} takes no {quote(key)}", _field_hint(key, known), on_key=True)
     missing = [key for key, default in known.items() if default is REQUIRED and key not in given]
-    if missing:
+    if missing and not unknown:  # a misspelt key is most likely the missing one
         yield Fault(layer, f"{op} needs {' and '.join(map(repr, missing))}", on_key=True)
 
 
 def _field_hint(key: str, known: Mapping[str, Any]) -> str:
     if key in INPUT_SIZES:
         return "leave it out: sizes of the input follow from the layer that is read"
-    return known_or_suggest(key, known) or "it takes nothing"
+    return suggest(key, [*known, *WIRING]) or known_or_suggest(key, known) or "it takes nothing"
 
 
 def takes_of(op: str, spec: Spec) -> dict[str, Any] | None:
@@ -229,33 +238,45 @@ def takes_of(op: str, spec: Spec) -> dict[str, Any] | None:
     return None
 
 
+class _Wanted(NamedTuple):
+    """What may stand in a place: words taken literally, names of operators and blocks, and what to say of it."""
+
+    words: tuple[str, ...] = ()
+    names: bool = False
+    says: str = "a number"
+
+
+_NUMBER = _Wanted()
+_ARGUMENT = _Wanted(WORDS, True, "a number, a list of two, or the name of an operator or block")
+
+
 def _values(op: Any, fields: Mapping[str, Any], path: KeyPath, scope: Scope) -> Iterator[Fault]:
     """Check what stands in the places of an operator's fields or of a block's arguments."""
-    operator = OPERATORS.get(op) if isinstance(op, str) and op not in scope.names else None
-    types = declared(operator) if operator else {}
+    known = takes_of(op, scope.spec) if isinstance(op, str) and op not in scope.names else None
+    types = declared(OPERATORS[op]) if known is not None and op in OPERATORS else {}
     for key, value in fields.items():
-        words = types[key][0].words if key in types else WORDS
-        yield from _value(value, (*path, key), scope, words, names_too=operator is None)
+        if known is not None and key not in known:
+            continue  # a complaint of its own
+        wanted = _Wanted(types[key][0].words, False, types[key][0].says) if key in types else _ARGUMENT
+        yield from _value(value, (*path, key), scope, wanted)
 
 
-def _value(value: Any, path: KeyPath, scope: Scope, words: tuple[str, ...], names_too: bool) -> Iterator[Fault]:
-    """Check one value; with `names_too` it may be the name of an operator or block."""
+def _value(value: Any, path: KeyPath, scope: Scope, wanted: _Wanted) -> Iterator[Fault]:
+    """Check one value of a field or an argument."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _expression(item, (*path, index), scope)
-    elif not isinstance(value, str) or value in scope.names:
-        yield from _expression(value, path, scope)
-    elif value not in words and not (names_too and scope.spec.holds_name(value)):
-        yield from _expression(value, path, scope, chain(words, OPERATORS, scope.spec.blocks) if names_too else words)
+        return
+    literal = isinstance(value, str) and value not in scope.names
+    if not (literal and (value in wanted.words or (wanted.names and scope.spec.holds_name(value)))):
+        yield from _expression(value, path, scope, wanted)
 
 
-def _expression(
-    value: Any, path: KeyPath, scope: Scope, others: Iterable[str] = (), sizes: tuple[str, ...] = INPUT_SIZES
-) -> Iterator[Fault]:
-    """Check a number or arithmetic; `others` are words that could have been meant instead of an unknown name."""
+def _expression(value: Any, path: KeyPath, scope: Scope, wanted: _Wanted = _NUMBER) -> Iterator[Fault]:
+    """Check a number or arithmetic."""
     if isinstance(value, (list, dict, type(None))):
         found = "nothing" if value is None else "a list" if isinstance(value, list) else "a map"
-        yield Fault(path, f"a number belongs here, not {found}", on_key=value is None)
+        yield Fault(path, f"{wanted.says} belongs here, not {found}", on_key=value is None)
         return
     try:
         if not isinstance(value, str):
@@ -263,20 +284,22 @@ def _expression(
             return
         parsed = arithmetic.parse(value)
     except arithmetic.BadArithmetic as error:
+        scope.used.update(re.findall(r"\w+", str(value)))
         yield Fault(path, f"not arithmetic: {error}", error.hint, offset=error.offset, width=error.width)
         return
     for name, offset in parsed.names:
         scope.used.add(name)
-        if name not in scope.names and name not in sizes:
-            hint = _name_hint(name, [*scope.names, *sizes[:3], *others], scope)
+        if name not in scope.names and name not in scope.sizes:
+            hint = _name_hint(name, scope, wanted)
             yield Fault(path, f"unknown name {quote(name)}", hint, offset=offset, width=len(name))
 
 
-def _name_hint(name: str, known: list[str], scope: Scope) -> str:
-    hint = suggest(name, known)
+def _name_hint(name: str, scope: Scope, wanted: _Wanted) -> str:
+    known = [*scope.names, *scope.sizes[:3]]
+    hint = suggest(name, [*known, *wanted.words, *(OPERATORS if wanted.names else ()), *scope.spec.blocks])
     if not hint and scope.in_block and name in scope.spec.parameters:
         return f"a block sees only what it takes: add {name!r} to its `takes` and pass it in"
-    return hint or f"known here: {', '.join([*scope.names, *INPUT_SIZES[:3]][:12])}"
+    return hint or f"{wanted.says} belongs here; names known here: {', '.join(known[:12]) or 'none'}"
 
 
 def _unused_blocks(spec: Spec) -> Iterator[Fault]:

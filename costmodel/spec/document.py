@@ -21,7 +21,7 @@ from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.formula import is_array, is_symbol
 from costmodel.ops import OPERATORS
 from costmodel.spec.arithmetic import BadArithmetic, bounded
-from costmodel.spec.faults import Fault, complain
+from costmodel.spec.faults import MAX_FAULTS, Fault, complain
 from costmodel.spec.text import KeyPath, parse
 
 WORDS = ("same", "valid")
@@ -212,7 +212,9 @@ def read_spec(text: str, file: str) -> Spec:
     try:
         spec = Spec.model_validate(data)
     except ValidationError as error:
-        raise complain(file, text, [_fault(entry, data) for entry in error.errors()]) from None
+        faults = [_fault(entry, data) for entry in error.errors()[:MAX_FAULTS]]
+        inner = {fault.path[:end] for fault in faults for end in range(len(fault.path))}
+        raise complain(file, text, [fault for fault in faults if fault.on_key or fault.path not in inner]) from None
     spec._file, spec._text = file, text
     return spec
 
@@ -247,7 +249,7 @@ def _follow(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
 
 
 _BELONGS = {
-    "name": "the name that people type, as `name: my_net`",
+    "name": "the name that people type, as `name: my_net`,",
     "title": "a text",
     "source": "a text",
     "year": "a whole number",

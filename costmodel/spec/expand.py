@@ -19,8 +19,8 @@ from costmodel.spec.document import BlockSpec, LayerSpec, Spec
 from costmodel.spec.faults import Fault, complain
 from costmodel.spec.text import KeyPath
 
-MAX_LAYERS = 100_000
-MAX_WORK = 1_500_000
+MAX_LAYERS = 50_000
+MAX_WORK = 1_000_000
 """Layers, blocks, inputs and fields visited: blocks that multiply up without adding a layer also come to an end."""
 MAX_NESTING = 25
 
@@ -169,7 +169,7 @@ class _Builder:
 
     def _build(self, line: _Line, inputs: list[str | None]) -> str | None:
         """Build one operator or block and return the path of its output, or None where that failed."""
-        self._spend(1 + len(inputs) + len(line.fields), line)
+        self._spend(5 + len(inputs) + len(line.fields), line)
         held = line.scope.env.get(line.op)
         name = held if isinstance(held, str) else line.op
         self.uses.append(Use(line.path, line.at, name))
@@ -205,9 +205,11 @@ class _Builder:
         self._work += work
         if len(self.graph) < MAX_LAYERS and self._work < MAX_WORK:
             return
-        large = f"has more than {MAX_LAYERS:,} layers" if len(self.graph) >= MAX_LAYERS else "takes too long to build"
-        hint = "repeats and blocks inside one another multiply up"
-        self._fault(Bad(f"the network {large}, and no end is in sight here", hint), line.at, line.scope.callers, True)
+        many = (
+            f"has more than {MAX_LAYERS:,} layers" if len(self.graph) >= MAX_LAYERS else "has too many blocks to visit"
+        )
+        hint = "repeats, and blocks inside one another, multiply up"
+        self._fault(Bad(f"the network {many}; this is as far as it was built", hint), line.at, line.scope.callers, True)
         raise _Stop
 
     def _operator(self, name: str, line: _Line) -> Operator:

@@ -44,12 +44,16 @@ def complain(file: str, text: str, faults: Iterable[Fault], note: str = "") -> S
     distinct: dict[tuple[KeyPath, str], Fault] = {}
     for fault in islice(faults, MAX_FAULTS):
         distinct.setdefault((fault.path, fault.message), fault)
-    problems = [_problem(fault, places, lines) for fault in islice(distinct.values(), MAX_SHOWN)]
-    if len(distinct) > MAX_SHOWN:
-        problems.append(Problem(f"and {len(distinct) - MAX_SHOWN} more"))
+    problems = sorted((_problem(fault, places, lines) for fault in distinct.values()), key=_order)
+    if len(problems) > MAX_SHOWN:
+        problems[MAX_SHOWN:] = [Problem(f"and {len(problems) - MAX_SHOWN} more")]
     if note:
         problems.append(Problem(note))
     return SpecError(file, problems, text)
+
+
+def _order(problem: Problem) -> tuple[int, int]:
+    return (problem.place.line, problem.place.column) if problem.place else (0, 0)
 
 
 def _problem(fault: Fault, places: Places, lines: list[str]) -> Problem:

@@ -101,15 +101,21 @@ def parse(text: str, file: str, places: Places | None = None) -> Any:
 
 # What YAML's own words mean to someone who never read its grammar: a part of them, what is wrong, what to do.
 _PLAIN_WORDS = [
-    ("'\\t'", "a tab stands where YAML wants spaces", "indent with spaces"),
+    ("tab character", "a tab stands where YAML wants spaces", "indent with spaces"),
     ("cannot start any token", "no value can start with this character", "put the text in quotes"),
-    ("mapping values are not allowed", "a second ': ' in one value", "put a text that holds ': ' in quotes"),
+    (
+        "mapping values are not allowed",
+        "a ': ' too much",
+        "quote a text that holds ': ', and put a space after a key's colon",
+    ),
     ("expected ',' or '}'", "a comma or a closing } is missing before this", ""),
     ("expected ',' or ']'", "a comma or a closing ] is missing before this", ""),
     ("could not find expected ':'", "a key without its ':'", "write `key: value`, with a space after the colon"),
-    ("unexpected end of stream", "the text ends inside quotes", "close the quotes"),
+    ("unexpected end of stream", "these quotes are never closed", ""),
     ("expected <block end>", "this line does not fit the ones above", "entries of one map start in the same column"),
-    ("expected the node content", "a value is missing here, or something stands here too much", ""),
+    ("expected key", "this line does not fit the ones above", "entries of one map start in the same column"),
+    ("'-' indicator", "this line does not fit the ones above", "entries of one list start in the same column"),
+    ("node content", "a value is missing here, or something stands here too much", ""),
     ("expected '<document start>'", "this line does not belong to what is above it", "indent it, or remove it"),
     ("found undefined tag handle", "tags (!) are not part of the language", "quote the text if it starts with '!'"),
     ("alphabetic or numeric character", "anchors and aliases (& and *) are not part of the language", "quote the text"),
@@ -120,9 +126,11 @@ _PLAIN_WORDS = [
 def _not_yaml(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem:
     detail = error.problem or error.context or "unreadable"
     mark = error.problem_mark or error.context_mark
+    if "end of stream" in detail and error.context_mark:
+        mark = error.context_mark  # where the quotes open; where they are missed is the end of the file
     place = Place(mark.line + 1, mark.column + 1) if mark else None
     if mark and mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t":
-        detail = "'\\t'"
+        detail = "tab character"
     for part, message, hint in _PLAIN_WORDS:
         if part in detail:
             return Problem(f"not YAML: {message}", place, hint)
