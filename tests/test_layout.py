@@ -8,7 +8,8 @@ FLOORS = [
     {"errors", "units", "formula"},
     {"ops"},
     {"graph"},
-    {"spec", "onnx", "execute", "weights", "pricing", "api"},
+    {"weights"},
+    {"spec", "onnx", "execute", "pricing", "api"},
     {"latency", "explore", "gallery"},
     {"render"},
     {"cli"},
@@ -22,7 +23,9 @@ NO_NUMPY = {"errors", "units", "formula", "graph", "spec", "pricing", "api", "re
 def imports(file, top_only=False):
     """Yield (module, whether inside the package) of each import in a file; those for type checkers only are left out."""
     tree = ast.parse(file.read_text())
-    checked = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    checked = [
+        node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    ]
     skip = {inner for node in checked for inner in ast.walk(node)}
     for node in tree.body if top_only else ast.walk(tree):
         if node in skip:
@@ -31,7 +34,9 @@ def imports(file, top_only=False):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: imports are absolute"
-            yield from [node.module] if node.module != "costmodel" else [f"costmodel.{alias.name}" for alias in node.names]
+            yield from (
+                [node.module] if node.module != "costmodel" else [f"costmodel.{alias.name}" for alias in node.names]
+            )
 
 
 def room(file):
@@ -48,7 +53,9 @@ def files():
 
 
 def test_every_module_stands_on_a_floor():
-    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))}
+    rooms = {
+        path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))
+    }
     assert rooms - {"__init__", "__main__"} == set(FLOOR)
 
 
