@@ -1,5 +1,7 @@
 """`python -m costmodel` is the command `costmodel`."""
 
+import sys
+
 from costmodel.cli import main
 
-main()
+sys.exit(main())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 
+from costmodel.cli.arguments import ARCH
+from costmodel.cli.gate import file_of, gate, gate_options, judge_all, shown
 from costmodel.cli.output import emit
 from costmodel.errors import SpecError
 from costmodel.pricing import totals
@@ -25,36 +28,49 @@ class Verdict:
 
 
 @click.command("check")
-@click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("archs", metavar="[FILE]...", nargs=-1, type=ARCH)
 @click.option("-q", "--quiet", is_flag=True, help="Show only what is wrong.")
-@click.pass_context
-def check_command(ctx: click.Context, paths: tuple[Path, ...], quiet: bool) -> None:
+@gate_options
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+def check_command(archs: tuple[str, ...], quiet: bool, form: str, **asked: Any) -> None:
     r"""Check that specs can be built and that their params and mult-adds are what they `expect`, each variant too.
 
-    Without FILEs, all that have a name (see `costmodel list`) are checked. The exit code is 1 if one of them fails.
+    Without FILEs, all that have a name (see `costmodel list`) are checked. With --budget, --max or --against, each FILE
+    (FILE#VARIANT for one of its variants) is also held to limits. The exit code is 1 if one of them fails.
 
     \b
     Examples:
       costmodel check
       costmodel check my_net.yaml
       costmodel check --quiet specs/*.yaml
+      costmodel check my_net.yaml --max params=5M --max mult_adds=600M --max peak_live_bytes=8MB
+      costmodel check nets/*.yaml --budget budget.yaml --against git:main --growth 5%
     """
-    verdicts = []
-    for path in paths or files():
-        verdict = check_file(path)
-        verdicts.append(verdict)
+    held = gate(**asked)
+    asked_for = archs or tuple(map(str, files()))
+    verdicts = {path: check_file(path) for path in dict.fromkeys(map(file_of, asked_for))}
+    failed = sum(bool(verdict.faults) for verdict in verdicts.values())
+    judged = judge_all(held, asked_for) if held and not failed else None
+    if form == "text":
+        _say(verdicts, failed, quiet)
+    if judged is not None or form != "text":
+        wrong = [fault for verdict in verdicts.values() for fault in verdict.faults]
+        emit(shown(judged, wrong, form, quiet))
+    if failed or (judged is not None and judged.broken):
+        click.get_current_context().exit(1)
+
+
+def _say(verdicts: Mapping[Path, Verdict], failed: int, quiet: bool) -> None:
+    """Say for each file what its networks came to."""
+    for path, verdict in verdicts.items():
         for fault in verdict.faults:
             emit(f"{fault}\n")
         if not quiet and not verdict.faults:
             emit(f"{path}: {_counted(verdict)}\n")
-    failed = sum(bool(verdict.faults) for verdict in verdicts)
     if not quiet or failed:
-        networks = sum(verdict.networks for verdict in verdicts)
-        emit(
-            f"{networks} networks in {len(verdicts)} files: {f'{failed} files fail' if failed else 'all as expected'}\n"
-        )
-    if failed:
-        ctx.exit(1)
+        networks = sum(verdict.networks for verdict in verdicts.values())
+        summary = f"{failed} files fail" if failed else "all as expected"
+        emit(f"{networks} networks in {len(verdicts)} files: {summary}\n")
 
 
 def _counted(verdict: Verdict) -> str:

@@ -51,7 +51,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Edited:
-    """An edited spec: its text before and after, what it is now, the network it gives, and notes on what was left alone.
+    """An edited spec: its text before and after, the network it gives, and notes on what a move left alone.
 
     `before` is the text of the network as it was: its variant chosen, its parameters set.
     """

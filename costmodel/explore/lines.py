@@ -40,11 +40,12 @@ class Lines:
 
     def get(self, path: KeyPath) -> Any:
         """Return the data at `path`, or None where there is none."""
-        data = self.data
+        data: Any = self.data
         for step in path:
-            if isinstance(data, dict) and step not in data or not isinstance(data, (dict, list)):
+            try:
+                data = data[step]
+            except (KeyError, IndexError, TypeError):
                 return None
-            data = data[step]
         return data
 
     def written(self, path: KeyPath) -> str:

@@ -15,6 +15,10 @@ from costmodel.spec.text import MAX_BYTES
 GIT = "git:"
 
 
+class NotThere(CostModelError):  # noqa: N818 - says what is the case
+    """The revision is there, but the file is not in it."""
+
+
 def open_any(arch: str) -> Spec:
     """Return the spec of a name, a path, or ``git:REVISION:PATH`` (each path with ``#VARIANT`` after it for a variant).
 
@@ -48,13 +52,26 @@ def at_revision(revision: str, path: Path) -> str:
         raise CostModelError(f"git knows no revision {revision!r} here")
     raw = _git(folder, "cat-file", "blob", f"{revision}:./{name}")
     if raw is None:
-        raise CostModelError(f"git has no {path} in {revision}")
+        raise NotThere(f"git has no {path} in {revision}")
     if len(raw) > MAX_BYTES:
         raise CostModelError(f"{path} in {revision}: {len(raw):,} bytes; a spec has at most {MAX_BYTES:,}")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise CostModelError(f"{path} in {revision} is not UTF-8") from None
+
+
+def at_git(revision: str, arch: str) -> str:
+    """Return how a name or a path is asked for as it stood in ``git:REVISION``.
+
+    Raises:
+        CostModelError: if there is no such architecture.
+    """
+    path, hash_, variant = arch.partition("#")
+    if not path.endswith((".yaml", ".yml")):
+        spec = find(arch)
+        path, hash_, variant = spec.file, *(("#", spec.name) if spec.name in spec.variants else ("", ""))
+    return f"{revision}:{path}{hash_}{variant}"
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:

@@ -1,0 +1,94 @@
+"""How networks stand to their budgets: a page for people, raw numbers for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from costmodel.explore.budget import Heavy, Judged
+from costmodel.render.page import Column, Page, Section
+from costmodel.units import short
+
+
+def page(judged: Sequence[Judged], notes: Sequence[str] = ()) -> Page:
+    """Return one line a budget, and below the layers that weigh most in those that are broken."""
+    broken = [one for one in judged if not one.kept]
+    title = f"{len(judged)} budgets, {f'{len(broken)} broken' if broken else 'all kept'}"
+    columns = [
+        Column("", ["ok" if one.kept else "over" for one in judged], left=True),
+        Column("network", [one.network for one in judged], left=True),
+        Column("budget", [_name(one) for one in judged], left=True),
+        Column("value", [_amount(one, one.value) for one in judged]),
+        Column("limit", [_amount(one, one.limit) for one in judged]),
+        Column("margin", [_margin(one) for one in judged], paint="value"),
+        Column("", [_share(one) for one in judged]),
+    ]
+    sections = [Section("", columns)] if judged else []
+    sections += [_why(broken)] if any(one.why for one in broken) else []
+    return Page(title, list(notes), (), sections)
+
+
+def _why(broken: Sequence[Judged]) -> Section:
+    """Return the layers that weigh most in what is over its limit, or that grew most."""
+    rows = [(one, heavy) for one in broken for heavy in one.why]
+    columns = [
+        Column("network", [one.network for one, _ in rows], left=True),
+        Column("budget", [_name(one) for one, _ in rows], left=True),
+        Column("layer", [heavy.path for _, heavy in rows], left=True),
+        Column("weighs", [_weighs(one, heavy) for one, heavy in rows]),
+        Column("", [f"{100 * heavy.share:.1f} %" if heavy.share is not None else "" for _, heavy in rows]),
+    ]
+    return Section("Where it goes", columns)
+
+
+def _weighs(one: Judged, heavy: Heavy) -> str:
+    return ("+" if one.before is not None else "") + short(heavy.amount, one.unit)
+
+
+def _name(one: Judged) -> str:
+    return one.metric if one.before is None else f"{one.metric} growth"
+
+
+def _amount(one: Judged, value: float) -> str:
+    """Write a value; two that would look alike though they differ are written out."""
+    if short(one.value) == short(one.limit) and one.value != one.limit:
+        return f"{value:,.0f} {one.unit}".rstrip()
+    return short(value, one.unit)
+
+
+def _margin(one: Judged) -> str:
+    return ("+" if one.margin > 0 else "") + _amount(one, one.margin)
+
+
+def _share(one: Judged) -> str:
+    return f"{100 * one.margin / one.limit:+.1f} %" if one.limit else ""
+
+
+def as_data(judged: Sequence[Judged]) -> list[dict[str, Any]]:
+    """Return each budget as plain data, raw numbers."""
+    return [
+        {
+            "network": one.network,
+            "budget": one.metric,
+            "kind": "max" if one.before is None else "growth",
+            "value": one.value,
+            "limit": one.limit,
+            "margin": one.margin,
+            "before": one.before,
+            "kept": one.kept,
+            "heaviest": [asdict(heavy) for heavy in one.why],
+        }
+        for one in judged
+    ]
+
+
+def as_json(**parts: Any) -> str:
+    """Return a judgement as JSON."""
+    return json.dumps(parts, indent=2, ensure_ascii=False) + "\n"
+
+
+def faults_as_markdown(faults: Sequence[str]) -> str:
+    """Return what is wrong with files, each complaint as it reads in a terminal."""
+    return "".join(f"```text\n{fault}\n```\n\n" for fault in faults) or "All as expected.\n"
