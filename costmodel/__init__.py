@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from costmodel.graph import LayerGraph as LayerGraph
     from costmodel.pricing import price as price
     from costmodel.pricing.table import CostTable as CostTable
+    from costmodel.render.notebook import notebook_html as notebook_html
     from costmodel.spec.document import Spec as Spec
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ _WHERE = {
     "load": "costmodel.api",
     "read": "costmodel.api",
     "price": "costmodel.pricing",
+    "notebook_html": "costmodel.render.notebook",
     "run": "costmodel.execute",
     "verify": "costmodel.execute",
     "diff": "costmodel.explore.compare",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import reduce
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError, known_or_suggest
@@ -167,8 +166,10 @@ class CostTable:
         )
 
     def _repr_html_(self) -> str:
-        frame: str = self.frame.to_html()
-        return f"<h4>{escape(self.title)}</h4>{frame}"
+        import costmodel  # the table knows no views; the package's front finds the one for notebooks
+
+        html: str = costmodel.notebook_html(self)
+        return html
 
 
 EXTRA_SUMS = ("latency_s",)
