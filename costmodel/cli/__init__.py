@@ -82,7 +82,7 @@ class Lazy(click.Group):
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="nn-costmodel", prog_name="costmodel")
 def costmodel() -> None:
-    r"""What a neural network costs, before it is trained or run.
+    """What a neural network costs, before it is trained or run.
 
     \b
       costmodel report mobilenet_v1

@@ -27,7 +27,7 @@ from costmodel.units import column
 )
 @output_option
 def list_command(words: tuple[str, ...], sort: str | None, form: str, output: Path | None) -> None:
-    r"""The architectures that have a name: those of ./specs, if there is such a folder, then the bundled ones.
+    """The architectures that have a name: those of ./specs, if there is such a folder, then the bundled ones.
 
     With WORDs, only those whose name, title or source holds all of them. Figures are computed, at each one's own input
     size.

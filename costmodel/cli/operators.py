@@ -31,7 +31,7 @@ class OperatorName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  #
 @click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
 @output_option
 def operators_command(name: str | None, form: str, output: Path | None) -> None:
-    r"""The operators that a spec's layers may name, or everything about one of them.
+    """The operators that a spec's layers may name, or everything about one of them.
 
     \b
     Examples:

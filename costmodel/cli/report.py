@@ -66,7 +66,7 @@ def report_command(
     form: str,
     output: Path | None,
 ) -> None:
-    r"""What a network costs, and where: params, mult-adds, memory and traffic.
+    """What a network costs, and where: params, mult-adds, memory and traffic.
 
     ARCH is a name (see `costmodel list`) or the path of a spec. One gets a report of its own; several are compared, a
     row each.

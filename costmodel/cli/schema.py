@@ -13,7 +13,7 @@ from costmodel.spec.schema import schema_text
 @click.command("schema")
 @output_option
 def schema_command(output: Path | None) -> None:
-    r"""Write the JSON schema of the spec language. An editor that knows it completes and checks specs as one types.
+    """Write the JSON schema of the spec language. An editor that knows it completes and checks specs as one types.
 
     Most editors find it by a comment on the first line of a spec (the YAML language server's convention):
 

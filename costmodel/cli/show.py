@@ -26,7 +26,7 @@ from costmodel.spec import Spec, expand
 def show_command(
     arch: str, graph: bool, settings: tuple[str, ...], resolution: int | None, output: Path | None
 ) -> None:
-    r"""Show an architecture's spec, or with --graph the layers that it expands to.
+    """Show an architecture's spec, or with --graph the layers that it expands to.
 
     \b
     Examples:

@@ -33,7 +33,7 @@ def verify_command(
     seed: int,
     layers: bool,
 ) -> None:
-    r"""Execute a network in NumPy on a random image, and hold each layer's costs to what running it took.
+    """Execute a network in NumPy on a random image, and hold each layer's costs to what running it took.
 
     The shape of each output must be the inferred one, the multiplications performed must be its mult-adds, and the
     numbers read from its weights must be its params. The exit code is 1 if a layer differs.
@@ -88,8 +88,8 @@ def _sums(checked: Sequence[tuple[LayerGraph, Sequence[Check]]]) -> list[Column]
     wrong = [sum(not check.ok for check in checks) for _, checks in checked]
     return [
         Column("network", [graph.name for graph, _ in checked], left=True),
-        Column("input", [show_shape(graph.input_shape) for graph, _ in checked], left=True),
-        Column("layers", [f"{len(checks):,}" for _, checks in checked]),
+        Column("input", [show_shape(graph.input_shape) for graph, _ in checked], left=True, rank=1),
+        Column("layers", [f"{len(checks):,}" for _, checks in checked], rank=2),
         Column("mult-adds", total("mult_adds")),
         Column("performed", total("performed")),
         Column("params", total("params")),
