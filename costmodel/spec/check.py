@@ -319,7 +319,10 @@ def _unused_blocks(spec: Spec) -> Iterator[Fault]:
 
 def _recursion(spec: Spec) -> Iterator[Fault]:
     """Blocks that contain themselves, directly or through one another."""
-    calls = {name: set(map(str, _ops(block))) & set(spec.blocks) for name, block in spec.blocks.items()}
+    calls = {
+        name: {op for op in _ops(block) if isinstance(op, str) and op in spec.blocks}
+        for name, block in spec.blocks.items()
+    }
     try:
         TopologicalSorter(calls).prepare()
     except CycleError:

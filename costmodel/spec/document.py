@@ -133,7 +133,8 @@ class Spec(_Part):
             CostModelError: if there is no such variant.
         """
         if variant not in self.variants:
-            raise CostModelError(f"{self.name} has no variant {variant!r}; {known_or_suggest(variant, self.variants)}")
+            hint = known_or_suggest(variant, self.variants) or "it has none"
+            raise CostModelError(f"{self.name} has no variant {quote(variant)}; {hint}")
         chosen = self.variants[variant]
         return self._copy(
             name=variant,
@@ -164,7 +165,8 @@ class Spec(_Part):
     def _accept(self, name: str, value: Any) -> Any:
         """Return `value` as a value of the parameter `name`, refusing what cannot be one."""
         if name not in self.parameters:
-            raise CostModelError(f"{self.name} has no parameter {name!r}; {known_or_suggest(name, self.parameters)}")
+            hint = known_or_suggest(name, self.parameters) or "it has none"
+            raise CostModelError(f"{self.name} has no parameter {quote(name)}; {hint}")
         now = self.parameters[name]
         if isinstance(now, str):
             if not isinstance(value, str):

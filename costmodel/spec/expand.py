@@ -21,7 +21,7 @@ from costmodel.spec.text import KeyPath
 
 MAX_LAYERS = 50_000
 MAX_WORK = 1_000_000
-"""Layers, blocks, inputs and fields visited: blocks that multiply up without adding a layer also come to an end."""
+"""Visits of layers, blocks, inputs and fields: blocks that multiply up without adding a layer also come to an end."""
 MAX_NESTING = 25
 
 
@@ -250,6 +250,7 @@ class _Builder:
             raise Bad(f"{needs}, but is given {len(inputs)}", "name them with `from`", field="from")
         if inputs[0] is None:
             return None
+        self._spend(len(block.takes) + len(block.layers), line)
         env = self._arguments(name, block, line, input_sizes(self.graph.shape(inputs[0])))
         callers = (line.at, *line.scope.callers)
         if len(callers) > MAX_NESTING:

@@ -18,6 +18,7 @@ from costmodel.errors import CostModelError, Place, Problem, SpecError, quote, s
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 12
+MAX_DOUBLED = 20
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 """The way to a value: keys of maps and indices of lists."""
@@ -84,19 +85,24 @@ def parse(text: str, file: str, places: Places | None = None) -> Any:
     Raises:
         SpecError: if it is not YAML, or uses a part of YAML that is refused.
     """
+    reader = _Reader(text, places)
     try:
-        return _Reader(text, places).document()
+        data = reader.document()
+        if not reader.doubled:
+            return data
+        problems = reader.doubled
     except _Refused as refused:
-        problem = refused.problem
+        problems = [refused.problem]
     except yaml.MarkedYAMLError as error:
-        problem = _not_yaml(error, split_lines(text))
+        problems = [_not_yaml(error, split_lines(text))]
     except yaml.reader.ReaderError as error:
         before = split_lines(text[: error.position])
         shown = f"character 0x{ord(text[error.position]):02x}" if error.position < len(text) else "this character"
-        problem = Problem(f"{shown} cannot stand in a text file", Place(len(before), len(before[-1]) + 1), "remove it")
+        place = Place(len(before), len(before[-1]) + 1)
+        problems = [Problem(f"{shown} cannot stand in a text file", place, "remove it")]
     except UnicodeEncodeError:
-        problem = Problem("half of a character (a surrogate) cannot stand in a text file")
-    raise SpecError(file, [problem], text) from None
+        problems = [Problem("half of a character (a surrogate) cannot stand in a text file")]
+    raise SpecError(file, problems, text) from None
 
 
 # What YAML's own words mean to someone who never read its grammar: a part of them, what is wrong, what to do.
@@ -161,11 +167,12 @@ def scalar(text: str) -> Any:
 
 
 class _Reader:
-    """Builds plain data from the events of one YAML document."""
+    """Builds plain data from the events of one YAML document. `doubled` are complaints about keys that stand twice."""
 
     def __init__(self, text: str, places: Places | None) -> None:
         self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
         self._places = places
+        self.doubled: list[Problem] = []
 
     def document(self) -> Any:
         next(self._events)  # the stream's start
@@ -204,8 +211,8 @@ class _Reader:
             if not isinstance(event, yaml.ScalarEvent):
                 raise _Refused("a key must be a plain word", event.start_mark)
             key: str = event.value
-            if key in entries:
-                raise _Refused(f"{quote(key)} stands here twice", event.start_mark, "remove or rename one", len(key))
+            if key in entries and len(self.doubled) < MAX_DOUBLED:
+                self.doubled.append(Problem(f"{quote(key)} stands here twice", _place(event), "remove or rename one"))
             if self._places is not None:
                 self._places.keys[(*path, key)] = _place(event)
             entries[key] = self._value(next(self._events), (*path, key), depth + 1)
