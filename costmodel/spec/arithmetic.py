@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from costmodel.errors import quote, suggest
-from costmodel.formula import Number, ceil, divisible, floor, largest, round_half_even, smallest
+from costmodel.formula import Number, ceil, divisible, floor, is_array, largest, round_half_even, smallest
 
 MAX_LENGTH = 300
 MAX_DEPTH = 30
@@ -41,14 +41,26 @@ FUNCTIONS: dict[str, tuple[Callable[..., Number], int]] = {
 }
 """The functions, each with how many arguments it takes."""
 
+
+def _dividing(apply: Apply) -> Apply:
+    """Refuse arrays with a zero among the divisors, where NumPy would only warn."""
+
+    def checked(left: Number, right: Number) -> Number:
+        if is_array(right) and not right.all():
+            raise ZeroDivisionError
+        return apply(left, right)
+
+    return checked
+
+
 _SUM, _PRODUCT = 1, 2
 _BINARY: dict[str, tuple[int, Apply]] = {
     "+": (_SUM, operator.add),
     "-": (_SUM, operator.sub),
     "*": (_PRODUCT, operator.mul),
-    "/": (_PRODUCT, operator.truediv),
-    "//": (_PRODUCT, operator.floordiv),
-    "%": (_PRODUCT, operator.mod),
+    "/": (_PRODUCT, _dividing(operator.truediv)),
+    "//": (_PRODUCT, _dividing(operator.floordiv)),
+    "%": (_PRODUCT, _dividing(operator.mod)),
 }
 _VOCABULARY = "arithmetic is numbers, names, + - * / // %, parentheses and " + ", ".join(FUNCTIONS)
 
