@@ -387,7 +387,8 @@ def test_saved_activations_of_a_chain() -> None:
 def test_a_tensor_is_saved_once_and_nothing_is_saved_for_what_is_not_trained() -> None:
     graph = network(
         (2, 4, 4), ("still", "relu", "input"), ("noise", "dropout", "still"),
-        ("a", "conv", "still", {"out_channels": 2}), ("b", "conv", "still", {"out_channels": 2}), ("sum", "add", ["a", "b"]), ("out", "relu", "sum"),
+        ("a", "conv", "still", {"out_channels": 2}), ("b", "conv", "still", {"out_channels": 2}),
+        ("sum", "add", ["a", "b"]), ("out", "relu", "sum"),
         ("square", "multiply", ["out", "out"]),
     )  # fmt: skip
     saved = cm.price(graph, dtype="int8", training=True).values("saved_bytes")
