@@ -10,14 +10,15 @@ from typing import Any
 from costmodel.errors import CostModelError, SpecError, known_or_suggest
 from costmodel.explore import moves
 from costmodel.explore.lines import Lines, data_of, flow, own_line
-from costmodel.explore.rewrite import Drop, Insert, LineEdit, Put, rewrite
-from costmodel.explore.uses import Tree
+from costmodel.explore.rewrite import Clear, Drop, Insert, LineEdit, Put, edit_copies, fresh, rewrite
+from costmodel.explore.uses import Tree, copy_of
 from costmodel.graph import LayerGraph
 from costmodel.ops import OPERATORS
 from costmodel.spec.check import check, takes_of
 from costmodel.spec.document import Spec, read_spec
 from costmodel.spec.expand import Use
 from costmodel.spec.faults import Fault, complain
+from costmodel.spec.text import KeyPath
 
 LINE_KEYS = ("op", "from", "repeat")
 OUTDATED = ("expect", "reported", "variants")
@@ -85,6 +86,8 @@ def edit(spec: Spec, edits: Iterable[str | Edit]) -> Edited:
     notes: list[str] = []
     broken: CostModelError | None = None
     for one in asked:
+        if broken is not None and not _readable(lines, spec):
+            raise broken  # a later edit may repair a shape, but nothing can be said of a file that is wrong in itself
         try:
             changed, said = _KINDS[one.kind](lines, _tree(lines, spec), one.what)
             lines = _tidy(changed, spec)
@@ -145,6 +148,14 @@ def _tree(lines: Lines, spec: Spec) -> Tree:
     return Tree.of(_read(lines, spec))
 
 
+def _readable(lines: Lines, spec: Spec) -> bool:
+    """Say whether a text is a spec in which nothing is wrong but perhaps shapes."""
+    try:
+        return not check(_read(lines, spec))
+    except CostModelError:
+        return False
+
+
 def _fault(lines: Lines, spec: Spec) -> CostModelError | None:
     """Return what is wrong with a text, if anything."""
     try:
@@ -175,16 +186,13 @@ def _tidy(lines: Lines, spec: Spec) -> Lines:
 
 def _without_argument(lines: Lines, tree: Tree, block: str, name: str) -> Lines:
     """Take an argument that a block does not use out of the block, and out of every line that gives it."""
-    callers = {use.line for use in tree.uses.values() if use.op == block}
-    others = {use.line for use in tree.uses.values() if use.op != block}
-    given = [
-        path for line in callers for path in ((*line, name), (*line, "first", name)) if lines.get(path) is not None
-    ]
-    if any(path[:-1] in others or path[:-2] in others for path in given):
-        return lines
-    for path in [*given, ("blocks", block, "takes", name)]:
-        lines = lines.remove(path)
-    return lines
+    called: dict[KeyPath, dict[int | None, tuple[LineEdit, ...]]] = {}
+    for use in tree.uses.values():
+        called.setdefault(use.line, {})[copy_of(use)] = (Clear(name),) if use.op == block else ()
+    for line, copies in called.items():
+        if any(copies.values()):
+            lines = edit_copies(lines, line, copies)
+    return lines.remove(("blocks", block, "takes", name))
 
 
 def _set(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:
@@ -206,6 +214,8 @@ def _set(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:
             f"{tree.spec.name} has no parameter {target!r}; {known}\n  a field of a layer is PATH.FIELD"
         )
     uses = tree.matching(pattern, lambda use: field in _fields(tree, use))
+    if field in ("repeat", "from"):  # where some lines have it, those are meant
+        uses = tree.matching(pattern, lambda use: lines.get((*use.line, field)) is not None) or uses
     if not uses:
         known_fields = {name for use in tree.matching(pattern) for name in _fields(tree, use)}
         raise CostModelError(
@@ -272,9 +282,11 @@ def _insert(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:
     entry = data_of(written)
     if not isinstance(entry, dict) or "op" not in entry:
         raise CostModelError(f"{written!r} is no layer; a layer is a map with an op, as in {{op: relu}}")
-    plan: dict[str, tuple[LineEdit, ...]] = {
-        use.path: (Insert(name, flow(entry)),) for use in tree.matching(after.strip())
-    }
+    named: dict[KeyPath, str] = {}
+    for use in tree.matching(after.strip()):
+        beside = {inserted for line, inserted in named.items() if line[:-1] == use.line[:-1]}
+        named.setdefault(use.line, fresh(name, beside) if name in beside else name)
+    plan = {use.path: (Insert(named[use.line], flow(entry)),) for use in tree.matching(after.strip())}
     return rewrite(lines, tree, plan), []
 
 

@@ -100,6 +100,8 @@ class Lines:
             return self.after(("blocks", block), name, self.written(("blocks", block)))
         start, end = self._line_start(key.start_mark.index), self._after(value)
         body = self.text[key.start_mark.index + len(block) : end]
+        if (comment := re.match(r":( +)#", body)) and len(comment[1]) > len(name) - len(block):
+            body = ":" + " " * (len(comment[1]) + len(block) - len(name)) + body[comment.end(1) :]
         indent = self.text[start : key.start_mark.index]
         return self._insert_line(end, f"{self.newline}{indent}{name}{body.rstrip()}")
 

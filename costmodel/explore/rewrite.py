@@ -84,7 +84,7 @@ def rewrite(lines: Lines, tree: Tree, plan: Plan) -> Lines:
     for scope, signature in todo.items():
         base: KeyPath = ("layers",) if scope is None else ("blocks", scope, "layers")
         for line, entries in groupby(signature, key=lambda entry: entry[0]):
-            lines = _edit_line(lines, tree, (*base, line), {copy: edits for _, copy, edits in entries})
+            lines = edit_copies(lines, (*base, line), {copy: edits for _, copy, edits in entries}, tree)
     return lines
 
 
@@ -132,13 +132,15 @@ def _signature(tree: Tree, path: str, plan: Plan, renamed: Mapping[str, str]) ->
     return tuple(entry for entry in entries if entry[0] in edited)
 
 
-def _edit_line(lines: Lines, tree: Tree, line: KeyPath, copies: Mapping[int | None, tuple[LineEdit, ...]]) -> Lines:
-    """Edit one line, whose copies may be meant differently."""
-    kinds = list(dict.fromkeys(copies.values()))
-    if len(kinds) == 1:
-        return _apply(lines, line, kinds[0])
+def edit_copies(
+    lines: Lines, line: KeyPath, copies: Mapping[int | None, tuple[LineEdit, ...]], tree: Tree | None = None
+) -> Lines:
+    """Edit one line, whose copies may be meant differently. With a tree, `first` may tell the first copy apart."""
+    if len(set(copies.values())) == 1:
+        return _apply(lines, line, next(iter(copies.values())))
     first, *rest = copies.values()
-    if len(set(rest)) == 1 and all(isinstance(edit, Put) and edit.field != "from" for edit in (*first, *rest[0])):
+    fields_only = all(isinstance(edit, Put) and edit.field != "from" for edit in (*first, *rest[0]))
+    if tree is not None and len(set(rest)) == 1 and fields_only:
         return _first_differs(lines, tree, line, first, rest[0])
     return _split(lines, line, copies)
 
