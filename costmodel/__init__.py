@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from costmodel.execute import verify as verify
     from costmodel.explore.compare import diff as diff
     from costmodel.explore.compare import whatif as whatif
+    from costmodel.explore.sweep import sweep as sweep
     from costmodel.graph import LayerGraph as LayerGraph
     from costmodel.pricing import price as price
     from costmodel.pricing.table import CostTable as CostTable
@@ -39,6 +40,7 @@ _WHERE = {
     "verify": "costmodel.execute",
     "diff": "costmodel.explore.compare",
     "whatif": "costmodel.explore.compare",
+    "sweep": "costmodel.explore.sweep",
     "CostModelError": "costmodel.errors",
     "SpecError": "costmodel.errors",
     "LayerGraph": "costmodel.graph",

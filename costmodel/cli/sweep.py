@@ -1,0 +1,256 @@
+"""`costmodel sweep`: price an architecture over ranges of its parameters."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from costmodel.cli.arguments import ARCH, dtype_option, open_spec, set_option
+from costmodel.cli.output import emit, screen
+from costmodel.errors import CostModelError
+
+if TYPE_CHECKING:
+    from costmodel.explore.sweep_run import Outcome
+
+MANY = 10**9
+"""Points from which on a sweep wants --yes."""
+
+vary_option = click.option(
+    "--vary",
+    multiple=True,
+    metavar="NAME=VALUES",
+    help="A parameter, or batch, and its values: 128,160,192 or START:STOP:STEP. Repeatable.",
+)
+device_option = click.option("--device", metavar="NAME", help="Add predicted latency on a device.")
+workers_option = click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes to use."
+)
+cluster_option = click.option("--cluster", metavar="ADDRESS", help="Use the workers of a running Dask scheduler.")
+yes_option = click.option("--yes", is_flag=True, help=f"Go ahead with more than {MANY:,} points.")
+
+
+@click.command("sweep")
+@click.argument("arch", type=ARCH)
+@vary_option
+@set_option
+@click.option("--where", metavar="CONDITION", help='Keep the rows that meet it: "mult_adds < 300e6 and params < 5M".')
+@click.option("--pareto", metavar="GOALS", help="Show the Pareto front of columns, as params,max:mult_adds.")
+@click.option("--columns", metavar="NAMES", help="Show these columns instead of the usual ones.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write all rows: .csv, .parquet or .json."
+)
+@click.option(
+    "--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw points and front: .png, .svg, .pdf."
+)
+@dtype_option
+@device_option
+@workers_option
+@cluster_option
+@click.option("--resume", is_flag=True, help="Go on with a sweep into the same FILE that was cut off.")
+@yes_option
+def sweep_command(
+    arch: str,
+    vary: tuple[str, ...],
+    settings: tuple[str, ...],
+    where: str | None,
+    pareto: str | None,
+    columns: str | None,
+    output: Path | None,
+    plot: Path | None,
+    dtype: str,
+    device: str | None,
+    workers: int,
+    cluster: str | None,
+    resume: bool,
+    yes: bool,
+) -> None:
+    r"""Price an architecture over ranges of its parameters.
+
+    A range START:STOP:STEP includes STOP where a step falls on it; without a step it takes one unit of the last decimal
+    written. Every combination is priced; those that are no network are left out and counted. Rows come in the order of
+    the options, the last one varying fastest; parameters that shape the network (a depth, an operator) vary slowest.
+    The front takes columns as small as they come, or as large after max:.
+
+    \b
+    Examples:
+      costmodel sweep mobilenet_v1 --vary width=0.25:1.5:0.05 --vary resolution=128,160,192,224
+      costmodel sweep mobilenet_v1 --vary width=0.25:1.5:0.05 --vary resolution=96:288:32 \
+          --where "mult_adds < 300e6" --pareto peak_live_bytes,max:params --plot front.png
+      costmodel sweep resnet --vary block=basic,bottleneck --vary n4=2:12 -o resnets.parquet --workers 2
+    """
+    from costmodel.explore.pareto import parse_goals
+    from costmodel.explore.sweep_run import run
+
+    if plot is not None and pareto is None:
+        raise click.UsageError("--plot draws the Pareto front: name its axes, as in --pareto params,max:mult_adds")
+    if resume and output is None:
+        raise click.UsageError("--resume goes on with a file: name it with -o")
+    wanted = tuple(name.strip() for name in columns.split(",")) if columns else None
+    question = asked(arch, vary, settings, where, dtype, device, wanted, pareto)
+    refuse_too_many(question.points.count, yes)
+    goals = parse_goals(pareto, question.columns) if pareto else ()
+    check_folder(plot)
+    with _stored(output, question, resume) as store, progress(question.points.count) as tell:
+        outcome = run(
+            question, store=store, goals=goals, sample=plot is not None, workers=workers, cluster=cluster, tell=tell
+        )
+    if not outcome.finished:
+        kept = (
+            "what is finished is kept; go on with --resume"
+            if output
+            else "name a file with -o to keep what is finished"
+        )
+        click.echo(f"stopped after {outcome.seen:,} of {question.points.count:,} points; {kept}", err=True)
+        sys.exit(130)
+    if plot is not None:
+        _draw(outcome, plot)
+    emit(_shown(outcome, output, plot))
+
+
+def asked(
+    arch: str,
+    vary: tuple[str, ...],
+    settings: tuple[str, ...],
+    where: str | None,
+    dtype: str,
+    device: str | None,
+    columns: tuple[str, ...] | None = None,
+    goals: str | None = None,
+) -> Any:
+    """Return the question that the options ask.
+
+    Raises:
+        CostModelError: if an option cannot be.
+    """
+    from costmodel.explore.ranges import parse_vary
+    from costmodel.explore.sweep import COLUMNS, LATENCY, ask
+    from costmodel.pricing.sums import MEASURES
+
+    latency = latency_rule(device) if device else None
+    measures = columns or (COLUMNS if latency is None else (*COLUMNS, LATENCY))
+    named = [part.rpartition(":")[2].strip() for part in goals.split(",")] if goals else []
+    more = [name for name in named if name in MEASURES and name not in measures]
+    axes = [parse_vary(text) for text in vary]
+    return ask(open_spec(arch, settings), axes, dtype=dtype, measures=(*measures, *more), where=where, latency=latency)
+
+
+def latency_rule(device: str) -> Callable[..., Any]:
+    """Return what predicts seconds of a graph for a batch on a device."""
+    raise CostModelError("--device: not yet")
+
+
+def refuse_too_many(count: int, yes: bool) -> None:
+    """Raise unless a sweep is small enough, or was confirmed."""
+    if count > MANY and not yes:
+        raise CostModelError(f"these ranges make {count:,} points; narrow them, or add --yes to go ahead")
+
+
+def check_folder(path: Path | None) -> None:
+    """Raise if a file could not be put where it is asked for, before any work is done."""
+    if path is not None and not path.parent.is_dir():
+        raise CostModelError(f"{path}: there is no folder {path.parent}")
+
+
+@contextmanager
+def _stored(output: Path | None, question: Any, resume: bool) -> Iterator[Any]:
+    from costmodel.explore.store import Store
+
+    yield Store(output, question, resume=resume) if output is not None else None
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[Outcome], None]]:
+    """Show a bar on a terminal, from the second chunk on: what is done at once needs none."""
+    if not sys.stderr.isatty():
+        yield lambda outcome: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    bar = Progress(
+        BarColumn(), MofNCompleteColumn(), "points", TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    )
+    task = bar.add_task("", total=total)
+
+    def tell(outcome: Outcome) -> None:
+        if outcome.seen < total:
+            bar.start()
+        bar.update(task, completed=outcome.seen)
+
+    try:
+        yield tell
+    finally:
+        bar.stop()
+
+
+def _draw(outcome: Outcome, plot: Path) -> None:
+    from costmodel.render.pareto import picture
+
+    front, sample, question = outcome.front, outcome.sample, outcome.question
+    if front is None or sample is None or not len(front):
+        raise CostModelError(f"{plot}: no point meets the condition, so there is nothing to draw")
+    drawn = f", {len(sample):,} of them drawn" if len(sample) < outcome.rows else ""
+    figure = picture(
+        sample.columns,
+        front.columns,
+        [(goal.column, goal.sign) for goal in front.goals],
+        question.points.names,
+        question.spec.title,
+        f"{outcome.rows:,} points{drawn}; {question.dtype}" + (f"; {question.where.text}" if question.where else ""),
+    )
+    save_figure(figure, plot)
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure whole or not at all.
+
+    Raises:
+        CostModelError: if it cannot be written, or its name says no format that is known.
+    """
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        figure.savefig(part, dpi=150)
+        part.replace(path)
+    except ValueError as error:
+        raise CostModelError(f"{path}: {str(error).splitlines()[0]}") from None
+    except OSError as error:
+        raise CostModelError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _shown(outcome: Outcome, output: Path | None, plot: Path | None) -> str:
+    """Return what the terminal is told: the counts, then the front or the first rows."""
+    from costmodel.render.page import Page, Section
+    from costmodel.render.pareto import columns_of
+    from costmodel.render.text import text
+
+    question = outcome.question
+    lines = [f"{outcome.seen:,} points, {question.dtype}"]
+    if question.where:
+        lines.append(f"{outcome.rows:,} meet {question.where.text}")
+    lines += [left_out_line(entry) for entry in outcome.left_out.values()]
+    lines += [f"all rows: {output}"] if output else []
+    lines += [f"picture: {plot}"] if plot else []
+    rows, title, note = outcome.first, "", ""
+    if outcome.front is not None:
+        rows = outcome.front.rows()
+        title = f"Pareto front: {', '.join(map(str, outcome.front.goals))}"
+        note = f"{len(rows):,} points; of points alike in every goal the first is shown"
+    elif output is not None:
+        rows = []
+    elif outcome.rows > len(rows):
+        note = f"{outcome.rows - len(rows):,} more; -o FILE writes all of them"
+    sections = [Section(title, columns_of(rows[:200], question.measures), note)] if rows else []
+    return text(Page(question.spec.title, lines, (), sections), screen())
+
+
+def left_out_line(entry: Any) -> str:
+    """Say how many points are no network and why."""
+    at = ", ".join(f"{name} = {value}" for name, value in entry.example.items())
+    return f"{entry.count:,} left out, no network: {entry.reason} (first at {at})"

@@ -1,0 +1,96 @@
+"""The Pareto front: points that no other beats in one goal without losing in another, kept while points stream by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from costmodel.errors import CostModelError, known_or_suggest
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A column to make small, or large where `sign` is -1."""
+
+    column: str
+    sign: int = 1
+
+    def __str__(self) -> str:
+        return f"{'min' if self.sign > 0 else 'max'} {self.column}"
+
+
+def parse_goals(text: str, columns: Collection[str]) -> tuple[Goal, ...]:
+    """Return the goals of ``params,max:mult_adds``: columns to be small, or large after ``max:``.
+
+    Raises:
+        CostModelError: if a column is unknown, named twice, or there are fewer than two.
+    """
+    goals = []
+    for part in text.split(","):
+        head, colon, tail = (piece.strip() for piece in part.partition(":"))
+        direction, column = (head, tail) if colon else ("min", head)
+        if direction not in ("min", "max"):
+            raise CostModelError(f"--pareto {text}: write min:{column} or max:{column}, not {direction}:{column}")
+        if column not in columns:
+            raise CostModelError(f"--pareto {text}: there is no column {column!r}; {known_or_suggest(column, columns)}")
+        goals.append(Goal(column, 1 if direction == "min" else -1))
+    if len({goal.column for goal in goals}) != len(goals) or len(goals) < 2:
+        raise CostModelError(f"--pareto {text}: name two or more different columns, as in params,max:mult_adds")
+    return tuple(goals)
+
+
+class Front:
+    """The Pareto front of all points seen, by the first goal. Of points alike in every goal the first stays."""
+
+    def __init__(self, goals: Sequence[Goal]) -> None:
+        self.goals = tuple(goals)
+        self.columns: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def add(self, columns: Mapping[str, Any]) -> None:
+        """Take further points, one array a column."""
+        together = {
+            name: np.concatenate([self.columns[name], new]) if self.columns else np.asarray(new)
+            for name, new in columns.items()
+        }
+        keep = best([together[goal.column] * goal.sign for goal in self.goals])
+        self.columns = {name: column[keep] for name, column in together.items()}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the points as plain rows."""
+        names = list(self.columns)
+        return [
+            dict(zip(names, row, strict=True))
+            for row in zip(*(column.tolist() for column in self.columns.values()), strict=True)
+        ]
+
+
+def best(goals: Sequence[Any]) -> Any:
+    """Return the indices of the points on the front, all goals to be small, sorted by the first goal, then the next."""
+    order = np.lexsort(goals[::-1])
+    sorted_goals = [np.asarray(goal)[order] for goal in goals]
+    keep = _staircase(sorted_goals[1]) if len(goals) == 2 else _undominated(np.column_stack(sorted_goals))
+    return order[keep]
+
+
+def _staircase(second: Any) -> Any:
+    """Return where a column, sorted by another, falls below everything before it."""
+    if not len(second):
+        return np.zeros(0, dtype=bool)
+    before = np.minimum.accumulate(second)
+    return np.concatenate([[True], second[1:] < before[:-1]])
+
+
+def _undominated(points: Any) -> Any:
+    """Return which points, in lexical order, no earlier one equals or beats in every goal; no later one can."""
+    keep = np.ones(len(points), dtype=bool)
+    for index in range(len(points)):
+        if keep[index]:
+            later = slice(index + 1, None)
+            keep[later] &= (points[later] < points[index]).any(axis=1)
+    return keep

@@ -1,0 +1,131 @@
+"""Rows of a sweep as a table, and the Pareto front as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from costmodel.render.page import Column
+from costmodel.units import column, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CLOUD, FRONT = "#56B4E9", "#D55E00"
+"""Of Okabe and Ito's palette, which colour-blind readers can tell apart; the front has a line and larger marks too."""
+LABELS = 7
+
+
+def unit_of(name: str) -> str:
+    """Return the unit that the name of a column ends with."""
+    return "B" if name.endswith("_bytes") else "s" if name.endswith("_s") else ""
+
+
+def label_of(name: str) -> str:
+    """Return a column's name as people say it."""
+    return {"mult_adds": "mult-adds"}.get(name, name.removesuffix("_bytes").removesuffix("_s").replace("_", " "))
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> list[Column]:
+    """Return the columns of a table of rows: parameters as they are, measures under one prefix each."""
+    columns = []
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        if name in measures:
+            cells, unit = column(values, unit_of(name))
+            columns.append(Column(label_of(name), cells, unit, rank=measures.index(name) + 1))
+        else:
+            columns.append(Column(name, [str(value) for value in values], left=isinstance(values[0], str)))
+    return columns
+
+
+def picture(
+    cloud: Mapping[str, Any],
+    front: Mapping[str, Any],
+    goals: Sequence[tuple[str, int]],
+    names: Sequence[str],
+    title: str,
+    note: str = "",
+) -> Figure:
+    """Draw points by their first two goals, with the Pareto front over them and some of its points labelled.
+
+    Args:
+        cloud: columns of the goals, a row a point.
+        front: all columns of the points on the front.
+        goals: column and direction (1: small is good, -1: large) of the axes, in that order.
+        names: the parameters that labels tell.
+        title: what stands above.
+        note: what stands below, small.
+    """
+    from matplotlib.figure import Figure
+
+    (x, _), (y, _) = goals[:2]
+    figure = Figure(figsize=(8.5, 5.6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.scatter(cloud[x], cloud[y], s=9, color=CLOUD, alpha=0.45, linewidths=0, label="all points", rasterized=True)
+    order = sorted(range(len(front[x])), key=lambda i: (front[x][i], front[y][i]))
+    xs, ys = [float(front[x][i]) for i in order], [float(front[y][i]) for i in order]
+    step = "steps-post" if goals[0][1] > 0 else "steps-pre"
+    if len(goals) == 2:
+        axes.plot(xs, ys, color=FRONT, linewidth=1.3, drawstyle=step, zorder=3)
+    axes.scatter(xs, ys, s=26, color=FRONT, edgecolor="white", linewidth=0.6, zorder=4, label=_front_label(goals))
+    _axis(axes, "x", x, cloud[x])
+    _axis(axes, "y", y, cloud[y])
+    _label(axes, [[front[name][i] for name in names] for i in order], xs, ys, names)
+    axes.set_title(title, loc="left", fontsize=12)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right" if goals[1][1] < 0 else "upper right", fontsize=9)
+    if note:
+        figure.supxlabel(note, fontsize=8, color="#555555", x=0.01, ha="left")
+    return figure
+
+
+def _front_label(goals: Sequence[tuple[str, int]]) -> str:
+    words = ", ".join(f"{'least' if sign > 0 else 'most'} {label_of(name)}" for name, sign in goals)
+    return f"Pareto front: {words}"
+
+
+def _axis(axes: Axes, which: str, name: str, values: Any) -> None:
+    """Name an axis with its unit, logarithmic where the values span more than a factor of 30."""
+    low, high = float(min(values)), float(max(values))
+    unit = unit_of(name)
+    if low > 0 and high / low > 30:
+        getattr(axes, f"set_{which}scale")("log")
+    getattr(axes, f"{which}axis").set_major_formatter(lambda value, _: _tick(value, unit))
+    getattr(axes, f"set_{which}label")(label_of(name))
+
+
+def _tick(value: float, unit: str) -> str:
+    """Return a round number without the zeros after its point: 2 MB, 0.5 M."""
+    number, _, tail = short(value, unit, digits=3).partition(" ")
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {tail}".strip()
+
+
+def _label(
+    axes: Axes, settings: Sequence[Sequence[Any]], xs: list[float], ys: list[float], names: Sequence[str]
+) -> None:
+    """Write the parameters beside points spread evenly along the front, the first and the last among them."""
+    count = min(LABELS, len(xs))
+    chosen = sorted({round(k * (len(xs) - 1) / max(count - 1, 1)) for k in range(count)})
+    for i in chosen:
+        text = ", ".join(
+            f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in zip(names, (_plain(v) for v in settings[i]), strict=True)
+        )
+        right = i < len(xs) - 1
+        axes.annotate(
+            text,
+            (xs[i], ys[i]),
+            (9 if right else -9, -11),
+            textcoords="offset points",
+            fontsize=8,
+            zorder=5,
+            ha="left" if right else "right",
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+        )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
