@@ -59,7 +59,9 @@ def _columns(graph: LayerGraph) -> list[Column]:
     ]
     return [
         Column("layer", [layer.path for layer in graph.layers], left=True),
-        Column("operator", [" ".join([layer.op.name, *_fields(layer.op)]) for layer in graph.layers], left=True),
+        Column(
+            "operator", [" ".join([layer.op.name, *_fields(layer.op)]) for layer in graph.layers], left=True, prose=True
+        ),
         Column("output", [show_shape(layer.shape) for layer in graph.layers], left=True),
         Column("reads", reads, left=True, paint="quiet"),
     ]

@@ -34,9 +34,9 @@ def _params(table: CostTable) -> Fact:
 
 def _mult_adds(table: CostTable) -> Fact:
     totals = table.totals
-    return Fact(
-        "mult-adds", short(totals.mult_adds), f"{totals.mult_adds:,}; {short(totals.other_ops)} other operations"
-    )
+    images = f" for {table.batch} images" if table.batch != 1 else ""
+    note = f"{totals.mult_adds:,}{images}; {short(totals.other_ops)} other operations"
+    return Fact("mult-adds", short(totals.mult_adds), note)
 
 
 def _weights(table: CostTable) -> Fact:

@@ -1,0 +1,185 @@
+"""`costmodel list`, `show`, `verify`, `check`, `operators` and `schema`."""
+
+import csv
+import io
+import json
+
+import pytest
+
+import costmodel as cm
+from cli.command import SPECS, process, run
+from costmodel.ops import OPERATORS
+from costmodel.ops.base import Cost
+
+
+def answer(capsys, *words):
+    code, out, err = run(capsys, *words)
+    assert (code, err) == (0, "")
+    return out
+
+
+def test_list_gives_what_price_computes(capsys):
+    rows = json.loads(answer(capsys, "list", "mobilenet_v1_050", "--format", "json"))
+    assert [row["name"] for row in rows] == [f"mobilenet_v1_050{size}" for size in ("", "_192", "_160", "_128")]
+    for row in rows:
+        assert list(row) == ["name", "year", "params", "mult_adds", "title", "source"]
+        totals = cm.price(cm.load(row["name"])).totals
+        assert (row["params"], row["mult_adds"], row["year"]) == (totals.params, totals.mult_adds, 2017)
+
+
+def test_list_holds_every_word(capsys):
+    rows = json.loads(answer(capsys, "list", "SIMONYAN", "VGG-16", "--format", "json"))
+    assert "vgg16" in {row["name"] for row in rows}
+    assert all("Simonyan" in row["source"] and "VGG-16" in row["title"] for row in rows)
+    assert json.loads(answer(capsys, "list", "no such network", "--format", "json")) == []
+    assert "name" in answer(capsys, "list", "no such network")
+
+
+@pytest.mark.parametrize("column", ["name", "year", "params", "mult_adds"])
+def test_list_is_sorted(capsys, column):
+    read = list(csv.DictReader(io.StringIO(answer(capsys, "list", "densenet", "--sort", column, "--format", "csv"))))
+    values = [row[column] if column == "name" else int(row[column]) for row in read]
+    assert len(values) > 3
+    assert values == sorted(values, reverse=column != "name")
+
+
+def test_list_in_markdown_goes_to_a_file(capsys, tmp_path):
+    file = tmp_path / "list.md"
+    assert answer(capsys, "list", "xception", "--format", "markdown", "-o", file) == ""
+    assert file.read_text("utf-8").startswith("| name | year | params (M) | mult-adds (")
+
+
+def test_list_finds_the_specs_of_the_folder_one_stands_in(tiny, tmp_path):
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    tiny.rename(folder / "tiny.yaml")
+    code, out, _ = process("list", "tiny", "nobody", "--format", "csv", cwd=tmp_path)
+    assert code == 0
+    assert [line.split(",")[0] for line in out.splitlines()] == ["name", "tiny", "tiny_two"]
+
+
+def test_show_gives_the_file_as_it_is(capsys, tmp_path):
+    text = (SPECS / "mobilenet_v1.yaml").read_text("utf-8")
+    assert answer(capsys, "show", "mobilenet_v1") == text
+    file = tmp_path / "mine.yaml"
+    assert answer(capsys, "show", "mobilenet_v1", "-o", file) == ""
+    assert cm.price(cm.load(str(file))).totals == cm.price(cm.load("mobilenet_v1")).totals
+
+
+def test_show_says_which_values_make_a_variant(capsys):
+    first, _, rest = answer(capsys, "show", "mobilenet_v1_050_160").partition("\n")
+    assert first == "# mobilenet_v1_050_160 is this file with width: 0.5, resolution: 160"
+    assert rest == (SPECS / "mobilenet_v1.yaml").read_text("utf-8")
+
+
+def test_show_expands_every_layer(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    out = answer(capsys, "show", "mobilenet_v1", "--graph", "--set", "width=0.5", "--resolution", "32")
+    lines = out.splitlines()
+    assert len(lines) == 1 + len(cm.load("mobilenet_v1"))
+    assert lines[1].split() == [
+        "stem.conv",
+        "conv",
+        "out_channels=16",
+        "kernel_size=3",
+        "stride=2",
+        "padding=same",
+        "bias=false",
+        "16x16x16",
+    ]
+    branch = [line for line in answer(capsys, "show", "resnet18", "--graph").splitlines() if "conv2_x.0.add" in line]
+    assert branch[0].split()[-2:] == ["conv2_x.0.conv2.bn", "maxpool"]
+
+
+def test_show_sets_nothing_in_a_text(capsys):
+    code, _, err = run(capsys, "show", "mobilenet_v1", "--set", "width=0.5")
+    assert code == 2
+    assert "--graph" in err
+
+
+def test_verify_agrees(capsys, tiny):
+    out = answer(capsys, "verify", tiny, f"{tiny}#tiny_two", "--batch", "2", "--seed", "7", "--resolution", "6")
+    assert out.count("all agree") == 2
+    assert out.count(" 7,856") == 2  # two images of 6*6*4*27 + 4*10 mult-adds, and as many performed
+
+
+def test_verify_shows_layers(capsys, tiny, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    lines = answer(capsys, "verify", tiny, "--layers", "--set", "classes=3").splitlines()
+    fully_connected = next(line for line in lines if line.startswith("  fc "))
+    assert fully_connected.split() == ["fc", "linear", "3", "3", "12", "12", "15", "15", "ok"]
+
+
+def test_verify_exits_with_1_where_a_layer_differs(capsys, tiny, monkeypatch):
+    honest = OPERATORS["linear"].cost
+    monkeypatch.setattr(OPERATORS["linear"], "cost", lambda self, x: honest(self, x) + Cost(mult_adds=5))
+    code, out, err = run(capsys, "verify", tiny, "mobilenet_v1", "--resolution", "32")
+    assert (code, err) == (1, "")
+    assert out.count("1 differ") == 2
+    assert "tiny: fc (linear): 40 multiplications done, but 45 priced" in out
+
+
+def test_check_holds_each_variant(capsys, tiny):
+    assert answer(capsys, "check", tiny) == f"{tiny}: 2 networks as expected\n2 networks in 1 files: all as expected\n"
+    assert answer(capsys, "check", "--quiet", tiny) == ""
+
+
+def test_check_says_computed_and_expected(capsys, tiny):
+    tiny.write_text(tiny.read_text().replace("params: 122", "params: 100"))
+    code, out, err = run(capsys, "check", tiny, SPECS / "alexnet.yaml")
+    assert (code, err) == (1, "")
+    assert f"{tiny}: tiny_two: params are 122, but 100 is expected (+22)" in out
+    assert "alexnet.yaml: 4 networks as expected" in out
+    assert "1 files fail" in out
+
+
+def test_check_goes_on_after_a_broken_file(capsys, tiny):
+    broken = tiny.with_name("broken.yaml")
+    broken.write_text(tiny.read_text().replace("op: conv,", "op: cnov,"))
+    code, out, _ = run(capsys, "check", broken, tiny)
+    assert code == 1
+    assert "did you mean 'conv'?" in out
+    assert f"{tiny}: 2 networks as expected" in out
+
+
+def test_check_exits_with_2_where_there_is_no_file(capsys):
+    code, _, err = run(capsys, "check", "no_such.yaml")
+    assert code == 2
+    assert "no_such.yaml: no such file" in err
+
+
+def test_check_of_everything_passes(capsys):
+    lines = answer(capsys, "check").splitlines()
+    assert lines[-1].endswith("all as expected")
+    assert len(lines) == 1 + len(list(SPECS.glob("*.yaml")))
+
+
+def test_operators_shows_all_with_what_they_take(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    lines = answer(capsys, "operators").splitlines()[1:]
+    assert [line.split()[0] for line in lines] == list(OPERATORS)
+    conv = next(line for line in lines if line.split()[0] == "conv")
+    assert "out_channels, kernel_size=1, stride=1, padding=0, dilation=1, groups=1, bias=true" in conv
+
+
+def test_operators_in_markdown_go_to_a_file(capsys, tmp_path):
+    file = tmp_path / "operators.md"
+    assert answer(capsys, "operators", "--format", "markdown", "-o", file) == ""
+    rows = file.read_text("utf-8").splitlines()
+    assert rows[0] == "| operator | kind | takes | what it is |"
+    assert len(rows) == 2 + len(OPERATORS)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operators_describes_each(capsys, name):
+    out = answer(capsys, "operators", name)
+    first, *rest = out.splitlines()
+    assert first.startswith(f"{name}: ")
+    assert len(first) > len(name) + 5
+    assert any(line.startswith("reads ") for line in rest)
+
+
+def test_operators_knows_no_other(capsys):
+    code, _, err = run(capsys, "operators", "cnov")
+    assert code == 2
+    assert "did you mean 'conv'?" in err

@@ -1,0 +1,128 @@
+"""The command as a process: what it imports, pipes, terminals, completion."""
+
+import os
+import pty
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from cli.command import ROOT, process
+
+HEAVY = {"numpy", "pandas", "matplotlib", "onnx", "onnxruntime", "scipy", "sympy", "rich", "networkx"}
+
+
+@pytest.mark.parametrize(
+    "words", ["report mobilenet_v1", "report mobilenet_v1 vgg16 --format json", "show mobilenet_v1", "list nin"]
+)
+def test_nothing_slow_is_imported(words):
+    program = f"import sys; from costmodel.cli import main; main({words.split()!r}); print(*sorted(sys.modules), file=sys.stderr)"
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "costmodel.cli" in ran.stderr.split()
+    assert not HEAVY & set(ran.stderr.split())
+
+
+def test_help_imports_no_subcommand():
+    program = (
+        "import sys; from costmodel.cli import main; main(['--help']); print(*sorted(sys.modules), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"costmodel.spec", "costmodel.pricing", "pydantic"} & set(ran.stderr.split())
+
+
+@pytest.mark.parametrize("words", ["report resnet152 --format json", "show resnet1202 --graph", "list --format csv"])
+def test_a_reader_that_leaves_early_is_no_error(words):
+    line = f"set -o pipefail; {shlex.quote(sys.executable)} -m costmodel {words} | head -n 1"
+    ran = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.count("\n") == 1
+
+
+def on_terminal(*words, **environment):
+    """Run the command with a terminal for output and errors; return (exit code, what it showed)."""
+    ours, theirs = pty.openpty()
+    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "TERM")}
+    given = clean | {"COLUMNS": "90", "TERM": "xterm"} | environment
+    running = subprocess.Popen(
+        [sys.executable, "-m", "costmodel", *words], cwd=ROOT, env=given, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(ours)
+    return running.wait(), shown.decode("utf-8")
+
+
+def test_a_terminal_gets_colour_and_a_pipe_none():
+    code, shown = on_terminal("report", "alexnet")
+    assert code == 0
+    assert "\x1b[1mAlexNet" in shown
+    assert "\x1b" not in process("report", "alexnet")[1]
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colour_can_be_refused(environment):
+    code, shown = on_terminal("report", "alexnet", **environment)
+    assert code == 0
+    assert "AlexNet" in shown
+    assert "\x1b" not in shown
+
+
+def test_colour_can_be_forced_into_a_pipe():
+    assert "\x1b[1mAlexNet" in process("report", "alexnet", FORCE_COLOR="1")[1]
+
+
+def test_a_progress_bar_shows_on_a_terminal_only():
+    words = ["verify", "mobilenet_v1", "--resolution", "32"]
+    code, shown = on_terminal(*words)
+    assert code == 0
+    assert "100%" in shown
+    piped = process(*words)
+    assert "%" not in piped[1] + piped[2]
+
+
+def complete(*words):
+    """Return what bash would offer for the last of the words."""
+    given = os.environ | {
+        "_COSTMODEL_COMPLETE": "bash_complete",
+        "COMP_WORDS": shlex.join(["costmodel", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    ran = subprocess.run([sys.executable, "-m", "costmodel"], cwd=ROOT, env=given, capture_output=True, text=True)
+    assert ran.stderr == ""
+    return [line.partition(",")[2] for line in ran.stdout.splitlines()]
+
+
+def test_names_are_completed():
+    assert set(complete("report", "mobilenet_v1_05")) == {
+        f"mobilenet_v1_050{size}" for size in ("", "_192", "_160", "_128")
+    }
+    assert "vgg16" in complete("report", "alexnet", "vgg1")
+    assert complete("show", "specs/alex") == ["specs/alex"]  # marked as a file, for the shell to complete
+    assert complete("operators", "conv") == ["conv", "conv_transpose"]
+    assert "report" in complete("rep")
+
+
+@pytest.mark.parametrize("words", [["reprot"], ["report", "mobilenet_v1", "--badge"], ["list", "--format", "xml"]])
+def test_what_is_not_known_exits_with_2(words):
+    code, out, err = process(*words)
+    assert (code, out) == (2, "")
+    assert "Error" in err
+
+
+def test_a_misspelt_command_is_suggested():
+    assert "did you mean 'report'?" in process("reprot")[2]
+
+
+def test_the_version_is_said():
+    code, out, _ = process("--version")
+    assert code == 0
+    assert out.startswith("costmodel, version ")
