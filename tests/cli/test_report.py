@@ -31,7 +31,7 @@ def lines_of(out, title):
 
 
 def test_the_shares_are_those_of_the_mobilenet_paper(capsys):
-    """Howard et al. 2017, table 2; its 1.19 % for the 3x3 convolution is 1.91 mistyped: the printed column adds up to 99.29."""
+    """Howard et al. 2017, table 2, where 1.19 % for 3x3 convolutions is 1.91 mistyped: the column adds up to 99.29."""
     kinds = {" ".join(row[:2]): row for row in lines_of(report(capsys, "mobilenet_v1", "--by", "kind"), "By kind")}
     assert "94.86" in kinds["conv 1x1"]
     assert "74.59" in kinds["conv 1x1"]
@@ -175,7 +175,7 @@ def test_texts_rise_and_numbers_fall(capsys):
     rows = lines_of(report(capsys, "alexnet", "--by", "layer", "--sort", "kind"), "Layers")[2:]
     assert rows[0][1] == "activation"
     ordered = as_json(capsys, "alexnet", "--sort", "receptive_field")["layers"]
-    fields = [layer["receptive_field"] for layer in ordered if "receptive_field" in layer and layer["receptive_field"]]
+    fields = [layer["receptive_field"] for layer in ordered if layer["receptive_field"]]
     assert fields == sorted(fields, reverse=True)
     assert ordered[-1]["receptive_field"] is None
 
