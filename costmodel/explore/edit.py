@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
@@ -90,7 +90,7 @@ def edit(spec: Spec, edits: Iterable[str | Edit]) -> Edited:
             raise broken  # a later edit may repair a shape, but nothing can be said of a file that is wrong in itself
         try:
             changed, said = _KINDS[one.kind](lines, _tree(lines, spec), one.what)
-            lines = _tidy(changed, spec)
+            lines = _tidy(changed, spec, but_blocks=True)
         except CostModelError as error:
             raise broken or _blame(one, error) from None
         notes += said
@@ -102,7 +102,7 @@ def edit(spec: Spec, edits: Iterable[str | Edit]) -> Edited:
     if (fault := _fault(lines, spec)) is not None:
         raise fault
     result = _read(lines, spec)
-    before = _ending(settled)
+    before = _ending(_tidy(settled, spec))
     return Edited(before, _signed(lines, spec, asked), result, Tree.of(result).graph, asked, tuple(notes))
 
 
@@ -126,7 +126,7 @@ def _settled(spec: Spec) -> Lines:
             lines = lines.set((name,), own_line(str(value)))
     for part in OUTDATED:
         lines = lines.remove((part,), comments=True) if lines.get((part,)) is not None else lines
-    return _tidy(lines, spec)
+    return _tidy(lines, spec, but_blocks=True)
 
 
 def _signed(lines: Lines, spec: Spec, edits: Sequence[Edit]) -> str:
@@ -151,7 +151,7 @@ def _tree(lines: Lines, spec: Spec) -> Tree:
 def _readable(lines: Lines, spec: Spec) -> bool:
     """Say whether a text is a spec in which nothing is wrong but perhaps shapes."""
     try:
-        return not check(_read(lines, spec))
+        return all(fault.unused for fault in check(_read(lines, spec)))
     except CostModelError:
         return False
 
@@ -162,26 +162,25 @@ def _fault(lines: Lines, spec: Spec) -> CostModelError | None:
         now = _read(lines, spec)
     except CostModelError as error:
         return error
-    faults: Sequence[Fault] = check(now) or Tree.of(now).faults
+    faults: Sequence[Fault] = [fault for fault in check(now) if not fault.unused] or Tree.of(now).faults
     return complain(now.file, now.text, faults) if faults else None
 
 
-def _tidy(lines: Lines, spec: Spec) -> Lines:
-    """Return the text without what nothing uses: blocks, arguments, parameters."""
+def _tidy(lines: Lines, spec: Spec, but_blocks: bool = False) -> Lines:
+    """Return the text without what nothing uses: arguments, parameters, and blocks if no later edit may name them."""
     while True:
         try:
             now = _read(lines, spec)
         except CostModelError:
             return lines
-        unused = [fault for fault in check(now) if fault.unused]
-        before = lines
-        for fault in unused:
-            if fault.path[0] != "blocks" or len(fault.path) == 2:
-                lines = lines.remove(fault.path, comments=True)
-            else:
-                lines = _without_argument(lines, Tree.of(now), str(fault.path[1]), str(fault.path[3]))
-        if lines == before:
+        paths = [fault.path for fault in check(now) if fault.unused]
+        unused = next((path for path in paths if not (but_blocks and path[0] == "blocks" and len(path) == 2)), None)
+        if unused is None:
             return lines
+        if unused[0] == "blocks" and len(unused) > 2:
+            lines = _without_argument(lines, Tree.of(now), str(unused[1]), str(unused[3]))
+        else:
+            lines = lines.remove(unused, comments=True)
 
 
 def _without_argument(lines: Lines, tree: Tree, block: str, name: str) -> Lines:
@@ -189,10 +188,21 @@ def _without_argument(lines: Lines, tree: Tree, block: str, name: str) -> Lines:
     called: dict[KeyPath, dict[int | None, tuple[LineEdit, ...]]] = {}
     for use in tree.uses.values():
         called.setdefault(use.line, {})[copy_of(use)] = (Clear(name),) if use.op == block else ()
+    for line, entry in _all_lines(lines):  # those with no copy now, too
+        if line not in called and entry.get("op") == block:
+            called[line] = {None: (Clear(name),)}
     for line, copies in called.items():
         if any(copies.values()):
             lines = edit_copies(lines, line, copies)
     return lines.remove(("blocks", block, "takes", name))
+
+
+def _all_lines(lines: Lines) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+    """Yield every layer of the network and of its blocks, as written."""
+    bases: list[KeyPath] = [("layers",), *(("blocks", name, "layers") for name in lines.get(("blocks",)) or ())]
+    for base in bases:
+        for name, entry in lines.get(base).items():
+            yield (*base, name), entry
 
 
 def _set(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from costmodel.explore.lines import flow
@@ -12,10 +13,12 @@ from costmodel.explore.uses import Tree, means, parent
 from costmodel.graph import Layer, LayerGraph
 from costmodel.ops.conv import Conv
 from costmodel.ops.linear import Linear
-from costmodel.ops.reshape import Flatten
+from costmodel.ops.reshape import Flatten, PadChannels
 from costmodel.spec import arithmetic
 from costmodel.spec.check import INPUT_SIZES
 from costmodel.spec.expand import Use
+
+_REACH = re.compile(r"(.+) - in_channels")
 
 
 @move(
@@ -25,17 +28,33 @@ from costmodel.spec.expand import Use
 )
 def width(draft: Draft, pattern: str, factor: float) -> None:
     """Mult-adds and params fall to about x². Widths round to whole numbers; layers as wide as their input follow it."""
+    each(draft, pattern, lambda draft, layer: _widen(draft, layer, factor), Conv, Linear, PadChannels)
 
-    def one(draft: Draft, layer: Layer) -> None:
-        name = "out_channels" if isinstance(layer.op, Conv) else "out_features"
-        require(not _is_head(draft.tree.graph, layer), "it gives the network's output")
-        use = draft.tree.uses[layer.path]
-        require(not _from_input(draft.tree, use, draft.tree.written(use, name)), "its width follows from its input")
-        around = f"max(1, round({flow(factor)} * {{}}))"
-        wide = computed(draft, layer.path, name, lambda value: max(1, round(value * factor)), around)
-        draft.edit(layer.path, Put(name, wide))
 
-    each(draft, pattern, one, Conv, Linear)
+def _widen(draft: Draft, layer: Layer, factor: float) -> None:
+    tree, use = draft.tree, draft.tree.uses[layer.path]
+    require(not _is_head(tree.graph, layer), "it gives the network's output")
+    given = {name: tree.written(use, name) for name in _widths(layer)}
+    around = f"max(1, round({flow(factor)} * {{}}))"
+    edits = []
+    for name, value in given.items():
+        reach = _REACH.fullmatch(value) if isinstance(value, str) else None
+        if reach is not None and not _from_input(tree, use, reach[1]):  # a shortcut padded up to a width
+            edits.append(Put(name, flow(f"{around.format(f'({reach[1]})')} - in_channels")))
+        elif value is not None and not _from_input(tree, use, value):
+            edits.append(Put(name, computed(draft, layer.path, name, lambda v: max(1, round(v * factor)), around)))
+    require(bool(edits), "its width follows from its input")
+    draft.edit(layer.path, *edits)
+
+
+def _widths(layer: Layer) -> tuple[str, ...]:
+    """Return the fields that count channels; the groups of a depthwise convolution do."""
+    op: Any = layer.op
+    if isinstance(op, PadChannels):
+        return ("before", "after")
+    if isinstance(op, Linear):
+        return ("out_features",)
+    return ("out_channels", "groups") if op.groups == layer.input_shapes[0][0] > 1 else ("out_channels",)
 
 
 def _is_head(graph: LayerGraph, layer: Layer) -> bool:
