@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import costmodel as cm
 from costmodel.cli import main
 from costmodel.spec.document import read_spec
-from costmodel.spec.library import files
+from costmodel.spec.library import files, names
 from costmodel.spec.text import MAX_BYTES, parse
 
 BAD = Path(__file__).parent / "bad"
@@ -114,6 +114,8 @@ def test_odd_files_in_the_specs_folder_do_not_get_in_the_way(tmp_path, monkeypat
     (specs / "binary.yaml").write_bytes(b"\xff\0")
     (specs / "mine.yaml").write_text(GOOD)
     assert len(cm.load("mine")) == 1
+    assert "folder" not in names()
+    assert "pipe" not in names()
     assert cm.load("mobilenet_v1").name == "mobilenet_v1"
     assert complaint("moblienet_v1").startswith("no architecture 'moblienet_v1'; did you mean 'mobilenet_v1'?")
 
@@ -142,6 +144,21 @@ def test_parameters_that_do_not_fit():
     assert refused(width=10**5000) == "width of mobilenet_v1 comes to more than 2**63"
     assert refused(width=1j) == "width of mobilenet_v1 takes a number, like 1.0, not 1j"
     assert refused(resolution=224.5).endswith("found with resolution = 224.5")
+
+
+def test_a_parameter_that_is_none_on_the_command_line(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        main(["report", "mobilenet_v1", "--set", "widht=0.5"])
+    out, err = capsys.readouterr()
+    assert (leaving.value.code, out) == (2, "")
+    assert err == "error: mobilenet_v1 has no parameter 'widht'; did you mean 'width'?\n"
+
+
+def test_a_spec_that_was_never_a_file_names_the_layer():
+    layers = {"a": {"op": "conv", "out_channels": 4, "groups": 3}}
+    spec = cm.Spec.model_validate({"name": "net", "title": "A network", "input": [3, 8, 8], "layers": layers})
+    with pytest.raises(cm.SpecError, match=r"layers\.a\.groups: groups = 3 does not divide out_channels = 4"):
+        cm.load(spec)
 
 
 def test_a_parameter_that_holds_a_name():
@@ -175,8 +192,8 @@ def test_hostile_files_cost_little_time_and_memory(tmp_path):
         "brackets": "[" * (MAX_BYTES - 1),
         "braces": "{a: " * 240_000,
         "dashes": "- " * 490_000,
-        "unknown_operators": top + "layers:\n" + fill("  a#: {op: rellu#}\n"),
-        "unread": top + "layers:\n" + fill("  a#: {op: relu, from: in}\n"),
+        "unknown_operators": top + "layers:\n" + fill("  a#: {op: rellu#}\n", 300_000),
+        "unread": top + "layers:\n" + fill("  a#: {op: relu, from: in}\n", 300_000),
         "many_inputs": top + "layers:\n  a: {op: relu}\n  b: {op: add, from: [" + fill("a, ") + "]}\n",
         "blocks": top + "blocks:\n" + fill("  b#: {layers: {x: {op: b#}}}\n") + "layers:\n  a: {op: b0}\n",
         "long_arithmetic": top + f"layers:\n  a: {{op: conv, out_channels: '{'1+' * 400_000}1'}}\n",

@@ -206,6 +206,7 @@ def test_copies_are_chained_and_the_first_may_differ():
 def test_one_copy_is_still_numbered_and_none_leaves_the_layer_out():
     layers = "a: {op: relu}\nx: {op: sigmoid, repeat: n}\nb: {op: concat, from: [x, a]}"
     assert list(network(layers, parameters="n: 1")) == ["a", "x.0", "b"]
+    assert list(network("x: {op: relu, repeat: 1}")) == ["x.0"]
     left_out = network(layers, parameters="n: 0")
     assert list(left_out) == ["a", "b"]
     assert left_out["b"].inputs == ("a", "a")

@@ -205,11 +205,11 @@ class _Builder:
         self._work += work
         if len(self.graph) < MAX_LAYERS and self._work < MAX_WORK:
             return
-        many = (
-            f"has more than {MAX_LAYERS:,} layers" if len(self.graph) >= MAX_LAYERS else "has too many blocks to visit"
-        )
+        many = f"more than {MAX_LAYERS:,} layers" if len(self.graph) >= MAX_LAYERS else "too many blocks to visit"
         hint = "repeats, and blocks inside one another, multiply up"
-        self._fault(Bad(f"the network {many}; this is as far as it was built", hint), line.at, line.scope.callers, True)
+        self._fault(
+            Bad(f"the network has {many}; this is as far as it was built", hint), line.at, line.scope.callers, True
+        )
         raise _Stop
 
     def _operator(self, name: str, line: _Line) -> Operator:

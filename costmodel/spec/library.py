@@ -51,14 +51,14 @@ def find(arch: str) -> Spec:
     path = _PATH.match(arch)
     if path or "/" in arch or "\\" in arch:
         return _at_path(path["path"] if path else arch, path["variant"] if path else None)
-    if arch.isidentifier():
-        for folder in folders():
-            for file in _files(folder):
-                if file.stem == arch:
-                    return read_file(file)
-            for file in _files(folder):
-                if arch in _variants(file):
-                    return read_file(file).choose(arch)
+    for folder in folders():
+        here = _files(folder)
+        for file in here:
+            if file.stem == arch:
+                return read_file(file)
+        for file in here:
+            if arch in _variants(file):
+                return read_file(file).choose(arch)
     raise CostModelError(
         f"no architecture {quote(arch)}; {known_or_suggest(arch, names())}\n"
         "  `costmodel list` shows them all; a path to a YAML file works too"
