@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from costmodel.execute import verify as verify
     from costmodel.explore.compare import diff as diff
     from costmodel.explore.compare import whatif as whatif
+    from costmodel.explore.formula import formulas as formulas
     from costmodel.explore.sweep import sweep as sweep
     from costmodel.graph import LayerGraph as LayerGraph
+    from costmodel.latency.device import Device as Device
+    from costmodel.latency.predict import time as time
     from costmodel.pricing import price as price
     from costmodel.pricing.table import CostTable as CostTable
     from costmodel.render.notebook import notebook_html as notebook_html
@@ -35,11 +38,14 @@ _WHERE = {
     "load": "costmodel.api",
     "read": "costmodel.api",
     "price": "costmodel.pricing",
+    "time": "costmodel.latency.predict",
+    "Device": "costmodel.latency.device",
     "notebook_html": "costmodel.render.notebook",
     "run": "costmodel.execute",
     "verify": "costmodel.execute",
     "diff": "costmodel.explore.compare",
     "whatif": "costmodel.explore.compare",
+    "formulas": "costmodel.explore.formula",
     "sweep": "costmodel.explore.sweep",
     "CostModelError": "costmodel.errors",
     "SpecError": "costmodel.errors",

@@ -25,8 +25,8 @@ WHOLE = 1e-9
 """How near to a whole number a product of decimals has to come to count as one (0.29 * 100 is 28.999999999999996)."""
 
 JUDGE: ContextVar[Callable[[Any], None] | None] = ContextVar("JUDGE", default=None)
-"""Where set, it is handed every condition on arrays, element by element, and `holds` says yes: for a caller who prices many
-networks at once and wants to know which of them cannot be, not only whether one cannot.
+"""Where set, it is handed every condition on arrays, element by element, and `holds` says yes: for a caller who prices
+many networks at once and wants to know which of them cannot be. Conditions on symbols are handed to it as well.
 """
 
 
@@ -87,7 +87,7 @@ def floor(x: Number) -> Number:
     if isinstance(x, float):
         return math.floor(x + WHOLE)
     if is_symbol(x):
-        return sys.modules["sympy"].floor(x)
+        return sys.modules["sympy"].floor(_rational(x))
     return sys.modules["numpy"].floor(x + WHOLE).astype("int64")
 
 
@@ -104,7 +104,7 @@ def round_half_even(x: Number) -> Number:
         return round(x)
     if is_symbol(x):
         sympy = sys.modules["sympy"]
-        return sympy.floor(x + sympy.Rational(1, 2))
+        return sympy.floor(_rational(x) + sympy.Rational(1, 2))
     return sys.modules["numpy"].rint(x).astype("int64")
 
 
@@ -124,8 +124,10 @@ def divisible(x: Number, divisor: int) -> Number:
 
 def whole(x: Number) -> Number | None:
     """Return `x` as a whole number, or None where it (or an element of it) is not one. Symbols pass as they are."""
-    if isinstance(x, int) or is_symbol(x):
+    if isinstance(x, int):
         return x
+    if is_symbol(x):
+        return _rational(x)
     if isinstance(x, float):
         near = round(x) if math.isfinite(x) else 0
         return near if abs(x - near) <= WHOLE else None
@@ -136,6 +138,12 @@ def whole(x: Number) -> Number | None:
         return x.astype("int64", copy=False)
     near = numpy.rint(x)
     return near.astype("int64") if holds(abs(x - near) <= WHOLE) else None
+
+
+def _rational(x: Number) -> Number:
+    """Return a symbolic expression with its decimals as fractions: 0.25 * x as x / 4."""
+    sympy = sys.modules["sympy"]
+    return sympy.nsimplify(x, rational=True) if x.has(sympy.Float) else x
 
 
 def equal(a: Number, b: Number) -> Any:
@@ -156,13 +164,12 @@ def holds(condition: Any) -> bool:
     """Say whether a comparison holds: for all elements of an array; undecided comparisons of symbols are taken to hold."""
     if isinstance(condition, bool):
         return condition
-    if is_symbol(condition):
-        return bool(condition != sys.modules["sympy"].false)
     judge = JUDGE.get()
     if judge is not None:
         judge(condition)
-        return True
-    return bool(condition.all())
+    if is_symbol(condition):
+        return bool(condition != sys.modules["sympy"].false)
+    return judge is not None or bool(condition.all())
 
 
 def show_shape(shape: Shape) -> str:

@@ -7,7 +7,7 @@ question, a tensor that is moved five times is multiplied by 5, and the batch is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -32,25 +32,29 @@ MEASURES = (
 
 
 def sums(
-    graph: LayerGraph, batch: Number = 1, dtype: str = "float32", names: Collection[str] = MEASURES
+    graph: LayerGraph,
+    batch: Number = 1,
+    dtype: str = "float32",
+    names: Collection[str] = MEASURES,
+    layers: Sequence[Layer] | None = None,
 ) -> dict[str, Number]:
     """Return the totals called `names`, equal to those of `price` to the unit.
 
-    Sizes and batch may be numbers, NumPy arrays or SymPy symbols.
-
+    Sizes and batch may be numbers, NumPy arrays or SymPy symbols. With `layers`, the sums are over those alone; what is
+    fused and what is alive at once is only known of a whole network.
 
     Raises:
         KeyError: if a name is none of `MEASURES`, or the dtype is unknown.
     """
-    walk = _Sums(graph, DTYPES[dtype])
+    walk = _Sums(graph, DTYPES[dtype], graph.layers if layers is None else layers)
     return {name: walk.measure(name, batch) for name in names}
 
 
 class _Sums:
     """What one network's sums are made of, kept while several of them are asked for."""
 
-    def __init__(self, graph: LayerGraph, itemsize: int) -> None:
-        self.graph, self.itemsize = graph, itemsize
+    def __init__(self, graph: LayerGraph, itemsize: int, layers: Sequence[Layer]) -> None:
+        self.graph, self.itemsize, self.layers = graph, itemsize, layers
         self._bytes: dict[str, Number] = {}
         self._products: dict[Any, Number] = {}
         self._costs: list[tuple[Cost, int]] = []
@@ -65,8 +69,16 @@ class _Sums:
             return self._counted("params") * self.itemsize
         if name == "peak_live_bytes":
             return self._peak() * batch
-        moved = self._together(_MOVED[name](self.graph)) * batch
+        moved = self._together(self._moved(name)) * batch
         return moved + self.measure("weight_bytes", 1) if name.endswith("traffic_bytes") else moved
+
+    def _moved(self, name: str) -> list[str]:
+        """Return the tensors that a measure of traffic is made of, one as often as it is moved."""
+        if name == "fused_traffic_bytes":
+            return _moved_fused(self.graph)
+        layers = [layer for layer in self.layers if not layer.op.view]
+        read = [path for layer in layers for path in layer.inputs] if name != "output_bytes" else []
+        return read + ([layer.path for layer in layers] if name != "input_bytes" else [])
 
     def _counted(self, name: str) -> Number:
         counts = ((getattr(cost, name), times) for cost, times in self._distinct_costs())
@@ -75,8 +87,8 @@ class _Sums:
     def _distinct_costs(self) -> list[tuple[Cost, int]]:
         """Return the cost of each kind of layer there is, and how many layers are of that kind."""
         if not self._costs:
-            questions = list(map(self._name.question, self.graph.layers))
-            layers = dict(zip(questions, self.graph.layers, strict=True))
+            questions = list(map(self._name.question, self.layers))
+            layers = dict(zip(questions, self.layers, strict=True))
             times = Counter(questions)
             self._costs = [(layer.op.price(*layer.input_shapes), times[key]) for key, layer in layers.items()]
         return self._costs
@@ -123,18 +135,6 @@ def _within(sizes: dict[int, tuple[Number, int]], others: dict[int, tuple[Number
     return all(key in others and others[key][1] >= times for key, (_, times) in sizes.items())
 
 
-def _read(graph: LayerGraph) -> list[str]:
-    return [path for layer in graph.layers if not layer.op.view for path in layer.inputs]
-
-
-def _written(graph: LayerGraph) -> list[str]:
-    return [layer.path for layer in graph.layers if not layer.op.view]
-
-
-def _moved(graph: LayerGraph) -> list[str]:
-    return _read(graph) + _written(graph)
-
-
 def _moved_fused(graph: LayerGraph) -> list[str]:
     """Return what kernels move: the inputs of their first layer and the output of their last."""
     heads = kernels(graph)
@@ -142,14 +142,6 @@ def _moved_fused(graph: LayerGraph) -> list[str]:
     first = [layer for head, layer in zip(heads, graph.layers, strict=True) if head == layer.path]
     read = [path for layer in first for path in layer.inputs]
     return read + list(last.values())
-
-
-_MOVED: dict[str, Callable[[LayerGraph], list[str]]] = {
-    "input_bytes": _read,
-    "output_bytes": _written,
-    "traffic_bytes": _moved,
-    "fused_traffic_bytes": _moved_fused,
-}
 
 
 def _alive(graph: LayerGraph) -> Iterator[tuple[str, ...]]:
