@@ -25,6 +25,7 @@ class Verdict:
     networks: int = 0
     without: int = 0
     faults: list[str] = field(default_factory=list)
+    unbuilt: bool = False
 
 
 @click.command("check")
@@ -33,7 +34,7 @@ class Verdict:
 @gate_options
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 def check_command(archs: tuple[str, ...], quiet: bool, form: str, **asked: Any) -> None:
-    r"""Check that specs can be built and that their params and mult-adds are what they `expect`, each variant too.
+    """Check that specs can be built and that their params and mult-adds are what they `expect`, each variant too.
 
     Without FILEs, all that have a name (see `costmodel list`) are checked. With --budget, --max or --against, each FILE
     (FILE#VARIANT for one of its variants) is also held to limits. The exit code is 1 if one of them fails.
@@ -50,7 +51,8 @@ def check_command(archs: tuple[str, ...], quiet: bool, form: str, **asked: Any) 
     asked_for = archs or tuple(map(str, files()))
     verdicts = {path: check_file(path) for path in dict.fromkeys(map(file_of, asked_for))}
     failed = sum(bool(verdict.faults) for verdict in verdicts.values())
-    judged = judge_all(held, asked_for) if held and not failed else None
+    unbuilt = any(verdict.unbuilt for verdict in verdicts.values())
+    judged = judge_all(held, asked_for) if held and not unbuilt else None
     if form == "text":
         _say(verdicts, failed, quiet)
     if judged is not None or form != "text":
@@ -93,6 +95,7 @@ def check_file(path: Path) -> Verdict:
             verdict.faults += _unmet(network, path)
     except SpecError as error:
         verdict.faults.append(str(error))
+        verdict.unbuilt = True
     return verdict
 
 

@@ -135,7 +135,7 @@ def shown(judgement: Judgement | None, faults: Sequence[str], form: str, quiet: 
     if form == "markdown":
         from costmodel.render.markdown import markdown
 
-        return markdown(page) if judgement else render.faults_as_markdown(faults)
+        return render.faults_as_markdown(faults) + (markdown(page) if judgement else "")
     from costmodel.render.text import text
 
     return "" if quiet and judgement and not judgement.broken else text(page, screen())

@@ -91,4 +91,5 @@ def as_json(**parts: Any) -> str:
 
 def faults_as_markdown(faults: Sequence[str]) -> str:
     """Return what is wrong with files, each complaint as it reads in a terminal."""
-    return "".join(f"```text\n{fault}\n```\n\n" for fault in faults) or "All as expected.\n"
+    blocks = "".join(f"```text\n{fault}\n```\n\n" for fault in faults)
+    return blocks or "All as expected.\n\n"
