@@ -86,10 +86,9 @@ def field_value(name: str, written: Any, kind: FieldType, env: Env) -> Any:
         Bad: if it cannot be one.
     """
     value = written
-    if isinstance(written, str) and written not in kind.words and written in env:
-        value = env[written]
-    if isinstance(value, tuple):
-        value = list(value)
+    if isinstance(written, str) and written not in kind.words:
+        held = env.get(written)
+        value = list(held) if isinstance(held, tuple) else held if isinstance(held, str) else written
     try:
         if isinstance(value, str) and value is not written and value not in kind.words:
             raise Bad(f"{kind.says} belongs here, but {written} is {quote(value)}")

@@ -165,9 +165,15 @@ def _wiring(layer: LayerSpec, path: KeyPath, scope: Scope, above: Mapping[str, N
             continue
         where = (*path, "from") if isinstance(layer.from_, str) else (*path, "from", index)
         if name == path[-1]:
-            yield Fault(where, f"{name!r} cannot read itself", "a layer reads layers above it")
+            yield Fault(
+                where, f"{name!r} cannot read itself", "a layer reads only layers above it, so that there is no cycle"
+            )
         elif name in scope.layers:
-            yield Fault(where, f"{name!r} stands below {path[-1]!r}", "a layer reads layers above it: move one of them")
+            yield Fault(
+                where,
+                f"{name!r} stands below {path[-1]!r}",
+                "a layer reads only layers above it, so that there is no cycle",
+            )
         else:
             hint = known_or_suggest(name, [*above, inputs[0]])
             yield Fault(where, f"{quote(name)} is not a layer above {path[-1]!r}", hint)

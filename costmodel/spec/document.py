@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
@@ -20,14 +19,14 @@ from pydantic import (
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.formula import is_array, is_symbol
 from costmodel.ops import OPERATORS
+from costmodel.spec import form
 from costmodel.spec.arithmetic import BadArithmetic, bounded
-from costmodel.spec.faults import MAX_FAULTS, Fault, complain
+from costmodel.spec.faults import Fault, complain
+from costmodel.spec.form import MAX_READ
 from costmodel.spec.text import KeyPath, parse
 
 WORDS = ("same", "valid")
 """Texts that a parameter or an argument may hold besides names of operators and blocks."""
-MAX_READ = 200
-"""How many layers one layer may read."""
 
 Scalar: TypeAlias = StrictBool | StrictInt | StrictFloat | StrictStr
 Arithmetic: TypeAlias = StrictInt | StrictStr
@@ -209,93 +208,14 @@ def read_spec(text: str, file: str) -> Spec:
     """
     data = parse(text, file)
     if not isinstance(data, dict):
-        message = f"a spec is a map with name, title, input and layers, but this file holds {_shown(data)}"
+        message = f"a spec is a map with name, title, input and layers, but this file holds {form.shown(data)}"
         raise complain(file, text, [Fault((), message)])
     try:
         spec = Spec.model_validate(data)
     except ValidationError as error:
-        faults = [_fault(entry, data) for entry in error.errors()[:MAX_FAULTS]]
-        inner = {fault.path[:end] for fault in faults for end in range(len(fault.path))}
-        raise complain(file, text, [fault for fault in faults if fault.on_key or fault.path not in inner]) from None
+        raise complain(file, text, form.faults(error, data, _known)) from None
     spec._file, spec._text = file, text
     return spec
-
-
-def _fault(entry: Mapping[str, Any], data: Any) -> Fault:
-    """Turn one complaint of the validator's into one of ours."""
-    path, found = _follow(entry["loc"], data)
-    kind, last = entry["type"], str(entry["loc"][-1])
-    if kind == "missing":
-        inside = f" in {'.'.join(map(str, path))}" if path else ""
-        return Fault(path, f"{last!r} is missing{inside}: {_BELONGS[last]} belongs here", on_key=True)
-    if kind == "extra_forbidden":
-        return Fault(path, f"unknown key {quote(path[-1])}", known_or_suggest(str(path[-1]), _known(path)), on_key=True)
-    if last == "[key]" or (path == ("name",) and isinstance(found, str)):
-        name = path[-1] if last == "[key]" else found
-        hint = "names are letters, digits and _, at most 60, and do not start with a digit"
-        return Fault(path, f"{quote(name)} is no name", hint, on_key=last == "[key]")
-    return Fault(path, f"{_belongs(path)} belongs here, not {_shown(found)}")
-
-
-def _follow(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
-    """Return the steps of a validator's location that exist in the document, and what stands there.
-
-    The validator also names types (`int`, `[key]`) among its steps.
-    """
-    path: KeyPath = ()
-    for step in location:
-        inside = isinstance(data, dict) and step in data
-        if inside or (isinstance(data, list) and isinstance(step, int) and step < len(data)):
-            path, data = (*path, step), data[step]
-    return path, data
-
-
-_BELONGS = {
-    "name": "the name that people type, as `name: my_net`,",
-    "title": "a text",
-    "source": "a text",
-    "year": "a whole number",
-    "parameters": "a map of names to values",
-    "input": "a list of one to three sizes, as `input: [3, 224, 224]`,",
-    "blocks": "a map of names to blocks",
-    "takes": "a map of names to 'required' or a default",
-    "layers": "a map of at least one layer, as `pool: {op: global_avg_pool}`,",
-    "op": "the name of an operator or block, as `op: conv`,",
-    "from": f"the name of a layer, or a list of 1 to {MAX_READ} names,",
-    "repeat": "a whole number, or arithmetic,",
-    "first": "a map of fields",
-    "output": "true or false",
-    "expect": "a map with params and mult_adds",
-    "params": "a whole number",
-    "mult_adds": "a whole number",
-    "reported": "a map of names to measured figures",
-    "variants": "a map of names to variants",
-}
-"""What may stand under each key of the language."""
-_ITEM_BELONGS = {
-    "parameters": "a number, true, false, or the name of an operator or block,",
-    "input": "a whole number, or arithmetic,",
-    "blocks": "a block, as `{takes: {...}, layers: {...}}`,",
-    "layers": "a layer, as `{op: relu}`,",
-    "variants": "a variant, as `{parameters: {...}}`,",
-    "from": "the name of a layer",
-}
-"""What may stand in the maps and lists whose keys are the writer's own."""
-
-
-def _belongs(path: KeyPath) -> str:
-    if len(path) > 1 and str(path[-2]) in _ITEM_BELONGS and not (len(path) > 2 and path[-3] == "parameters"):
-        return _ITEM_BELONGS[str(path[-2])]
-    return _BELONGS.get(str(path[-1]), "something else")
-
-
-def _shown(value: Any) -> str:
-    """Name what was found, as a person would."""
-    if isinstance(value, dict):
-        return "a map" if value else "an empty map"
-    if isinstance(value, list):
-        return f"a list of {len(value)}" if value else "an empty list"
-    return {None: "nothing", True: "true", False: "false"}.get(value) or quote(value)
 
 
 def _known(path: KeyPath) -> list[str]:

@@ -1,0 +1,107 @@
+"""What the validator says of a document's form, in our words: what is unknown, what is missing, what belongs where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pydantic import ValidationError
+
+from costmodel.errors import known_or_suggest, quote
+from costmodel.spec.faults import MAX_FAULTS, Fault
+from costmodel.spec.text import KeyPath
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+MAX_READ = 200
+"""How many layers one layer may read."""
+
+Known: TypeAlias = Callable[[KeyPath], list[str]]
+
+
+def faults(error: ValidationError, data: Any, known: Known) -> list[Fault]:
+    """Return the validator's complaints about `data` as ours.
+
+    `known` gives the keys that may stand where an unknown one stands.
+    """
+    found = [_fault(entry, data, known) for entry in error.errors()[:MAX_FAULTS]]
+    around = {fault.path[:end] for fault in found for end in range(len(fault.path))}
+    return [fault for fault in found if fault.on_key or fault.path not in around]
+
+
+def _fault(entry: ErrorDetails, data: Any, known: Known) -> Fault:
+    """Turn one complaint of the validator's into one of ours."""
+    path, found = _follow(entry["loc"], data)
+    kind, last = entry["type"], str(entry["loc"][-1])
+    if kind == "missing":
+        inside = f" in {'.'.join(map(str, path))}" if path else ""
+        return Fault(path, f"{last!r} is missing{inside}: {_BELONGS[last]} belongs here", on_key=True)
+    if kind == "extra_forbidden":
+        return Fault(path, f"unknown key {quote(path[-1])}", known_or_suggest(str(path[-1]), known(path)), on_key=True)
+    if last == "[key]" or (path == ("name",) and isinstance(found, str)):
+        name = path[-1] if last == "[key]" else found
+        hint = "names are letters, digits and _, at most 60, and do not start with a digit"
+        return Fault(path, f"{quote(name)} is no name", hint, on_key=last == "[key]")
+    return Fault(path, f"{_belongs(path)} belongs here, not {shown(found)}")
+
+
+def _follow(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
+    """Return the steps of a validator's location that exist in the document, and what stands there.
+
+    The validator also names types (`int`, `[key]`) among its steps.
+    """
+    path: KeyPath = ()
+    for step in location:
+        inside = isinstance(data, dict) and step in data
+        if inside or (isinstance(data, list) and isinstance(step, int) and step < len(data)):
+            path, data = (*path, step), data[step]
+    return path, data
+
+
+_BELONGS = {
+    "name": "the name that people type, as `name: my_net`,",
+    "title": "a text",
+    "source": "a text",
+    "year": "a whole number",
+    "parameters": "a map of names to values",
+    "input": "a list of one to three sizes, as `input: [3, 224, 224]`,",
+    "blocks": "a map of names to blocks",
+    "takes": "a map of names to 'required' or a default",
+    "layers": "a map of at least one layer, as `pool: {op: global_avg_pool}`,",
+    "op": "the name of an operator or block, as `op: conv`,",
+    "from": f"the name of a layer, or a list of 1 to {MAX_READ} names,",
+    "repeat": "a whole number, or arithmetic,",
+    "first": "a map of fields",
+    "output": "true or false",
+    "expect": "a map with params and mult_adds",
+    "params": "a whole number",
+    "mult_adds": "a whole number",
+    "reported": "a map of names to measured figures",
+    "variants": "a map of names to variants",
+}
+"""What may stand under each key of the language."""
+_ITEM_BELONGS = {
+    "parameters": "a number, true, false, or the name of an operator or block,",
+    "input": "a whole number, or arithmetic,",
+    "blocks": "a block, as `{takes: {...}, layers: {...}}`,",
+    "layers": "a layer, as `{op: relu}`,",
+    "variants": "a variant, as `{parameters: {...}}`,",
+    "from": "the name of a layer",
+}
+"""What may stand in the maps and lists whose keys are the writer's own."""
+
+
+def _belongs(path: KeyPath) -> str:
+    if len(path) > 1 and str(path[-2]) in _ITEM_BELONGS and not (len(path) > 2 and path[-3] == "parameters"):
+        return _ITEM_BELONGS[str(path[-2])]
+    return _BELONGS.get(str(path[-1]), "something else")
+
+
+def shown(value: Any) -> str:
+    """Name what was found, as a person would."""
+    if isinstance(value, dict):
+        return "a map" if value else "an empty map"
+    if isinstance(value, list):
+        return f"a list of {len(value)}" if value else "an empty list"
+    return {None: "nothing", True: "true", False: "false"}.get(value) or quote(value)
