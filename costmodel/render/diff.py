@@ -14,8 +14,8 @@ from costmodel.render.page import Column, Page, Section
 from costmodel.render.report import shape_text
 from costmodel.units import column, short
 
-MARKS = {"added": "+", "removed": "-", "changed": "~", "moved": ">", "same": " "}
-LEGEND = "+ added  - removed  ~ changed  > moved: the same layer at another path"
+MARKS = {"added": "+", "removed": "-", "changed": "~"}
+LEGEND = "+ added, - removed, ~ changed."
 NAMES = {
     "mult_adds": "mult-adds",
     "other_ops": "other ops",
@@ -29,9 +29,11 @@ NAMES = {
 
 def page(diff: Diff, title: str = "", lines: Sequence[str] = (), top: int | None = 20, hint: str = "") -> Page:
     """Return a diff for people: totals, then the rows that changed, the largest change first, `top` of them."""
-    changed = diff.changes()
-    sections = [_totals(diff), *([_rows(changed, top)] if changed else [])]
-    hint = hint if changed else "No layer changed."
+    rows = diff.changes()
+    changed = [row for row in rows if row["status"] != "moved"]
+    moved = f"{len(rows) - len(changed)} layers are the same at another path." if len(rows) > len(changed) else ""
+    sections = [_totals(diff), *([_rows(changed, top, moved)] if changed else [])]
+    hint = hint if changed else " ".join(filter(None, ["No layer changed.", moved]))
     return Page(title or f"{diff.before.title} -> {diff.after.title}", [*lines, _asked(diff)], (), sections, hint)
 
 
@@ -54,7 +56,7 @@ def _totals(diff: Diff) -> Section:
     )
 
 
-def _rows(changed: Sequence[Row], top: int | None) -> Section:
+def _rows(changed: Sequence[Row], top: int | None, moved: str) -> Section:
     shown = changed if top is None else changed[:top]
     columns = [
         Column("", [MARKS[row["status"]] for row in shown], left=True),
@@ -64,18 +66,18 @@ def _rows(changed: Sequence[Row], top: int | None) -> Section:
     ]
     for name in ("mult_adds", "params"):
         texts, unit = _column(row[f"{name}_change"] for row in shown)
-        before_after, both = column([row[f"{name}_{side}"] for side in ("before", "after") for row in shown])
-        half = len(shown)
+        sides, both = column([row[f"{name}_{side}"] for row in shown for side in ("before", "after")])
+        from_to = [f"{old} -> {new}" for old, new in zip(sides[::2], sides[1::2], strict=True)]
         columns += [
-            Column(NAMES.get(name, name), before_after[:half], both, rank=3),
-            Column("->", before_after[half:], both, rank=3),
-            Column("change", texts, unit, paint="value"),
+            Column(NAMES.get(name, name), texts, unit, paint="value"),
+            Column("before -> after", from_to, both, rank=3),
         ]
     texts, unit = _column((row["traffic_bytes_change"] for row in shown), "B")
     columns.append(Column("traffic", texts, unit, rank=1))
     columns.append(Column("matched by", [row["matched"] for row in shown], left=True, rank=5))
     rest = f"and {len(changed) - len(shown)} more rows; " if len(shown) < len(changed) else ""
-    return Section(f"{len(changed)} rows changed, the largest first", columns, rest + LEGEND)
+    rows = f"{len(changed)} layer{'s' * (len(changed) != 1)} changed, the largest change first"
+    return Section(rows, columns, " ".join(filter(None, [rest + LEGEND, moved])))
 
 
 def _outputs(row: Row) -> tuple[Any, Any]:
