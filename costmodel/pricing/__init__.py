@@ -16,7 +16,7 @@ from costmodel.pricing.table import COLUMNS, SUMS, TRAINING, CostTable, Totals
 from costmodel.pricing.training import optimizer_params, steps
 from costmodel.units import DTYPES, FLOPS_PER_MULT_ADD
 
-__all__ = ["CostTable", "Totals", "price", "totals"]
+__all__ = ["CostTable", "Totals", "price", "rows", "totals"]
 
 
 def price(
@@ -63,6 +63,15 @@ def totals(
     for _ in walk.rows():
         pass
     return walk.totals()
+
+
+def rows(graph: LayerGraph, batch: Number = 1, dtype: str = "float32") -> Iterator[dict[str, Any]]:
+    """Yield the rows of the cost table one by one, keeping none: for sums of a million networks at once.
+
+    Raises:
+        CostModelError: if the batch or the dtype cannot be.
+    """
+    yield from _Walk(graph, batch, dtype, False, False).rows()
 
 
 class _Walk:

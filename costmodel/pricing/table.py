@@ -62,6 +62,8 @@ class Totals:
     """Of one training step: backward_mult_adds, step_mult_adds, saved_bytes, gradient_bytes, sgd_momentum_bytes and
     adam_bytes.
     """
+    latency: Mapping[str, Any] | None = None
+    """On a device, added by its time model: see `costmodel.latency.predict.time`."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the totals by name; what was not asked for (training) is left out."""

@@ -1,0 +1,66 @@
+"""`costmodel device-report`: how well a device's time model fits, and what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from costmodel.cli.output import emit, output_option, screen
+
+
+@click.command("device-report")
+@click.argument("device", metavar="NAME")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png|svg", help="Draw the errors."
+)
+@click.option(
+    "--measured",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="With --plot: the log of the calibration, to draw predicted against measured.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text", show_default=True
+)
+@output_option
+def device_report_command(
+    device: str, plot: Path | None, measured: Path | None, form: str, output: Path | None
+) -> None:
+    """How well a device's time model fits: coefficients with their meaning, errors by family, the worst cases.
+
+    \b
+    Examples:
+      costmodel device-report rtx3090
+      costmodel device-report pi5 --plot pi5.svg
+    """
+    from costmodel.latency.device import find_device
+    from costmodel.render.latency import device_page
+
+    found = find_device(device)
+    if plot is not None:
+        from costmodel.render.latency_plots import fit_chart, save
+
+        save(fit_chart(found, _times(measured, found.conditions.threads) if measured else None), plot)
+    if form == "json":
+        emit(found.model_dump_json(indent=2) + "\n", output)
+        return
+    page = device_page(found)
+    if form == "text":
+        from costmodel.render.text import text
+
+        emit(text(page, screen(output)), output)
+    elif form == "markdown":
+        from costmodel.render.markdown import markdown
+
+        emit(markdown(page), output)
+    else:
+        from costmodel.render.html import document
+
+        emit(document(page), output)
+
+
+def _times(log: Path, threads: int | None) -> dict[tuple[str, int], float]:
+    from costmodel.latency.machine import read_measured
+
+    return {(one.network, one.batch): one.seconds for one in read_measured(log, threads == 1)}

@@ -1,0 +1,38 @@
+"""`costmodel devices`: the devices that latency can be predicted for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from costmodel.cli.output import draw_table, emit, output_option
+
+
+@click.command("devices")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "csv", "markdown"]), default="text", show_default=True
+)
+@output_option
+def devices_command(form: str, output: Path | None) -> None:
+    """The devices that latency can be predicted for, and how far predictions are off.
+
+    The error is the mean over networks of families that the model was not fitted on; beside it that of time in
+    proportion to mult-adds.
+
+    \b
+    Examples:
+      costmodel devices
+      costmodel devices --format json | jq '.[].mape_percent'
+    """
+    from costmodel.latency.device import device_files, read_device
+    from costmodel.render.latency import devices_columns, devices_rows
+
+    devices = [read_device(path) for _, path in sorted(device_files().items())]
+    if form in ("json", "csv"):
+        from costmodel.render.data import rows_csv, rows_json
+
+        rows = devices_rows(devices)
+        emit({"json": rows_json, "csv": rows_csv}[form](rows), output)
+        return
+    emit(draw_table(devices_columns(devices), form, output), output)

@@ -1,0 +1,182 @@
+"""Non-negative least squares on relative error: the coefficients of a form, from measured networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from costmodel.errors import CostModelError
+from costmodel.latency.features import FEATURES, Counts
+from costmodel.latency.forms import Form, Term
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array: TypeAlias = np.ndarray[Any, Any]
+
+ROUNDS = 12
+"""How often a roofline decides anew which kernels are bound by what."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measured network: `kernels` counts the features of each of its kernels, for the whole batch."""
+
+    network: str
+    family: str
+    batch: int
+    seconds: float
+    kernels: tuple[Counts, ...]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is believed of the coefficients before measuring: their ratios on similar devices, and how firmly.
+
+    A `strength` of 0.3 lets a factor of two between a coefficient and the prior cost as much as a relative error of 55
+    %
+    on one measured network.
+    """
+
+    samples: Sequence[Sample]
+    strength: float = 0.3
+
+
+def nnls(matrix: Array, target: Array) -> Array:
+    """Return the x >= 0 that minimises |matrix x - target|.
+
+    Source: Lawson and Hanson 1974, Solving Least Squares Problems, chapter 23.
+    """
+    import numpy as np
+
+    size = np.linalg.norm(matrix, axis=0)
+    size[size == 0] = 1
+    scaled = matrix / size
+    x = np.zeros(scaled.shape[1])
+    free = np.zeros(len(x), bool)
+    gradient = scaled.T @ target
+    tiny = 1e-12 * max(1.0, float(np.abs(gradient).max(initial=0)))
+    for _ in range(10 * len(x)):
+        if free.all() or gradient[~free].max() <= tiny:
+            break
+        free[np.argmax(np.where(free, -np.inf, gradient))] = True
+        x = _step(scaled, target, x, free)
+        gradient = scaled.T @ (target - scaled @ x)
+    found: Array = x / size
+    return found
+
+
+def _step(matrix: Array, target: Array, x: Array, free: Array) -> Array:
+    """Solve for the free unknowns, fixing at zero those that would turn negative. Changes `free`."""
+    import numpy as np
+
+    while True:
+        wanted = np.zeros_like(x)
+        wanted[free] = np.linalg.lstsq(matrix[:, free], target, rcond=None)[0]
+        wrong = free & (wanted <= 0)
+        if not wrong.any():
+            return wanted
+        share = np.min(x[wrong] / (x[wrong] - wanted[wrong] + 1e-300))
+        x = x + share * (wanted - x)
+        free &= x > 1e-15
+        x = np.where(free, x, 0.0)
+
+
+def term_counts(kernels: Sequence[Counts], terms: Sequence[Term]) -> Array:
+    """Return the features of each kernel summed by term: one row a kernel, one column a term."""
+    import numpy as np
+
+    return np.array([[sum(counts.get(name, 0) for name in term) for term in terms] for counts in kernels], float)
+
+
+def sides(terms: Sequence[Term]) -> Array:
+    """Return for each term whether it is compute (1), memory (-1) or overhead (0)."""
+    import numpy as np
+
+    side = {"compute": 1, "memory": -1, "overhead": 0}
+    return np.array([side[FEATURES[term[0]].bound] for term in terms])
+
+
+class Design:
+    """Samples as arrays under one form, so that a family can be left out without counting anything twice."""
+
+    def __init__(self, samples: Sequence[Sample], form: Form) -> None:
+        import numpy as np
+
+        self.form = form
+        self.seconds = np.array([sample.seconds for sample in samples])
+        self.families = np.array([sample.family for sample in samples])
+        self.kernels = np.concatenate([term_counts(sample.kernels, form.terms) for sample in samples])
+        self.starts = np.cumsum([0, *(len(sample.kernels) for sample in samples[:-1])])
+        self.sums = np.add.reduceat(self.kernels, self.starts)
+        self.sides = sides(form.terms)
+
+    def active(self, coefficients: Array) -> Array:
+        """Return what each coefficient is multiplied with: all counts, or under a roofline those of the bound that
+        wins.
+        """
+        import numpy as np
+
+        if self.form.combine == "sum":
+            return self.sums
+        cost = self.kernels * coefficients
+        compute = cost[:, self.sides == 1].sum(axis=1) >= cost[:, self.sides == -1].sum(axis=1)
+        wins = (self.sides == 0) | (compute[:, None] == (self.sides == 1))
+        active: Array = np.add.reduceat(self.kernels * wins, self.starts)
+        return active
+
+    def predict(self, coefficients: Array) -> Array:
+        """Return seconds for each sample."""
+        predicted: Array = self.active(coefficients) @ coefficients
+        return predicted
+
+    def fit(self, keep: Array, prior: Array | None = None, strength: float = 0.0) -> Array:
+        """Return the coefficients that fit the samples in `keep`, drawn towards the ratios of `prior` where there is
+        one.
+        """
+        import numpy as np
+
+        seconds = self.seconds[keep]
+        rows = np.zeros((0, self.sums.shape[1]))
+        if prior is not None:
+            scaled = prior / np.median((self.sums[keep] @ prior) / seconds)
+            rows = np.sqrt(strength) * np.diag(1 / np.where(scaled > 0, scaled, np.inf))
+        target = np.concatenate([np.ones(len(seconds)), np.full(len(rows), np.sqrt(strength))])
+
+        def solve(active: Array) -> Array:
+            return nnls(np.vstack([active[keep] / seconds[:, None], rows]), target)
+
+        coefficients = solve(self.sums)
+        if self.form.combine == "sum":
+            return coefficients
+        for _ in range(ROUNDS):
+            coefficients = (coefficients + solve(self.active(coefficients))) / 2
+        return coefficients
+
+
+def coefficients_of(samples: Sequence[Sample], form: Form, prior: Prior | None = None) -> Array:
+    """Return one non-negative coefficient a term, in seconds per unit.
+
+    Raises:
+        CostModelError: if there are too few samples.
+    """
+    import numpy as np
+
+    if len(samples) < len(form.terms):
+        raise CostModelError(f"{len(samples)} measurements cannot fit {len(form.terms)} coefficients")
+    ratios = None if prior is None else ratios_of(Design(prior.samples, form), None)
+    return Design(samples, form).fit(np.ones(len(samples), bool), ratios, prior.strength if prior else 0.0)
+
+
+def ratios_of(design: Design, without: str | None) -> Array:
+    """Return a prior's coefficients, fitted without one family; a term it says nothing of gets a small share, not
+    zero.
+    """
+    import numpy as np
+
+    keep = design.families != without
+    found = design.fit(keep)
+    floor = 0.02 * np.median(design.seconds[keep]) / np.maximum(design.sums[keep].mean(axis=0), 1e-300)
+    floored: Array = np.maximum(found, floor)
+    return floored

@@ -1,0 +1,92 @@
+"""The forms that a time model may take, from the simplest to the richest; measurements choose among them.
+
+A form is a few terms. A term is one coefficient times a sum of features (`costmodel.latency.features`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from costmodel.latency.features import FEATURES
+
+Term: TypeAlias = tuple[str, ...]
+"""The features that one coefficient is shared by. All of them are counted in one unit."""
+
+MULT_ADDS: Term = tuple(name for name, feature in FEATURES.items() if feature.unit == "mult-add")
+BYTES: Term = ("compute_bytes", "memory_bytes")
+WEIGHTS: Term = ("conv_weight_bytes", "linear_weight_bytes")
+
+
+def _without(term: Term, *names: str) -> Term:
+    return tuple(name for name in term if name not in names)
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form. `combine` says how the time of a kernel follows from its terms.
+
+    sum: all terms are added. max: the larger of its compute terms and its memory terms, plus its overhead (a roofline).
+    """
+
+    name: str
+    terms: tuple[Term, ...]
+    combine: Literal["sum", "max"] = "sum"
+
+
+OPERATIONS = Form("operations", (MULT_ADDS,))
+"""Time proportional to mult-adds (Canziani et al. 2016, arXiv:1605.07678, figure 7): the baseline that every device
+shows.
+"""
+
+FORMS = (
+    Form("operations, bytes", (MULT_ADDS, BYTES)),
+    Form("operations, bytes, weights", (MULT_ADDS, BYTES, WEIGHTS)),
+    Form("operations, bytes of compute and of other kernels", (MULT_ADDS, ("compute_bytes",), ("memory_bytes",))),
+    Form("operations, bytes, weights, kernels", (MULT_ADDS, BYTES, WEIGHTS, ("kernels",))),
+    Form(
+        "Winograd apart, bytes, weights of linear layers",
+        (
+            ("mult_adds_winograd",),
+            _without(MULT_ADDS, "mult_adds_winograd", "mult_adds_matmul"),
+            BYTES,
+            ("linear_weight_bytes",),
+        ),
+    ),
+    Form(
+        "depthwise apart, bytes, weights, kernels",
+        (
+            _without(MULT_ADDS, "mult_adds_depthwise"),
+            ("mult_adds_depthwise",),
+            BYTES,
+            WEIGHTS,
+            ("kernels",),
+        ),
+    ),
+    Form(
+        "depthwise apart, bytes, weights of convolutions and of linear layers, kernels",
+        (
+            _without(MULT_ADDS, "mult_adds_depthwise"),
+            ("mult_adds_depthwise",),
+            BYTES,
+            ("conv_weight_bytes",),
+            ("linear_weight_bytes",),
+            ("kernels",),
+        ),
+    ),
+    Form(
+        "roofline: operations or bytes and weights of compute kernels, bytes of others, kernels",
+        (MULT_ADDS, ("compute_bytes", *WEIGHTS), ("memory_bytes",), ("kernels",)),
+        "max",
+    ),
+)
+"""The candidates of a calibration. Mult-adds by five kinds are not among them: they fit better and predict worse."""
+
+
+def named(name: str) -> Form:
+    """Return the form of that name.
+
+    Raises:
+        KeyError: if there is none.
+    """
+    return {form.name: form for form in (OPERATIONS, *FORMS)}[name]

@@ -1,0 +1,292 @@
+"""Measuring on a machine that does other things too: interleaved rounds, the lowest of several, and how far two halves
+differ.
+
+Every visit to a network is written to a file at once, so that nothing measured is lost: Ctrl-C stops, and `resume`
+goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Protocol, TypeAlias
+
+from costmodel.errors import CostModelError
+from costmodel.graph import LayerGraph
+
+FIELDS = ("network", "family", "batch", "round", "wall_s", "cpu_s")
+LEAST_SECONDS = 0.06
+"""Short runs are repeated within a visit until they add up to this."""
+TOO_NOISY = 0.15
+"""With a repeatability worse than this a fit would describe the noise."""
+OUTLIER = 0.25
+"""A network whose halves differ by more is named and left out."""
+FEWEST_ROUNDS = 2
+
+Run: TypeAlias = Callable[[], None]
+"""Runs one batch."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A network (or chain) to measure, at several batches. `build` is called only when it is its turn."""
+
+    network: str
+    family: str
+    batches: tuple[int, ...]
+    build: Callable[[], LayerGraph]
+
+
+class Runner(Protocol):
+    """What can run a network: ONNX Runtime, PyTorch, or a planted machine in the tests."""
+
+    single_thread: bool
+    """Whether all work is done by the calling thread, so that its processor time is the better clock."""
+
+    def prepare(self, job: Job) -> Callable[[int], Run]:
+        """Return what makes a run of a batch; called once a visit."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One visit: the shortest of a few runs in a row, in seconds on the wall and of the processor."""
+
+    network: str
+    family: str
+    batch: int
+    round: int
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a network took: the lowest of all rounds, and by how much the lowest of its two halves differ."""
+
+    network: str
+    family: str
+    batch: int
+    seconds: float
+    differs: float
+
+
+class Clock(Protocol):
+    """Two clocks, so that tests can bring their own."""
+
+    def __call__(self) -> tuple[float, float]:
+        """Return seconds on the wall and of this process's processor time."""
+
+
+def clocks() -> tuple[float, float]:
+    """Return the machine's own."""
+    return time.perf_counter(), time.process_time()
+
+
+def measure(
+    jobs: Sequence[Job],
+    runner: Runner,
+    log: Path,
+    *,
+    rounds: int,
+    seconds: float,
+    resume: bool = False,
+    progress: Callable[[int, int, str, float], None] | None = None,
+    clock: Clock = clocks,
+) -> list[Visit]:
+    """Visit every job once a round, each round in the same order, until the rounds or the time are over.
+
+    Args:
+        jobs: what to measure.
+        runner: what runs it.
+        log: the CSV file that every visit is written to.
+        rounds: visits to each job.
+        seconds: to stop after; a round that has begun is not finished.
+        resume: go on with what `log` holds.
+        progress: called before each visit with the visits done, those planned, the network and the seconds left.
+        clock: wall and processor time.
+
+    Returns:
+        All visits, those of an earlier session included. Ctrl-C ends the measuring, and what was measured is returned.
+
+    Raises:
+        CostModelError: if the log exists and is not to be resumed, or cannot be read.
+    """
+    visits = list(_begin(log, resume))
+    done = {(visit.network, visit.batch, visit.round) for visit in visits}
+    planned = rounds * len(jobs)
+    start = clock()[0]
+    try:
+        with log.open("a", encoding="utf-8", newline="") as file:
+            for count, (turn, job) in enumerate((turn, job) for turn in range(rounds) for job in jobs):
+                spent = clock()[0] - start
+                if spent > seconds:
+                    break
+                todo = [batch for batch in job.batches if (job.network, batch, turn) not in done]
+                if not todo:
+                    continue
+                if progress is not None:
+                    progress(count, planned, job.network, min(seconds - spent, _left(spent, count, planned, seconds)))
+                for visit in _visit(job, todo, runner, turn, clock):
+                    csv.writer(file, lineterminator="\n").writerow([getattr(visit, name) for name in FIELDS])
+                    file.flush()
+                    visits.append(visit)
+    except KeyboardInterrupt:
+        pass
+    return visits
+
+
+def _left(spent: float, count: int, planned: int, seconds: float) -> float:
+    return spent / count * (planned - count) if count else seconds
+
+
+def _visit(job: Job, batches: Iterable[int], runner: Runner, turn: int, clock: Clock) -> Iterator[Visit]:
+    make = runner.prepare(job)
+    for batch in batches:
+        run = make(batch)
+        run()  # warm-up: the first run allocates
+        walls: list[float] = []
+        cpus: list[float] = []
+        spent = 0.0
+        while not walls or spent < LEAST_SECONDS:
+            wall, cpu = clock()
+            run()
+            now = clock()
+            walls.append(now[0] - wall)
+            cpus.append(now[1] - cpu)
+            spent += walls[-1]
+        yield Visit(job.network, job.family, batch, turn, min(walls), min(cpus))
+
+
+def _begin(log: Path, resume: bool) -> Iterator[Visit]:
+    """Yield what an earlier session measured; write the header of a new log."""
+    if log.exists():
+        if not resume:
+            raise CostModelError(f"{log} exists; --resume goes on with it, --force begins anew")
+        yield from read_log(log)
+        return
+    try:
+        log.write_text(",".join(FIELDS) + "\n", "utf-8")
+    except OSError as error:
+        raise CostModelError(f"{log}: cannot be written: {error.strerror}") from None
+
+
+def read_log(log: Path) -> list[Visit]:
+    """Return the visits that a log holds; a last line that was cut off is dropped.
+
+    Raises:
+        CostModelError: if it is no such log.
+    """
+    lines = [line for line in log.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    if not lines or tuple(lines[0].split(",")) != FIELDS:
+        raise CostModelError(f"{log}: this is no log of measurements; its first line must be {','.join(FIELDS)}")
+    visits = []
+    for number, row in enumerate(csv.reader(io.StringIO("\n".join(lines[1:]))), 2):
+        try:
+            network, family, batch, turn, wall, cpu = row
+            visits.append(Visit(network, family, int(batch), int(turn), float(wall), float(cpu)))
+        except ValueError:
+            if number == len(lines):
+                break
+            raise CostModelError(f"{log}:{number}: {','.join(row)!r} is no visit ({', '.join(FIELDS)})") from None
+    return visits
+
+
+def summarize(visits: Iterable[Visit], single_thread: bool) -> list[Measured]:
+    """Return the lowest of each network's visits, and how far the lowest of the even and of the odd rounds differ.
+
+    With a single thread the processor's time counts: it does not run while the machine does something else.
+    """
+    groups: dict[tuple[str, str, int], list[Visit]] = {}
+    for visit in visits:
+        groups.setdefault((visit.network, visit.family, visit.batch), []).append(visit)
+    return [
+        Measured(*key, *_lowest([(visit.round, visit.cpu_s if single_thread else visit.wall_s) for visit in group]))
+        for key, group in groups.items()
+        if len({visit.round for visit in group}) >= FEWEST_ROUNDS
+    ]
+
+
+def _lowest(times: Sequence[tuple[int, float]]) -> tuple[float, float]:
+    halves = [[seconds for turn, seconds in times if turn % 2 == half] for half in (0, 1)]
+    if not all(halves):
+        turns = sorted({turn for turn, _ in times})
+        halves = [[s for turn, s in times if turn == turns[0]], [s for turn, s in times if turn != turns[0]]]
+    first, second = map(min, halves)
+    return min(first, second), abs(first - second) / min(first, second)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good the measurements are: the repeatability, and the networks that are left out."""
+
+    repeatability: float
+    outliers: tuple[Measured, ...]
+
+
+def judge(measured: Sequence[Measured]) -> Quality:
+    """Return how far measurements repeat themselves, as a share of the time.
+
+    Raises:
+        CostModelError: if there are none, or the machine is too noisy to fit anything.
+    """
+    if not measured:
+        raise CostModelError(f"nothing was measured in {FEWEST_ROUNDS} rounds; give it more --minutes")
+    repeatability = median(one.differs for one in measured)
+    if repeatability > TOO_NOISY:
+        raise CostModelError(
+            "this machine is too noisy to fit: the two halves of the measurements differ by "
+            f"{100 * repeatability:.0f} % (at most {100 * TOO_NOISY:.0f} %)"
+            "; stop what else runs on it, and try again with --resume"
+        )
+    return Quality(repeatability, tuple(one for one in measured if one.differs > OUTLIER))
+
+
+class OnnxRuntime:
+    """Runs networks in ONNX Runtime on the CPU, with random weights.
+
+    Each network is exported once, with an open batch, and optimised once; later visits load the optimised model.
+    """
+
+    def __init__(self, threads: int, folder: Path) -> None:
+        self.threads, self.folder = threads, folder
+        self.single_thread = threads == 1
+        self.files: dict[str, Path] = {}
+
+    def prepare(self, job: Job) -> Callable[[int], Run]:
+        """Open the network; the weights are read from a file in `folder`."""
+        import numpy as np
+
+        session = self._open(job)
+        entry = session.get_inputs()[0]
+        outputs = [output.name for output in session.get_outputs()]
+
+        def make(batch: int) -> Run:
+            size = [batch, *entry.shape[1:]]
+            dtype = np.int64 if "int64" in entry.type else np.float32
+            picture = {entry.name: np.random.default_rng(0).random(size).astype(dtype)}
+            return lambda: session.run(outputs, picture)
+
+        return make
+
+    def _open(self, job: Job) -> Any:
+        import onnxruntime as ort  # type: ignore[import-untyped]
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = self.threads, 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0" if self.threads == 1 else "1")
+        path = self.files.get(job.network)
+        if path is None:
+            from costmodel.onnx.export import to_onnx
+
+            path = self.files[job.network] = self.folder / f"{len(self.files)}.onnx"
+            options.optimized_model_filepath = str(path)
+            model = to_onnx(job.build(), "batch").SerializeToString()
+            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,207 @@
+"""Time on a device: the sum of coefficient times feature over a cost table's rows, with the interval that the device
+has earned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from costmodel.errors import CostModelError
+from costmodel.formula import Number, is_array
+from costmodel.graph import LayerGraph
+from costmodel.latency.device import Device, find_device
+from costmodel.latency.features import Counts, kernel_counts
+from costmodel.pricing import rows, totals
+from costmodel.pricing.table import CostTable
+
+BOUNDS = ("compute", "memory", "overhead")
+MARGIN = 0.05
+"""A term may have so much more of the time than in any measured network before the interval is widened."""
+WIDER = 2
+"""How many times wider the interval becomes where the model extrapolates."""
+
+
+def time(table: CostTable, device: str | Path | Device) -> CostTable:
+    """Return the table with the time that `device` needs for each layer and in total.
+
+    Columns added: latency_s, latency_low_s, latency_high_s (a 90 % interval, checked on whole networks of unseen
+    families; a single
+    layer's has the same width) and bound (compute, memory or overhead, whichever takes most). The time of a fused
+    kernel stands
+    at the layer that heads it. `totals.latency` holds device, latency_s, latency_low_s, latency_high_s,
+    latency_per_image_s,
+    throughput_per_s, bound and notes.
+
+    Raises:
+        CostModelError: if there is no such device, or the table is priced at another dtype than was measured.
+    """
+    found = find_device(device)
+    _same_dtype(found, table.dtype)
+    clock = Clock(found)
+    times = clock.kernels(_rows(table), table.batch)
+    summary = clock.summary(times, table.batch)
+    low, high = (summary[f"latency_{side}_s"] / summary["latency_s"] for side in ("low", "high"))
+    spent = {path: (sum(shares.values(), 0.0), clock.bound(shares)) for path, shares in times.items()}
+    columns = [spent.get(path, (0.0, None)) for path in table.columns["path"]]
+    timed = table.with_columns(
+        latency_s=[seconds for seconds, _ in columns],
+        latency_low_s=[seconds * low for seconds, _ in columns],
+        latency_high_s=[seconds * high for seconds, _ in columns],
+        bound=[bound for _, bound in columns],
+    )
+    return replace(timed, totals=replace(table.totals, latency=summary))
+
+
+def latency_of(graph: LayerGraph, device: str | Path | Device, batch: Number = 1) -> dict[str, Any]:
+    """Return the summary that `time` puts into `totals.latency`, without keeping rows: for networks whose sizes are
+    NumPy arrays.
+
+    Raises:
+        CostModelError: if there is no such device.
+    """
+    found = find_device(device)
+    clock = Clock(found)
+    if found.model.combine == "max":
+        return clock.summary(clock.kernels(rows(graph, batch, found.conditions.dtype), batch), batch)
+    sums: dict[str, Number] = {}
+    for _, counts in kernel_counts(rows(graph, batch, found.conditions.dtype), batch, found.model.fuses):
+        for name, count in counts.items():
+            sums[name] = sums.get(name, 0) + count
+    return clock.summary({"": clock.terms(sums)}, batch)
+
+
+def over_batches(graph: LayerGraph, device: Device, batches: Iterable[int]) -> list[dict[str, Any]]:
+    """Return a row for each batch: network, batch, mult_adds, what `latency_of` says, and the time of mult-adds
+    alone.
+    """
+    found = []
+    plain = device.error.operations_only
+    for batch in batches:
+        mult_adds = totals(graph, batch, device.conditions.dtype).mult_adds
+        row = {"network": graph.name, "batch": batch, "mult_adds": mult_adds} | latency_of(graph, device, batch)
+        found.append(row | {"operations_only_s": plain and plain.seconds * mult_adds})
+    return found
+
+
+def _same_dtype(device: Device, dtype: str) -> None:
+    if device.conditions.dtype != dtype:
+        raise CostModelError(
+            f"{device.name} was measured at {device.conditions.dtype}, but the network is priced at {dtype}; "
+            f"price it at {device.conditions.dtype} (--dtype {device.conditions.dtype})"
+        )
+
+
+def _rows(table: CostTable) -> Iterable[Mapping[str, Any]]:
+    """Yield the rows with the columns that features are counted from."""
+    names = ("path", "kind", "kernel", "mult_adds", "weight_bytes", "input_bytes", "output_bytes", "fused_bytes")
+    shapes = ("input_shapes", "output_shape")
+    columns = [table.columns[name] for name in names + shapes]
+    return (dict(zip(names + shapes, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+class Clock:
+    """A device's coefficients, ready for use."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.fuses, self.rooflines = device.model.fuses, device.model.combine == "max"
+        self.term_of = {name: place for place, term in enumerate(device.model.terms) for name in term.of}
+        self.seconds = [term.seconds for term in device.model.terms]
+        self.bounds = [term.bound for term in device.model.terms]
+
+    def terms(self, counts: Counts) -> dict[int, Number]:
+        """Return the seconds of each term."""
+        spent: dict[int, Number] = {}
+        for name, count in counts.items():
+            place = self.term_of.get(name)
+            if place is not None:
+                spent[place] = spent.get(place, 0.0) + count * self.seconds[place]
+        return spent
+
+    def kernels(self, table: Iterable[Mapping[str, Any]], batch: Number) -> dict[str, dict[int, Number]]:
+        """Return the seconds of each term for each kernel, by the path of the layer that heads it."""
+        times: dict[str, dict[int, Number]] = {}
+        for head, counts in kernel_counts(table, batch, self.fuses):
+            spent = times.setdefault(head, {})
+            for place, seconds in self.terms(counts).items():
+                spent[place] = spent.get(place, 0.0) + seconds
+        if self.rooflines:
+            times = {head: self._roof(spent) for head, spent in times.items()}
+        return times
+
+    def total(self, kernels: Iterable[Counts]) -> Number:
+        """Return the seconds of kernels whose features are counted already."""
+        times = [self.terms(counts) for counts in kernels]
+        return sum((sum((self._roof(t) if self.rooflines else t).values(), 0.0) for t in times), 0.0)
+
+    def _roof(self, spent: dict[int, Number]) -> dict[int, Number]:
+        """Keep of a kernel's compute and memory terms those that take longer."""
+        sides = {bound: sum((t for p, t in spent.items() if self.bounds[p] == bound), 0.0) for bound in BOUNDS[:2]}
+        compute = sides["compute"] >= sides["memory"]
+        wins = {"compute": compute, "memory": sides["compute"] < sides["memory"], "overhead": True}
+        return {place: seconds * wins[self.bounds[place]] for place, seconds in spent.items()}
+
+    def summary(self, times: Mapping[str, dict[int, Number]], batch: Number) -> dict[str, Any]:
+        """Return the whole network's time with its interval, from the seconds of each kernel's terms."""
+        terms: dict[int, Number] = dict.fromkeys(range(len(self.seconds)), 0.0)
+        for spent in times.values():
+            for place, seconds in spent.items():
+                terms[place] = terms[place] + seconds
+        total = sum(terms.values(), 0.0)
+        beyond, notes = self._beyond(terms, total, batch)
+        width = self.device.interval.half_width
+        narrow, wide = math.exp(width), math.exp(WIDER * width)
+        factor = narrow + (wide - narrow) * beyond
+        return {
+            "device": self.device.name,
+            "latency_s": total,
+            "latency_low_s": total / factor,
+            "latency_high_s": total * factor,
+            "latency_per_image_s": total / batch,
+            "throughput_per_s": batch / total if is_array(total) or total else 0.0,
+            "bound": self.bound(terms),
+            "notes": notes,
+        }
+
+    def bound(self, terms: Mapping[int, Number]) -> Any:
+        """Return what takes most of the time: compute, memory or overhead."""
+        return _name_of_largest(
+            {bound: sum((t for p, t in terms.items() if self.bounds[p] == bound), 0.0) for bound in BOUNDS}
+        )
+
+    def _beyond(self, terms: Mapping[int, Number], total: Number, batch: Number) -> tuple[Any, list[str]]:
+        """Return where the network asks more of the model than its measurements showed, and the reasons in words."""
+        smallest_batch, largest_batch = self.device.conditions.batch
+        outside = (batch < smallest_batch) | (batch > largest_batch)
+        notes = []
+        if _any(outside):
+            span = f"{smallest_batch}" if smallest_batch == largest_batch else f"{smallest_batch} to {largest_batch}"
+            notes.append(f"measured at batch {span} only; other batches are extrapolation, with a wider interval")
+        for place, term in enumerate(self.device.model.terms):
+            over = terms[place] > (term.largest_share + MARGIN) * total
+            if _any(over):
+                notes.append(
+                    f"{' + '.join(term.of)} takes more of the time than in any measured network "
+                    f"({100 * term.largest_share:.0f} %); the interval is wider"
+                )
+            outside = outside | over
+        return outside, notes
+
+
+def _any(condition: Any) -> bool:
+    return bool(condition.any()) if is_array(condition) else bool(condition)
+
+
+def _name_of_largest(seconds: Mapping[str, Number]) -> Any:
+    """Return the name with the most seconds; for arrays an array of names."""
+    if not any(is_array(value) for value in seconds.values()):
+        return max(seconds, key=lambda name: seconds[name])
+    import numpy as np
+
+    names = np.array(list(seconds))
+    shape = np.broadcast_shapes(*(np.shape(value) for value in seconds.values()))
+    return names[np.argmax(np.stack([np.broadcast_to(value, shape) for value in seconds.values()]), axis=0)]

@@ -1,0 +1,140 @@
+"""A device nobody measured, from one that was: each coefficient scaled by the ratio of the datasheet figure that
+bounds it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from costmodel.errors import CostModelError
+from costmodel.latency.crossvalidate import LEVEL
+from costmodel.latency.device import Conditions, Device, Interval
+from costmodel.latency.fit import Sample
+from costmodel.latency.predict import Clock
+from costmodel.units import PREFIXES
+
+EARNED = 0.25
+"""The half width that a transfer has earned at least: the RTX 3090's profile scaled by its datasheet ratios predicts
+published
+latencies of the RTX 4090 with a mean error of 10 % and of the RTX 5090 with 16 % (github.com/huggingface/pytorch-
+image-models, results/);
+90 % of networks lie within about one and a half times the larger of the two.
+"""
+PEAK, BANDWIDTH = "flops_per_s", "bytes_per_s"
+_RATE = re.compile(r"([0-9]*\.?[0-9]+)\s*([kMGTP]?)(FLOP/s|B/s)\Z")
+_UNITS = {PEAK: "FLOP/s", BANDWIDTH: "B/s"}
+
+
+def quantity(text: str, of: str = "") -> float:
+    """Return the number of ``165TFLOP/s`` or ``936.2GB/s`` in FLOP/s or B/s.
+
+    Raises:
+        CostModelError: if it is not that.
+    """
+    match = _RATE.match(text.strip())
+    if not match or (of and match[3] != _UNITS[of]) or float(match[1]) <= 0:
+        raise CostModelError(f"{text!r} is no such rate; write it like 71TFLOP/s (a peak) or 936GB/s (a bandwidth)")
+    return float(match[1]) * PREFIXES[match[2]]
+
+
+FEW_POINTS = math.log(2)
+"""The half width of a profile that a point or two have scaled: a factor of two either way."""
+
+
+def scale(
+    device: Device, samples: Sequence[Sample], name: str, title: str, conditions: Conditions, **about: Any
+) -> Device:
+    """Return `device` with all coefficients times one factor, so that it meets the few measurements there are of
+    another device.
+
+    Args:
+        device: a measured device of the same kind: runtime, dtype, generation.
+        samples: the measurements, counted as `device` counts (fused or not).
+        name: of the new device.
+        title: the same in words.
+        conditions: of the new measurements.
+        about: further fields of the device: made_by, source, peaks, power_w, power_source.
+
+    Raises:
+        CostModelError: if there are no measurements.
+    """
+    if not samples:
+        raise CostModelError("there is nothing to scale by: at least one measurement is needed")
+    clock = Clock(device)
+    ratios = [sample.seconds / clock.total(sample.kernels) for sample in samples]
+    factor = math.exp(sum(map(math.log, ratios)) / len(ratios))
+    terms = [term.model_copy(update={"seconds": float(f"{term.seconds * factor:.6g}")}) for term in device.model.terms]
+    width = math.hypot(device.interval.half_width, FEW_POINTS / math.sqrt(len(samples)))
+    why = f"that of {device.name} ({device.interval.half_width}) and of {len(samples)} measurement(s) that scale it"
+    return device.model_copy(
+        update={
+            "name": name,
+            "title": title,
+            "conditions": conditions,
+            "model": device.model.model_copy(update={"terms": terms}),
+            "interval": Interval(level_percent=100 * LEVEL, half_width=float(f"{width:.3g}"), why=why),
+            "residuals": [],
+            "peaks": {},
+            **about,
+        }
+    )
+
+
+def transfer(device: Device, name: str, title: str, peaks: Mapping[str, float], made_by: str) -> Device:
+    """Return `device` scaled to another's datasheet: compute by the ratio of peaks, bytes by that of bandwidths,
+    overhead kept.
+
+    Args:
+        device: a measured device whose file states its own datasheet figures.
+        name: of the new device.
+        title: the same in words.
+        peaks: flops_per_s and bytes_per_s of the new device.
+        made_by: the command.
+
+    Raises:
+        CostModelError: if `device` does not state its datasheet figures, or was itself transferred.
+    """
+    missing = [_UNITS[key] for key in (PEAK, BANDWIDTH) if key not in device.peaks]
+    if missing:
+        raise CostModelError(
+            f"{device.name} does not state its datasheet's {' and '.join(missing)}; "
+            "calibrate it with --peak and --bandwidth"
+        )
+    if not device.residuals:
+        raise CostModelError(f"{device.name} was not measured itself; scale the device that it came from")
+    ratios = {
+        "compute": device.peaks[PEAK] / peaks[PEAK],
+        "memory": device.peaks[BANDWIDTH] / peaks[BANDWIDTH],
+        "overhead": 1.0,
+    }
+    terms = [
+        term.model_copy(update={"seconds": float(f"{term.seconds * ratios[term.bound]:.6g}")})
+        for term in device.model.terms
+    ]
+    width = math.hypot(device.interval.half_width, EARNED)
+    return device.model_copy(
+        update={
+            "name": name,
+            "title": title,
+            "made_by": made_by,
+            "source": f"scaled from {device.name} by datasheet ratios: compute {1 / ratios['compute']:.3g} times, "
+            f"bytes {1 / ratios['memory']:.3g} times as fast; not measured",
+            "conditions": device.conditions.model_copy(update={"hardware": f"{title} (not measured)"}),
+            "model": device.model.model_copy(update={"terms": terms}),
+            "interval": device.interval.model_copy(
+                update={
+                    "half_width": float(f"{width:.3g}"),
+                    "coverage_percent": None,
+                    "why": f"that of {device.name} ({device.interval.half_width}) and of a transfer ({EARNED}), "
+                    "as independent errors",
+                }
+            ),
+            "peaks": dict(peaks),
+            "power_w": None,
+            "power_source": "",
+            "residuals": [],
+        }
+    )

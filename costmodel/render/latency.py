@@ -1,0 +1,239 @@
+"""What a device and a prediction say to people: the fit with its coefficients in physical units, and latencies over
+batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+from typing import Any
+
+from costmodel.latency.device import Device, TermModel
+from costmodel.latency.features import FEATURES
+from costmodel.render.page import Column, Fact, Page, Section
+from costmodel.units import short
+
+RATES = {"mult-add": "mult-adds/s", "byte": "B/s", "kernel": "kernels/s"}
+WORST = 5
+PREFIXES = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9), ("ps", 1e-12), ("fs", 1e-15))
+HOW = "`costmodel devices` lists devices; `costmodel calibrate --name NAME` makes one of this machine."
+
+
+def seconds_text(seconds: float, digits: int = 4) -> str:
+    """Write a time under the prefix that suits it: ``12.34 ms``."""
+    rounded = float(f"{seconds:.{digits}g}")
+    unit, size = next(((unit, size) for unit, size in PREFIXES if rounded >= size), PREFIXES[-1])
+    return f"{rounded / size:.{digits}g} {unit}"
+
+
+def seconds_column(values: Sequence[float], digits: int = 4) -> tuple[list[str], str]:
+    """Write a column of times under one prefix, that of its median; return the texts and the unit."""
+    ordered = sorted(value for value in values if value)
+    middle = ordered[len(ordered) // 2] if ordered else 1.0
+    unit, size = next(((unit, size) for unit, size in PREFIXES if middle >= size), PREFIXES[-1])
+    return [f"{float(f'{value:.{digits}g}') / size:.{digits}g}" for value in values], unit
+
+
+def interval_percent(half_width: float) -> str:
+    """Write the interval t * exp(-q) .. t * exp(q) as percentages: ``-13 % .. +15 %``."""
+    from math import expm1
+
+    return f"{100 * expm1(-half_width):+.0f} % .. {100 * expm1(half_width):+.0f} %"
+
+
+def devices_columns(devices: Sequence[Device]) -> list[Column]:
+    """Return the list of devices with what their predictions are worth."""
+    errors = [device.error for device in devices]
+    plain = [error.operations_only for error in errors]
+    return [
+        Column("device", [device.name for device in devices], left=True),
+        Column("what", [device.title for device in devices], left=True, prose=True, rank=1),
+        Column("dtype", [device.conditions.dtype for device in devices], left=True, rank=3),
+        Column("networks", [str(error.networks or "-") for error in errors], rank=4),
+        Column("error", [f"{error.mape_percent:.1f}" for error in errors], "%"),
+        Column("within 10 %", [f"{error.within_10_percent:.0f}" for error in errors], "%", rank=2),
+        Column("ops only", [f"{one.mape_percent:.0f}" if one else "-" for one in plain], "% error", rank=2),
+        Column("90 % interval", [interval_percent(device.interval.half_width) for device in devices], rank=1),
+    ]
+
+
+def devices_rows(devices: Sequence[Device]) -> list[dict[str, Any]]:
+    """Return the same as raw numbers."""
+    return [
+        {
+            "name": device.name,
+            "title": device.title,
+            "dtype": device.conditions.dtype,
+            "batch": device.conditions.batch,
+            "networks": device.error.networks,
+            "families": device.error.families,
+            "mape_percent": device.error.mape_percent,
+            "within_10_percent": device.error.within_10_percent,
+            "spearman": device.error.spearman,
+            "operations_only_mape_percent": device.error.operations_only and device.error.operations_only.mape_percent,
+            "interval_half_width": device.interval.half_width,
+            "coverage_percent": device.interval.coverage_percent,
+        }
+        for device in devices
+    ]
+
+
+def device_page(device: Device) -> Page:
+    """Return everything that a device's file says about its fit."""
+    conditions = device.conditions
+    span = "-".join(map(str, dict.fromkeys(conditions.batch)))
+    threads = f", {conditions.threads} thread{'s' * (conditions.threads != 1)}" if conditions.threads else ""
+    lines = [
+        f"{conditions.hardware}; {conditions.runtime}{threads}; {conditions.dtype}; batch {span}"
+        + (f"; {conditions.date}" if conditions.date else ""),
+        *([f"source: {device.source}"] if device.source else []),
+        *([conditions.notes] if conditions.notes else []),
+        f"made by: {device.made_by}",
+    ]
+    sections = [_coefficients(device)]
+    if device.residuals:
+        sections += [_by_family(device), _worst(device)]
+    return Page(f"{device.name}: {device.title}", lines, list(_error_facts(device)), sections)
+
+
+def _error_facts(device: Device) -> list[Fact]:
+    error, interval = device.error, device.interval
+    facts = [
+        Fact(
+            "mean error",
+            f"{error.mape_percent:.1f} %",
+            f"on families left out; {error.networks} measurements, {error.families} families",
+        ),
+        Fact("within 10 %", f"{error.within_10_percent:.0f} %", f"rank correlation {error.spearman:.3f}"),
+    ]
+    if error.operations_only is not None:
+        plain = error.operations_only
+        facts.append(
+            Fact("operations only", f"{plain.mape_percent:.1f} %", "mean error of time in proportion to mult-adds")
+        )
+    if error.mape_choice_percent is not None:
+        facts.append(
+            Fact("form chosen blind", f"{error.mape_choice_percent:.1f} %", "the form too chosen without the family")
+        )
+    if error.mape_prior_percent is not None:
+        facts.append(
+            Fact(
+                "known elsewhere",
+                f"{error.mape_prior_percent:.1f} %",
+                "the family left out here, but not on similar devices",
+            )
+        )
+    covers = (
+        f"held {interval.coverage_percent:.0f} % of unseen families" if interval.coverage_percent is not None else ""
+    )
+    facts.append(Fact("interval", interval_percent(interval.half_width), interval.why or covers))
+    if interval.repeatability_percent is not None:
+        facts.append(
+            Fact("repeatability", f"{interval.repeatability_percent:.1f} %", "between two halves of the measurements")
+        )
+    return facts
+
+
+def _coefficients(device: Device) -> Section:
+    terms = device.model.terms
+    title = (
+        "time of a kernel: the sum of"
+        if device.model.combine == "sum"
+        else "time of a kernel: the longer of compute and memory, plus overhead"
+    )
+    return Section(
+        title,
+        [
+            Column("each", [seconds_text(term.seconds, 3) if term.seconds else "0" for term in terms], left=True),
+            Column("per", [term.unit for term in terms], left=True),
+            Column("that is", [_rate(term) for term in terms], left=True),
+            Column("up to", [f"{100 * term.largest_share:.0f}" for term in terms], "% of time", rank=2),
+            Column("of", [_of(term) for term in terms], left=True, prose=True, rank=1),
+        ],
+        "fused kernels: norms and activations are computed within the convolution before them"
+        if device.model.fuses
+        else "nothing is fused: every layer is a kernel",
+    )
+
+
+def _rate(term: TermModel) -> str:
+    return short(1 / term.seconds, RATES[term.unit], 3) if term.seconds else "free"
+
+
+def _of(term: TermModel) -> str:
+    everything = [name for name, feature in FEATURES.items() if feature.unit == term.unit]
+    if term.unit == "mult-add":
+        missing = [name for name in everything if name not in term.of]
+        if not missing:
+            return "all mult-adds"
+        if len(missing) < len(term.of):
+            return "all other mult-adds" if len(missing) > 1 else f"mult-adds, without {FEATURES[missing[0]].meaning}"
+    if set(term.of) >= {"compute_bytes", "memory_bytes"}:
+        return "activations read and written" + (", and weights" if "conv_weight_bytes" in term.of else "")
+    if set(term.of) == {"conv_weight_bytes", "linear_weight_bytes"}:
+        return "all weights, read once a batch"
+    return "; ".join(FEATURES[name].meaning for name in term.of)
+
+
+def _by_family(device: Device) -> Section:
+    families: dict[str, list[float]] = {}
+    for _, _, family, error in device.residuals:
+        families.setdefault(family, []).append(error)
+    rows = sorted(families.items(), key=lambda item: -mean(map(abs, item[1])))
+    return Section(
+        "error by family, when it was left out",
+        [
+            Column("family", [name for name, _ in rows], left=True),
+            Column("measured", [str(len(errors)) for _, errors in rows]),
+            Column("mean error", [f"{mean(map(abs, errors)):.1f}" for _, errors in rows], "%"),
+            Column("bias", [f"{mean(errors):+.1f}" for _, errors in rows], "%"),
+        ],
+    )
+
+
+def _worst(device: Device) -> Section:
+    rows = sorted(device.residuals, key=lambda row: -abs(row[3]))[:WORST]
+    return Section(
+        "worst",
+        [
+            Column("network", [row[0] for row in rows], left=True),
+            Column("batch", [str(row[1]) for row in rows]),
+            Column("error", [f"{row[3]:+.1f}" for row in rows], "%"),
+            Column("why", [_why(row, device) for row in rows], left=True, prose=True, rank=1),
+        ],
+    )
+
+
+def _why(row: Sequence[Any], device: Device) -> str:
+    """Say what the residuals themselves show: a whole family off to one side, or one network off its kin."""
+    kin = [other[3] for other in device.residuals if other[2] == row[2]]
+    if len(kin) == 1:
+        return "the only one of its family"
+    same = sum((error > 0) == (row[3] > 0) for error in kin)
+    side = "too slow" if row[3] > 0 else "too fast"
+    if same >= 0.8 * len(kin) and abs(mean(kin)) > 0.5 * abs(row[3]):
+        return f"all of {row[2]} is predicted {side}: it alone has much of what it spends time on"
+    return f"off its own family, whose mean is {mean(kin):+.0f} %"
+
+
+def latency_columns(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """Return predictions over batches as a table."""
+    times, unit = seconds_column([row["latency_s"] for row in rows])
+    size = dict(PREFIXES)[unit]
+    spans = [f"{row['latency_low_s'] / size:.3g} .. {row['latency_high_s'] / size:.3g}" for row in rows]
+    images, image_unit = seconds_column([row["latency_per_image_s"] for row in rows])
+    return [
+        Column("network", [row["network"] for row in rows], left=True),
+        Column("batch", [str(row["batch"]) for row in rows]),
+        Column("latency", times, unit),
+        Column("90 % interval", spans, unit, rank=1),
+        Column("an image", images, image_unit, rank=2),
+        Column("images", [f"{row['throughput_per_s']:.4g}" for row in rows], "per s", rank=2),
+        Column("bound", [row["bound"] for row in rows], left=True, rank=3),
+        *(
+            [Column("ops only", seconds_column([row["operations_only_s"] for row in rows])[0], unit, rank=4)]
+            if all(row.get("operations_only_s") for row in rows)
+            and seconds_column([row["operations_only_s"] for row in rows])[1] == unit
+            else []
+        ),
+    ]

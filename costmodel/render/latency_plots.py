@@ -1,0 +1,179 @@
+"""Pictures of time: predicted against measured, and the article's figures 3 and 7 (Canziani et al. 2016,
+arXiv:1605.07678).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costmodel.errors import CostModelError
+from costmodel.latency.device import Device
+from costmodel.units import short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+"""Okabe and Ito's colours, which colour-blind readers can tell apart."""
+MARKERS = "os^Dv*PX"
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture; the suffix says which kind.
+
+    Raises:
+        CostModelError: if it cannot be written.
+    """
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise CostModelError(f"{path}: a picture is .png, .svg or .pdf")
+    try:
+        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    except OSError as error:
+        raise CostModelError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def batch_chart(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
+    """Draw time per image against batch (figure 3), and time per image against mult-adds at the largest batch (figure
+    7).
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 5.2), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    networks = list(dict.fromkeys(row["network"] for row in rows))
+    ends = []
+    for place, network in enumerate(networks):
+        mine = sorted((row for row in rows if row["network"] == network), key=lambda row: row["batch"])
+        ends.append(_line(left, mine, place))
+    _label_ends(left, ends)
+    left.set(xscale="log", yscale="log", xlabel="batch", ylabel="time per image (ms)")
+    batches = sorted({row["batch"] for row in rows})
+    left.set_xticks(batches, [str(batch) for batch in batches])
+    left.minorticks_off()
+    left.set_title("time per image over batches, with 90 % intervals", loc="left", fontsize=10)
+    _operations(right, [row for row in rows if row["batch"] == batches[-1]], networks, batches[-1])
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def _line(axes: Axes, rows: Sequence[Mapping[str, Any]], place: int) -> tuple[float, float, str, str]:
+    colour = PALETTE[place % len(PALETTE)]
+    batches = [row["batch"] for row in rows]
+    scale = [1e3 / row["batch"] for row in rows]
+    middle, low, high = (
+        [row[key] * s for row, s in zip(rows, scale, strict=True)]
+        for key in ("latency_s", "latency_low_s", "latency_high_s")
+    )
+    axes.fill_between(batches, low, high, color=colour, alpha=0.13, linewidth=0)
+    axes.plot(batches, middle, color=colour, marker=MARKERS[place % len(MARKERS)], markersize=4, linewidth=1.6)
+    return batches[-1], middle[-1], rows[0]["network"], colour
+
+
+def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write each line's name at its end, apart from one another."""
+    from math import log
+
+    last = float("-inf")
+    heights = [log(height) for _, height, _, _ in ends]
+    room = max((max(heights) - min(heights)) / 22, 0.05) if ends else 0.0
+    for x, height, name, colour in sorted(ends, key=lambda end: end[1]):
+        at = max(log(height), last + room)
+        last = at
+        axes.annotate(
+            name, (x, height), (1.06 * x, 2.718281828**at), textcoords="data", color=colour, fontsize=8, va="center"
+        )
+    if ends:
+        axes.set_xlim(right=max(x for x, *_ in ends) * 3.2)
+
+
+def _operations(axes: Axes, rows: Sequence[Mapping[str, Any]], networks: Sequence[str], batch: int) -> None:
+    """Draw time against mult-adds, with the line of time in proportion to mult-adds."""
+    for row in rows:
+        place = networks.index(row["network"])
+        colour = PALETTE[place % len(PALETTE)]
+        x, scale = row["mult_adds"] / row["batch"], 1e3 / row["batch"]
+        middle, low, high = (row[key] * scale for key in ("latency_s", "latency_low_s", "latency_high_s"))
+        axes.errorbar(
+            x, middle, [[middle - low], [high - middle]], color=colour, marker=MARKERS[place % len(MARKERS)], capsize=2
+        )
+        axes.annotate(row["network"], (x, middle), (6, 4), textcoords="offset points", fontsize=8, color=colour)
+    plain = [row for row in rows if row.get("operations_only_s")]
+    if plain:
+        ends = sorted((row["mult_adds"] / row["batch"], 1e3 * row["operations_only_s"] / row["batch"]) for row in plain)
+        axes.plot(*zip((0, 0), ends[-1], strict=True), color="#777777", linestyle="--", linewidth=1, zorder=0)
+        axes.annotate(
+            "mult-adds alone", ends[-1], (-6, -12), textcoords="offset points", ha="right", fontsize=8, color="#777777"
+        )
+    axes.set(
+        xlabel="mult-adds of one image", ylabel=f"time per image at batch {batch} (ms)", xlim=(0, None), ylim=(0, None)
+    )
+    axes.xaxis.set_major_formatter(lambda value, _: short(value, digits=3))
+    axes.set_title("time against mult-adds", loc="left", fontsize=10)
+    axes.margins(x=0.18, y=0.1)
+
+
+def fit_chart(device: Device, measured: Mapping[tuple[str, int], float] | None = None) -> Figure:
+    """Draw predicted against measured time, each network predicted without its family; without times, the errors by
+    family.
+
+    Args:
+        device: whose residuals are drawn.
+        measured: seconds by network and batch, where they are at hand.
+    """
+    from matplotlib.figure import Figure
+
+    families = list(dict.fromkeys(row[2] for row in device.residuals))
+    figure = Figure(figsize=(8.5, 6.2 if measured else 0.32 * len(families) + 1.6), layout="constrained")
+    axes = figure.add_subplot()
+    (_times if measured else _errors)(axes, device, families, measured or {})
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(
+        f"{device.title}\nmean error {device.error.mape_percent:.1f} % on families left out", loc="left", fontsize=10
+    )
+    return figure
+
+
+def _times(axes: Axes, device: Device, families: Sequence[str], measured: Mapping[tuple[str, int], float]) -> None:
+    from math import exp
+
+    rows = [row for row in device.residuals if (row[0], row[1]) in measured]
+    for place, family in enumerate(families):
+        mine = [(measured[row[0], row[1]], 1 + row[3] / 100) for row in rows if row[2] == family]
+        axes.scatter(
+            [1e3 * seconds for seconds, _ in mine],
+            [1e3 * seconds * ratio for seconds, ratio in mine],
+            s=26,
+            color=PALETTE[place % len(PALETTE)],
+            marker=MARKERS[place // len(PALETTE) % len(MARKERS)],
+            label=family,
+        )
+    ends = [1e3 * min(measured.values()), 1e3 * max(measured.values())]
+    factor = exp(device.interval.half_width)
+    axes.plot(ends, ends, color="#777777", linewidth=1)
+    axes.fill_between(
+        ends, [e / factor for e in ends], [e * factor for e in ends], color="#777777", alpha=0.13, linewidth=0
+    )
+    axes.set(
+        xscale="log", yscale="log", xlabel="measured (ms a batch)", ylabel="predicted without its family (ms a batch)"
+    )
+    axes.legend(fontsize=7, ncol=2, frameon=False, loc="upper left")
+
+
+def _errors(axes: Axes, device: Device, families: Sequence[str], _: Mapping[tuple[str, int], float]) -> None:
+    from math import expm1
+
+    width = device.interval.half_width
+    axes.axvspan(100 * expm1(-width), 100 * expm1(width), color="#777777", alpha=0.13, linewidth=0)
+    axes.axvline(0, color="#777777", linewidth=1)
+    for place, family in enumerate(reversed(families)):
+        errors = [row[3] for row in device.residuals if row[2] == family]
+        axes.scatter(errors, [place] * len(errors), s=22, color=PALETTE[0], alpha=0.6)
+    axes.set_yticks(range(len(families)), list(reversed(families)))
+    axes.set_xlabel("error of the prediction made without the family (%); the band is the 90 % interval")
