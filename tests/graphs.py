@@ -44,7 +44,7 @@ JOINS = ("add", "concat", "multiply")
 
 
 @st.composite
-def graphs(draw: Draw, most: int = 9, map_ops: tuple[str, ...] = MAP_OPS) -> LayerGraph:
+def graphs(draw: Draw, most: int = 9, ops: tuple[str, ...] = (*MAP_OPS, *VECTOR_OPS)) -> LayerGraph:
     """Networks of convolutions, norms, pools, views, products and merges, with branches, gates and several outputs."""
     sizes = st.integers(3, 7)
     graph = LayerGraph("random", (draw(st.integers(1, 4)), draw(sizes), draw(sizes)))
@@ -56,19 +56,19 @@ def graphs(draw: Draw, most: int = 9, map_ops: tuple[str, ...] = MAP_OPS) -> Lay
             op, reads = _join(draw, graph, names)
         else:
             source = names[-1] if draw(st.booleans()) else draw(st.sampled_from(names))
-            op = _single(draw, graph.shape(source), map_ops)
+            op = _single(draw, graph.shape(source), ops)
             reads = (source,)
         try:
             graph.add(path, op, reads)
         except ShapeError:  # a window larger than what is left of the map
-            graph.add(path, OPERATORS["tanh"](), reads[:1])
+            graph.add(path, OPERATORS["scale"](factor=0.5), reads[:1])
         if draw(st.integers(0, 5)) == 0:
             graph.mark_output(path)
     return graph
 
 
-def _single(draw: Draw, shape: tuple[int, ...], map_ops: tuple[str, ...]) -> Any:
-    name = draw(st.sampled_from(map_ops if len(shape) == 3 else VECTOR_OPS))
+def _single(draw: Draw, shape: tuple[int, ...], ops: tuple[str, ...]) -> Any:
+    name = draw(st.sampled_from([name for name in (MAP_OPS if len(shape) == 3 else VECTOR_OPS) if name in ops]))
     return OPERATORS[name](**_fields(draw, name, shape))
 
 
