@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,8 +122,9 @@ def asked(
     device: str | None,
     columns: tuple[str, ...] | None = None,
     goals: str | None = None,
+    reads: tuple[str, ...] = (),
 ) -> Any:
-    """Return the question that the options ask.
+    """Return the question that the options ask. `reads` are further texts that name columns.
 
     Raises:
         CostModelError: if an option cannot be.
@@ -131,17 +133,20 @@ def asked(
     from costmodel.explore.sweep import COLUMNS, LATENCY, ask
     from costmodel.pricing.sums import MEASURES
 
-    latency = latency_rule(device) if device else None
-    measures = columns or (COLUMNS if latency is None else (*COLUMNS, LATENCY))
     named = [part.rpartition(":")[2].strip() for part in goals.split(",")] if goals else []
-    more = [name for name in named if name in MEASURES and name not in measures]
+    if device is None and any("latency" in text for text in (where or "", *named, *reads, *(columns or ()))):
+        raise CostModelError("latency needs a device: add --device NAME; `costmodel devices` lists them")
+    found = None
+    if device is not None:
+        from costmodel.latency.device import find_device
+
+        found = find_device(device)
+    measures = columns or (COLUMNS if found is None else (*COLUMNS, *LATENCY))
+    known = (*MEASURES, *(LATENCY if found else ()))
+    words = {*named, *re.findall(r"\w+", " ".join(reads))}
+    more = [name for name in known if name in words and name not in measures]
     axes = [parse_vary(text) for text in vary]
-    return ask(open_spec(arch, settings), axes, dtype=dtype, measures=(*measures, *more), where=where, latency=latency)
-
-
-def latency_rule(device: str) -> Callable[..., Any]:
-    """Return what predicts seconds of a graph for a batch on a device."""
-    raise CostModelError("--device: not yet")
+    return ask(open_spec(arch, settings), axes, dtype=dtype, measures=(*measures, *more), where=where, device=found)
 
 
 def refuse_too_many(count: int, yes: bool) -> None:
@@ -164,7 +169,7 @@ def _stored(output: Path | None, question: Any, resume: bool) -> Iterator[Any]:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[Outcome], None]]:
+def progress(total: int) -> Iterator[Callable[[Any], None]]:
     """Show a bar on a terminal, from the second chunk on: what is done at once needs none."""
     if not sys.stderr.isatty():
         yield lambda outcome: None
@@ -177,7 +182,7 @@ def progress(total: int) -> Iterator[Callable[[Outcome], None]]:
     )
     task = bar.add_task("", total=total)
 
-    def tell(outcome: Outcome) -> None:
+    def tell(outcome: Any) -> None:
         if outcome.seen < total:
             bar.start()
         bar.update(task, completed=outcome.seen)

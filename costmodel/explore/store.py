@@ -149,7 +149,7 @@ def fingerprint(question: Question) -> str:
         question.columns,
         question.dtype,
         question.where.text if question.where else "",
-        repr(question.latency),
+        repr(question.device),
     ]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from costmodel.latency.device import Device
+
 COLUMNS = ("params", "mult_adds", "other_ops", "weight_bytes", "traffic_bytes", "peak_live_bytes")
 """What a sweep shows unless it is asked for more."""
-LATENCY = "latency_s"
+LATENCY = ("latency_s", "latency_low_s", "latency_high_s")
+"""What a device adds: seconds, and the interval that it has earned."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ class Question:
     dtype: str = "float32"
     measures: tuple[str, ...] = COLUMNS
     where: Condition | None = None
-    latency: Callable[..., Any] | None = None
-    """Seconds of a graph for a batch, where a device is given: ``latency(graph, batch)``."""
+    device: Device | None = None
+    """Where given, latency may be asked for too."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -149,8 +152,12 @@ def _ask(question: Question, spec: Spec, batch: Any) -> dict[str, Any]:
     graph = expand(spec)
     wanted = [name for name in question.measures if name in MEASURES]
     row = sums(graph, batch, question.dtype, wanted)
-    if question.latency is not None and LATENCY in question.measures:
-        row[LATENCY] = question.latency(graph, batch)
+    timed = [name for name in question.measures if name in LATENCY]
+    if question.device is not None and timed:
+        from costmodel.latency.predict import latency_of
+
+        predicted = latency_of(graph, question.device, batch)
+        row |= {name: predicted[name] for name in timed}
     return row
 
 
@@ -256,6 +263,7 @@ def sweep(
     where: str | None = None,
     paired: bool = False,
     workers: int = 1,
+    device: str | None = None,
     **values: Any,
 ) -> pd.DataFrame:
     """Return a pandas frame with a row for each combination of parameters' values, the last one varying fastest.
@@ -267,6 +275,7 @@ def sweep(
         where: keep only the rows that meet this condition: ``"mult_adds < 300e6"``.
         paired: take the i-th of each list as the i-th point, instead of all combinations.
         workers: processes to spread the work over.
+        device: the name of a device, whose latency may then be asked for.
         values: lists of values, by parameter; ``batch`` may be one.
 
     Points that are no network (a size that is not whole, a picture too small) are left out;
@@ -280,12 +289,15 @@ def sweep(
     from costmodel.api import read
     from costmodel.explore.chunks import answers
 
+    if device is not None:
+        from costmodel.latency.device import find_device
     question = ask(
         read(spec),
         [axis_of(name, given) for name, given in values.items()] if not paired else values,
         dtype=dtype,
         measures=tuple(measures),
         where=where,
+        device=find_device(device) if device is not None else None,
     )
     reasons: Reasons = {}
     chunks = []
@@ -305,7 +317,7 @@ def ask(
     dtype: str = "float32",
     measures: Iterable[str] = COLUMNS,
     where: str | None = None,
-    latency: Callable[..., Any] | None = None,
+    device: Device | None = None,
 ) -> Question:
     """Return the question that a sweep answers. `axes` is a list of axes, or maps names to lists, point by point.
 
@@ -318,11 +330,14 @@ def ask(
 
     if dtype not in DTYPES:
         raise CostModelError(f"unknown dtype {dtype!r}; {known_or_suggest(dtype, DTYPES)}")
+    if device is not None and device.conditions.dtype != dtype:
+        measured = device.conditions.dtype
+        raise CostModelError(f"{device.name} was measured at {measured}, so ask for --dtype {measured}, not {dtype}")
     points = pairs(spec, axes) if isinstance(axes, Mapping) else grid(spec, axes)
-    known = [*MEASURES, *([LATENCY] if latency is not None else [])]
+    known = [*MEASURES, *(LATENCY if device is not None else ())]
     for name in measures:
         if name not in known:
             raise CostModelError(f"there is no column {name!r}; {known_or_suggest(name, known)}")
     condition = parse_condition(where, [*points.names, *known]) if where else None
     wanted = dict.fromkeys([*measures, *(name for name in (condition.names if condition else ()) if name in known)])
-    return Question(spec, points, dtype, tuple(wanted), condition, latency)
+    return Question(spec, points, dtype, tuple(wanted), condition, device)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costmodel.render.page import Column
-from costmodel.units import column, short
+from costmodel.units import column, scaled, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,12 +32,25 @@ def columns_of(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> li
     columns = []
     for name in rows[0]:
         values = [row[name] for row in rows]
-        if name in measures:
+        if name in measures and name.endswith("_s"):
+            cells = [scaled(value * 1000, "") for value in values]
+            columns.append(Column(label_of(name), cells, "ms", rank=1 if name == "latency_s" else 2))
+        elif name in measures:
             cells, unit = column(values, unit_of(name))
             columns.append(Column(label_of(name), cells, unit, rank=measures.index(name) + 1))
         else:
             columns.append(Column(name, [str(value) for value in values], left=isinstance(values[0], str)))
     return columns
+
+
+def limit_columns(limits: Sequence[tuple[str, float, float, float]]) -> list[Column]:
+    """Return the columns of a table of constraints: (text, value, limit, share over the limit)."""
+    return [
+        Column("constraint", [text for text, *_ in limits], left=True),
+        Column("value", [short(value) for _, value, _, _ in limits]),
+        Column("limit", [short(limit) for _, _, limit, _ in limits]),
+        Column("", [f"{abs(over):.2%} {'over' if over > 0 else 'to spare'}" for *_, over in limits]),
+    ]
 
 
 def picture(

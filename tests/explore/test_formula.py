@@ -21,7 +21,7 @@ title: Uneven
 parameters: {width: 1.0}
 input: [3, 32, 32]
 layers:
-  conv: {op: conv, out_channels: divisible(18 * width, 8)}
+  conv: {op: conv, out_channels: "divisible(18 * width, 8)"}
 """
 """18 channels round up to 24, all further multiples round down, so no polynomial tells both."""
 

@@ -1,0 +1,143 @@
+"""`costmodel solve`: find the best parameters that meet constraints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from costmodel.cli.arguments import ARCH, dtype_option, set_option
+from costmodel.cli.output import emit, screen
+from costmodel.cli.sweep import (
+    asked,
+    cluster_option,
+    device_option,
+    left_out_line,
+    progress,
+    refuse_too_many,
+    vary_option,
+    workers_option,
+    yes_option,
+)
+from costmodel.errors import CostModelError, known_or_suggest
+
+if TYPE_CHECKING:
+    from costmodel.explore.solve import Answer, Limit, Solver
+
+AROUND = 3
+"""Points of the front shown on either side of the best."""
+
+
+@click.command("solve")
+@click.argument("arch", type=ARCH)
+@vary_option
+@set_option
+@click.option("--maximize", metavar="COLUMN", help="What should be as large as can be.")
+@click.option("--minimize", metavar="COLUMN", help="What should be as small as can be.")
+@click.option("--subject-to", "constraints", multiple=True, metavar="CONDITION", help='"latency_ms <= 20". Repeatable.')
+@dtype_option
+@device_option
+@workers_option
+@cluster_option
+@yes_option
+def solve_command(
+    arch: str,
+    vary: tuple[str, ...],
+    settings: tuple[str, ...],
+    maximize: str | None,
+    minimize: str | None,
+    constraints: tuple[str, ...],
+    dtype: str,
+    device: str | None,
+    workers: int,
+    cluster: str | None,
+    yes: bool,
+) -> None:
+    r"""Find the best parameters that meet constraints.
+
+    Every point of the ranges is priced, so the answer is exact over the grid. Told are the best point, how much room
+    each constraint leaves there, what stands in the way of the next better one, and the Pareto front around it. Exit
+    code 1 if no point meets the constraints, with the nearest one.
+
+    \b
+    Examples:
+      costmodel solve mobilenet_v1 --vary width=0.1:2.0 --vary resolution=96:320:32 --maximize mult_adds \
+          --subject-to "peak_live_bytes <= 4 MB" --subject-to "params <= 5M"
+      costmodel solve resnet --vary n4=1:40 --vary width=0.5:1.5:0.125 --maximize params --subject-to "mult_adds < 4G"
+    """
+    from costmodel.explore.conditions import parse_condition
+    from costmodel.explore.pareto import Goal
+    from costmodel.explore.solve import Solver
+
+    if (maximize is None) == (minimize is None):
+        raise click.UsageError("say what to --maximize or to --minimize")
+    if not constraints:
+        raise click.UsageError("say what to keep to: --subject-to CONDITION")
+    goal = Goal(maximize or minimize or "", -1 if maximize else 1)
+    question = asked(arch, vary, settings, None, dtype, device, reads=(goal.column, *constraints))
+    refuse_too_many(question.points.count, yes)
+    conditions = [parse_condition(text, question.columns) for text in constraints]
+    if goal.column not in question.columns:
+        hint = known_or_suggest(goal.column, question.columns)
+        raise CostModelError(f"there is no column {goal.column!r}; {hint}")
+    solver = Solver(question, goal, conditions)
+    with progress(question.points.count) as tell:
+        answer = solver.run(workers, cluster, tell)
+    emit(_shown(solver, answer))
+    if not answer.best:
+        sys.exit(1)
+
+
+def _shown(solver: Solver, answer: Answer) -> str:
+    from costmodel.render.page import Page, Section
+    from costmodel.render.text import text
+
+    question = solver.question
+    lines = [f"{answer.seen:,} points, all priced; {answer.met:,} meet the constraints"]
+    lines += [left_out_line(entry) for entry in answer.left_out.values()]
+    sections: list[Section] = []
+    if answer.best:
+        alike = f"; {answer.ties:,} points are equally good" if answer.ties > 1 else ""
+        sections.append(_table(f"Best: {solver.goal}{alike}", answer.best, question))
+        sections.append(_limits("Constraints there, the tightest first", solver.limits(answer.best[0])))
+        if answer.next_best is not None:
+            sections.append(_table("Next best that meets them", [answer.next_best], question))
+        if answer.beyond is not None:
+            broken = [limit for limit in solver.limits(answer.beyond) if not limit.kept]
+            sections.append(_table("Nearest better one, out of reach", [answer.beyond], question))
+            sections.append(_limits("What binds: the constraints it breaks", broken))
+        sections += _front(answer, question)
+    elif answer.nearest is not None:
+        sections.append(_table("No point meets the constraints; the nearest", [answer.nearest], question))
+        sections.append(_limits("What it breaks", [limit for limit in solver.limits(answer.nearest) if not limit.kept]))
+    else:
+        lines.append("no point is a network")
+    return text(Page(question.spec.title, lines, (), sections), screen())
+
+
+def _table(title: str, rows: Sequence[dict[str, Any]], question: Any, note: str = "") -> Any:
+    from costmodel.render.page import Section
+    from costmodel.render.pareto import columns_of
+
+    return Section(title, columns_of(rows, question.measures), note)
+
+
+def _limits(title: str, limits: list[Limit]) -> Any:
+    from costmodel.render.page import Section
+    from costmodel.render.pareto import limit_columns
+
+    ordered = sorted(limits, key=lambda limit: -limit.over)
+    return Section(title, limit_columns([(x.text, x.value, x.limit, x.over) for x in ordered]))
+
+
+def _front(answer: Answer, question: Any) -> list[Any]:
+    """Return the part of the Pareto front around the best point."""
+    if answer.front is None or len(answer.front) < 2:
+        return []
+    rows = answer.front.rows()
+    at = next((i for i, row in enumerate(rows) if row in answer.best), 0)
+    near = rows[max(0, at - AROUND) : at + AROUND + 1]
+    note = f"{len(near)} of {len(rows):,} points: {', '.join(map(str, answer.front.goals))}"
+    return [_table("The Pareto front around it", near, question, note)]
