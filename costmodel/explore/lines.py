@@ -99,7 +99,7 @@ class Lines:
         if self._value(("blocks",)).flow_style:
             return self.after(("blocks", block), name, self.written(("blocks", block)))
         start, end = self._line_start(key.start_mark.index), self._after(value)
-        body = self.text[key.start_mark.index + len(block) : end]
+        body = self.text[key.end_mark.index : end]
         if (comment := re.match(r":( +)#", body)) and len(comment[1]) > len(name) - len(block):
             body = ":" + " " * (len(comment[1]) + len(block) - len(name)) + body[comment.end(1) :]
         indent = self.text[start : key.start_mark.index]
