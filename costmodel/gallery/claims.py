@@ -89,7 +89,7 @@ def _chain(channels: int, *kernels: int) -> CostTable:
     graph = LayerGraph("chain", (channels, 32, 32))
     last = INPUT
     for index, kernel in enumerate(kernels):
-        conv = OPERATORS["conv"](out_channels=channels, kernel_size=kernel, padding="same", bias=False)  # type: ignore[call-arg]
+        conv = OPERATORS["conv"](out_channels=channels, kernel_size=kernel, padding="same", bias=False)
         last = graph.add(f"conv{index}", conv, (last,)).path
     return price(graph)
 
@@ -323,10 +323,10 @@ def _worked_example() -> tuple[Totals, Totals]:
     """Price 16 filters of 3x3 over 32x32x3, without bias, as one convolution and as a separable one."""
     conv = OPERATORS["conv"]
     full = LayerGraph("full", (3, 32, 32))
-    full.add("conv", conv(out_channels=16, kernel_size=3, padding=1, bias=False), (INPUT,))  # type: ignore[call-arg]
+    full.add("conv", conv(out_channels=16, kernel_size=3, padding=1, bias=False), (INPUT,))
     split = LayerGraph("separable", (3, 32, 32))
-    split.add("depthwise", conv(out_channels=3, kernel_size=3, padding=1, groups=3, bias=False), (INPUT,))  # type: ignore[call-arg]
-    split.add("pointwise", conv(out_channels=16, bias=False), ("depthwise",))  # type: ignore[call-arg]
+    split.add("depthwise", conv(out_channels=3, kernel_size=3, padding=1, groups=3, bias=False), (INPUT,))
+    split.add("pointwise", conv(out_channels=16, bias=False), ("depthwise",))
     return price(full).totals, price(split).totals
 
 

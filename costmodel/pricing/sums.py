@@ -14,6 +14,7 @@ from typing import Any
 from costmodel.formula import Number, is_array, is_plain, largest, product
 from costmodel.graph import INPUT, Layer, LayerGraph
 from costmodel.ops.base import Cost
+from costmodel.pricing.elements import element_bytes
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
 from costmodel.units import DTYPES
@@ -55,6 +56,7 @@ class _Sums:
 
     def __init__(self, graph: LayerGraph, itemsize: int, layers: Sequence[Layer]) -> None:
         self.graph, self.itemsize, self.layers = graph, itemsize, layers
+        self._element_bytes = element_bytes(graph, itemsize)
         self._bytes: dict[str, Number] = {}
         self._products: dict[Any, Number] = {}
         self._costs: list[tuple[Cost, int]] = []
@@ -96,9 +98,7 @@ class _Sums:
     def _size(self, path: str) -> Number:
         """Return the bytes of a tensor of one image; tensors of one shape share one number."""
         if path not in self._bytes:
-            layer = None if path == INPUT else self.graph.layer(path)
-            item = (layer and layer.op.output_bytes) or self.itemsize
-            shape = self.graph.shape(path)
+            item, shape = self._element_bytes[path], self.graph.shape(path)
             key = (item, self._name(shape))
             if key not in self._products:
                 self._products[key] = product(shape) * item
