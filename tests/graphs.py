@@ -75,12 +75,12 @@ def _single(draw: Draw, shape: tuple[int, ...], ops: tuple[str, ...]) -> Any:
 def _fields(draw: Draw, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     small, flag = st.integers(1, 3), st.booleans()
     if name == "conv":
-        groups = shape[0] if draw(flag) else 1
+        groups, kernel = shape[0] if draw(flag) else 1, (draw(small), draw(small))
         return {
             "out_channels": groups * draw(st.integers(1, 2)),
-            "kernel_size": (draw(small), draw(small)),
+            "kernel_size": kernel,
             "stride": draw(st.integers(1, 2)),
-            "padding": draw(st.sampled_from(["same", 0, 1])),
+            "padding": draw(st.sampled_from(["same", 0, min(1, min(kernel) - 1)])),
             "groups": groups,
             "bias": draw(flag),
         }

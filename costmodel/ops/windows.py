@@ -166,12 +166,12 @@ def seen(kernel_size: Pair, stride: Pair, dilation: Pair = 1) -> tuple[tuple[Num
 def seen_transposed(
     kernel_size: Pair, stride: Pair, dilation: Pair = 1
 ) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
-    """As `seen`, of a transposed convolution: an output sees ceil(extent / stride) inputs, and outputs lie 1 / stride
-    apart.
+    """As `seen`, of a transposed convolution: outputs lie 1 / stride apart, and an input spreads over `extent` of them,
+    so that one output sees extent / stride inputs.
     """
     spans = each_axis(extent, pair(kernel_size), pair(dilation))
-    high, wide = pair(stride)
-    return (ceil_div(spans[0], high), one_over(high)), (ceil_div(spans[1], wide), one_over(wide))
+    high, wide = map(one_over, pair(stride))
+    return (spans[0] * high, high), (spans[1] * wide, wide)
 
 
 def one_over(steps: Number) -> Number:

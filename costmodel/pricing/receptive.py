@@ -1,17 +1,16 @@
 """Receptive fields: how much of the network's input one output position sees, and how far apart neighbours look.
 
 Source: Araujo, Norris, Sim 2019, "Computing Receptive Fields of Convolutional Neural Networks", Distill, equations 1
-and 2, with the largest over all paths.
+and 2, with the largest over all paths; what upsampling does to it is worked out here.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from costmodel.formula import Number
+from costmodel.formula import Number, Shape, ceil_div
 from costmodel.graph import INPUT, Layer, LayerGraph
 
 
@@ -25,21 +24,53 @@ class View(NamedTuple):
     stride: tuple[Number, Number]
 
 
+class Reach(NamedTuple):
+    """What n neighbouring positions see together along one path: first + (ceil((n * rise + shift) / run) - 1) * pitch.
+
+    Windows alone give rise = run = 1 and shift = 0: each further position adds one pitch. Upsampling by `run` lets
+    `run` neighbours see the same.
+    """
+
+    pitch: int = 1
+    rise: int = 1
+    shift: int = 0
+    run: int = 1
+
+
+class Axis(NamedTuple):
+    """What a layer's positions see along one axis: the largest `first` of each reach over all paths, and the stride."""
+
+    firsts: dict[Reach, int]
+    stride: int | Fraction
+
+    @property
+    def field(self) -> int:
+        return max(first + (steps(reach, 1) - 1) * reach.pitch for reach, first in self.firsts.items())
+
+
+def steps(reach: Reach, n: int) -> int:
+    """Return how many of the first layer's pitches n neighbours span."""
+    count: int = ceil_div(n * reach.rise + reach.shift, reach.run)
+    return count
+
+
+Seen = tuple[Axis, Axis]
+START = Axis({Reach(): 1}, 1)
+
+
 def views(graph: LayerGraph) -> Iterator[View | None]:
     """Yield the view of each layer in order; None where the output, or what it was made of, is no feature map.
 
     Where paths of different centres meet (an even kernel beside an odd one), their fields do not lie inside one another
-    and together span a few pixels more than the largest of them, which is what is given. After upsampling, whose
-    outputs do not all see alike, a field is that of the one that sees most, and windows later add to it: it may then be
-    a few pixels more than any single output sees.
+    and together span a few pixels more than the largest of them, which is what is given. After upsampling outputs do
+    not all see alike: the field is that of the one that sees most, if a later stride does not step over it.
     """
-    start = View((1, 1), (1, 1)) if len(graph.input_shape) == 3 else None
-    seen: dict[str, View | None] = {INPUT: start}
+    seen: dict[str, Seen | None] = {INPUT: (START, START) if len(graph.input_shape) == 3 else None}
     for layer in graph.layers:
-        views = [view for name in layer.inputs if (view := seen[name]) is not None]
-        known = len(layer.shape) == 3 and len(views) == len(layer.inputs)
-        view = seen[layer.path] = _view(layer, views) if known else None
-        yield view and View(_each(math.ceil, view.field), _each(_plain, view.stride))
+        inputs = [found for name in layer.inputs if (found := seen[name]) is not None]
+        known = len(layer.shape) == 3 and len(inputs) == len(layer.inputs)
+        now = seen[layer.path] = _through(layer, inputs) if known else None
+        yield now and View((now[0].field, now[1].field), (_plain(now[0].stride), _plain(now[1].stride)))
 
 
 def view_of(graph: LayerGraph, seen: Sequence[View | None]) -> View | None:
@@ -57,24 +88,62 @@ def view_of(graph: LayerGraph, seen: Sequence[View | None]) -> View | None:
     return None
 
 
-def _view(layer: Layer, views: list[View]) -> View:
-    """Return what an output of `layer` sees, given what its inputs see. Upsampling makes both fractions."""
-    (high, step_high), (wide, step_wide) = layer.op.window(*layer.input_shapes)
-    # A gate of one position, spread over a map, does not say how far apart the map's positions look.
-    largest = [max(sizes) for sizes in zip(*layer.input_shapes, strict=True)][1:]
-    strides = [
-        max(view.stride[axis] for view, shape in zip(views, layer.input_shapes, strict=True) if shape[axis + 1] == size)
-        for axis, size in enumerate(largest)
-    ]
-    field = (
-        max(view.field[0] + (high - 1) * view.stride[0] for view in views),
-        max(view.field[1] + (wide - 1) * view.stride[1] for view in views),
-    )
-    return View(field, (strides[0] * step_high, strides[1] * step_wide))
+def _through(layer: Layer, inputs: list[Seen]) -> Seen:
+    """Return what an output of `layer` sees, given what its inputs see."""
+    high, wide = layer.op.window(*layer.input_shapes)
+    if len(inputs) == 1 and high == wide == (1, 1):
+        return inputs[0]
+    rows = _windowed(_merged([axis for axis, _ in inputs], layer.input_shapes, 1), *high)
+    if high == wide and all(rows_ is columns for rows_, columns in inputs):
+        return rows, rows
+    return rows, _windowed(_merged([axis for _, axis in inputs], layer.input_shapes, 2), *wide)
 
 
-def _each(rule: Callable[[Number], Number], pair: tuple[Number, Number]) -> tuple[Number, Number]:
-    return rule(pair[0]), rule(pair[1])
+def _merged(axes: list[Axis], shapes: Iterable[Shape], place: int) -> Axis:
+    """Return what a position of the merged inputs sees along one axis."""
+    if len(axes) == 1:
+        return axes[0]
+    sizes = [shape[place] for shape in shapes]
+    maps = [axis for axis, size in zip(axes, sizes, strict=True) if size == max(sizes)]
+    reaches = [item for axis in maps for item in axis.firsts.items()]
+    # A gate of one position is spread over the map: all neighbours see the same of it.
+    reaches += [(Reach(pitch=0), axis.field) for axis, size in zip(axes, sizes, strict=True) if size < max(sizes)]
+    return Axis(_largest(reaches), max(axis.stride for axis in maps))
+
+
+def _largest(reaches: Iterable[tuple[Reach, int]]) -> dict[Reach, int]:
+    """Return each reach with the largest of its firsts."""
+    firsts: dict[Reach, int] = {}
+    for reach, first in reaches:
+        firsts[reach] = max(first, firsts.get(reach, 0))
+    return firsts
+
+
+def _windowed(axis: Axis, kernel: Number, stride: Number) -> Axis:
+    """Return what outputs see that each span `kernel` positions, `stride` apart (upsampling if that is less than 1)."""
+    if kernel == stride == 1:
+        return axis
+    grow = _spread if stride < 1 else _windows
+    return Axis(_largest(grow(*item, kernel, stride) for item in axis.firsts.items()), axis.stride * stride)
+
+
+def _windows(reach: Reach, first: int, kernel: int, stride: int) -> tuple[Reach, int]:
+    """Let n neighbours span (n - 1) * stride + kernel positions."""
+    pitch, rise, shift, run = reach
+    rise, shift = rise * stride, shift + rise * (kernel - stride)
+    if rise % run:
+        return Reach(pitch, rise, shift, run), first
+    return Reach(pitch * rise // run), first + (steps(Reach(1, rise, shift, run), 1) - 1) * pitch
+
+
+def _spread(reach: Reach, first: int, kernel: Number, stride: Fraction) -> tuple[Reach, int]:
+    """Let n neighbours see ceil((n + taps - 1) / scale) positions, where an input spreads over `taps` outputs."""
+    pitch, rise, shift, run = reach
+    scale = round(1 / stride)
+    taps = round(kernel * scale)
+    # Rounding up twice is rounding up once as long as nothing multiplies in between; else no less.
+    slack = 0 if rise == 1 else rise * (scale - 1)
+    return Reach(pitch, rise, rise * (taps - 1) + slack + shift * scale, run * scale), first
 
 
 def _plain(value: int | Fraction) -> int | float:
