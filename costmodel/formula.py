@@ -1,8 +1,8 @@
 """Arithmetic that serves three kinds of number with the same lines.
 
-A cost rule is written once and evaluated on Python integers (one network), on NumPy ``int64`` arrays (a million what-ifs) or on
-SymPy expressions (a closed formula). The rules use ``+ - * // %`` and the helpers below, nothing else, so
-no rule needs to know which kind it was given.
+A cost rule is written once and evaluated on Python integers (one network), on NumPy ``int64`` arrays (a million
+what-ifs) or on SymPy expressions (a closed formula). The rules use ``+ - * // %`` and the helpers below, nothing else,
+so no rule needs to know which kind it was given.
 
 NumPy and SymPy are never imported from here: an array or a symbol can only arrive if its library is already loaded.
 """
@@ -19,7 +19,7 @@ Number: TypeAlias = Any
 """An int (or float, before it becomes a size), a NumPy array, or a SymPy expression."""
 
 Shape: TypeAlias = tuple[Number, ...]
-"""Sizes of one image's tensor, batch left out: ``(channels, height, width)``, ``(features,)`` or ``(tokens, features)``."""
+"""Sizes of one image's tensor: ``(channels, height, width)``, ``(features,)`` or ``(tokens, features)``, no batch."""
 
 WHOLE = 1e-9
 """How near to a whole number a product of decimals has to come to count as one (0.29 * 100 is 28.999999999999996)."""
@@ -161,7 +161,7 @@ def same(a: Number, b: Number) -> bool:
 
 
 def holds(condition: Any) -> bool:
-    """Say whether a comparison holds: for all elements of an array; undecided comparisons of symbols are taken to hold."""
+    """Say whether a comparison holds: for all elements of an array; of symbols, unless it is decided to be false."""
     if isinstance(condition, bool):
         return condition
     judge = JUDGE.get()
@@ -170,6 +170,34 @@ def holds(condition: Any) -> bool:
     if is_symbol(condition):
         return bool(condition != sys.modules["sympy"].false)
     return judge is not None or bool(condition.all())
+
+
+class Names:
+    """A hashable name for every value, the same for equal ones: arrays have no hash, and equal ones are often two."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, tuple[Any, Any]] = {}
+        self._alike: dict[Any, list[Any]] = {}
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(self, value))
+        if not is_array(value):
+            return value
+        known = self._by_id.get(id(value))
+        if known is None:
+            known = self._by_id[id(value)] = (value, ("array", id(self._first_equal(value))))
+        return known[1]
+
+    def _first_equal(self, value: Any) -> Any:
+        """Return the first array seen that equals `value`; three of its elements say which ones to compare it with."""
+        ends = tuple(value.item(at) for at in (0, value.size // 2, -1))
+        rivals = self._alike.setdefault((value.shape, ends), [])
+        for rival in rivals:
+            if (rival == value).all():
+                return rival
+        rivals.append(value)
+        return value
 
 
 def show_shape(shape: Shape) -> str:

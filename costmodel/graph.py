@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
-from costmodel.formula import Shape, holds, is_symbol, show_shape
+from costmodel.formula import Names, Shape, holds, is_symbol, show_shape
 from costmodel.ops.base import Operator
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class LayerGraph:
         self._digraph: nx.DiGraph[str] | None = None
         self._outputs: list[str] = []
         self._shapes: dict[Any, Shape] = {}
+        self.names = Names()
 
     def add(self, path: str, op: Operator, inputs: tuple[str, ...]) -> Layer:
         """Add a layer that reads `inputs`, inferring its output shape.
@@ -116,13 +117,19 @@ class LayerGraph:
             takes = "two or more inputs" if wanted is None else f"{wanted} input{'s' * (wanted != 1)}"
             hint = "" if wanted == 1 else "name them with `from: [a, b]`"
             raise ShapeError(f"{op.name} takes {takes}, but reads {len(shapes)}", hint=hint)
+        question: Any = (op, shapes)
         try:
-            known = self._shapes.get((op, shapes))
-        except TypeError:  # sizes are arrays, which have no hash
-            return _sound(op, op.shape(*shapes))
+            known = self._shapes.get(question)
+        except TypeError:
+            question = self.question(op, shapes)
+            known = self._shapes.get(question)
         if known is None:
-            known = self._shapes[op, shapes] = _sound(op, op.shape(*shapes))
+            known = self._shapes[question] = _sound(op, op.shape(*shapes))
         return known
+
+    def question(self, op: Operator, shapes: tuple[Shape, ...]) -> Any:
+        """Return what a layer's shape and cost follow from, as a key: operator, fields, inputs' sizes, even arrays."""
+        return type(op), self.names(tuple(vars(op).values())), self.names(shapes)
 
     def layer(self, path: str) -> Layer:
         """Return the layer at `path`.

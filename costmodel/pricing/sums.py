@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
-from costmodel.formula import Number, is_array, is_plain, largest, product
+from costmodel.formula import Number, is_plain, largest, product
 from costmodel.graph import INPUT, Layer, LayerGraph
 from costmodel.ops.base import Cost
 from costmodel.pricing.elements import element_bytes
@@ -60,7 +60,6 @@ class _Sums:
         self._bytes: dict[str, Number] = {}
         self._products: dict[Any, Number] = {}
         self._costs: list[tuple[Cost, int]] = []
-        self._name = _Names()
 
     def measure(self, name: str, batch: Number) -> Number:
         if name in ("params", "buffers"):
@@ -86,10 +85,14 @@ class _Sums:
         counts = ((getattr(cost, name), times) for cost, times in self._distinct_costs())
         return _weighted(pair for pair in counts if not (is_plain(pair[0]) and pair[0] == 0))
 
+    def _question(self, layer: Layer) -> Any:
+        """Return what decides a layer's cost: its operator, the operator's fields and the inputs' sizes."""
+        return self.graph.question(layer.op, layer.input_shapes)
+
     def _distinct_costs(self) -> list[tuple[Cost, int]]:
         """Return the cost of each kind of layer there is, and how many layers are of that kind."""
         if not self._costs:
-            questions = list(map(self._name.question, self.layers))
+            questions = list(map(self._question, self.layers))
             layers = dict(zip(questions, self.layers, strict=True))
             times = Counter(questions)
             self._costs = [(layer.op.price(*layer.input_shapes), times[key]) for key, layer in layers.items()]
@@ -99,7 +102,7 @@ class _Sums:
         """Return the bytes of a tensor of one image; tensors of one shape share one number."""
         if path not in self._bytes:
             item, shape = self._element_bytes[path], self.graph.shape(path)
-            key = (item, self._name(shape))
+            key = (item, self.graph.names(shape))
             if key not in self._products:
                 self._products[key] = product(shape) * item
             self._bytes[path] = self._products[key]
@@ -154,35 +157,3 @@ def _alive(graph: LayerGraph) -> Iterator[tuple[str, ...]]:
         yield tuple(alive)
         for path in freed:
             del alive[path]
-
-
-class _Names:
-    """A hashable name for every value, the same for equal ones: arrays have no hash, and equal ones are often two."""
-
-    def __init__(self) -> None:
-        self._by_id: dict[int, tuple[Any, Any]] = {}
-        self._alike: dict[Any, list[Any]] = {}
-
-    def __call__(self, value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(map(self, value))
-        if not is_array(value):
-            return value
-        known = self._by_id.get(id(value))
-        if known is None:
-            known = self._by_id[id(value)] = (value, ("array", id(self._first_equal(value))))
-        return known[1]
-
-    def _first_equal(self, value: Any) -> Any:
-        """Return the first array seen that equals `value`; three of its elements say which ones to compare it with."""
-        ends = tuple(value.item(at) for at in (0, value.size // 2, -1))
-        rivals = self._alike.setdefault((value.shape, ends), [])
-        for rival in rivals:
-            if (rival == value).all():
-                return rival
-        rivals.append(value)
-        return value
-
-    def question(self, layer: Layer) -> Any:
-        """Return what decides a layer's cost: its operator, the operator's fields and the inputs' sizes."""
-        return (type(layer.op), self(tuple(vars(layer.op).values())), self(layer.input_shapes))
