@@ -146,6 +146,10 @@ def test_resnet_table_6(depth: int, millions: float) -> None:
 def test_plain_nets_cost_exactly_what_their_residual_twins_do(depth: int) -> None:
     """Section 4.2: "exactly the same number of params", so that depth alone explains the paradox of figure 6."""
     assert priced(f"plain{depth}") == priced(f"resnet{depth}")
+    shortcuts = [
+        [layer.op.name for layer in cm.load(f"{kind}{depth}").layers].count("add") for kind in ("plain", "resnet")
+    ]
+    assert shortcuts == [0, (depth - 2) // 2]
 
 
 # --- VGG: Simonyan and Zisserman 2014, arXiv:1409.1556 ----------------------------------------------------------------

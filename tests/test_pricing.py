@@ -538,12 +538,29 @@ def test_receptive_fields_of_an_encoder_and_decoder_are_those_of_changing_every_
     assert cm.price(graph).values("receptive_field")[-1] == (widest, widest)
 
 
+@pytest.mark.parametrize("last", ["conv", "upsample"])
+@pytest.mark.parametrize(("scale", "stride"), [(2, 2), (3, 2), (2, 3), (4, 2), (4, 3), (3, 3)])
+def test_a_stride_over_upsampled_positions_steps_over_what_one_of_them_sees_at_most(
+    scale: int, stride: int, last: str
+) -> None:
+    """Every output of a map long enough to hold all ways in which windows and repeats can meet."""
+    for kernel in range(stride, 6):
+        graph = network(
+            (1, 20, 20), ("up", "upsample", "input", {"scale": scale}),
+            ("down", "conv", "up", {"out_channels": 1, "kernel_size": kernel, "stride": stride}),
+            ("last", last, "down", {"scale": 3} if last == "upsample" else {"out_channels": 1, "kernel_size": 4}),
+            ("end", "conv", "last", {"out_channels": 1, "kernel_size": 3}),
+        )  # fmt: skip
+        widest = max(b - a + 1 for a, b in seen_along(graph, 1, "end"))
+        assert widest <= cm.price(graph).values("receptive_field")[-1][0] <= widest + 1
+
+
 def test_a_gate_sees_everything_and_leaves_the_stride() -> None:
     """Squeeze-and-excitation (Hu et al. 2018): every pixel now depends on the whole map."""
     graph = network(
         (1, 30, 20), ("conv", "conv", "input", {"out_channels": 2, "kernel_size": 3, "stride": 2, "padding": 1}),
         ("pool", "global_avg_pool", "conv", {"keep_dims": True}), ("gate", "conv", "pool", {"out_channels": 2}),
-        ("out", "multiply", ["gate", "conv"]),
+        ("out", "multiply", ["gate", "conv"]), ("after", "conv", "out", {"out_channels": 1, "kernel_size": 3}),
     )  # fmt: skip
     rows = {row["path"]: row for row in cm.price(graph)}
     assert rows["conv"]["receptive_field"] == (3, 3)
@@ -551,6 +568,8 @@ def test_a_gate_sees_everything_and_leaves_the_stride() -> None:
     assert all(seen >= size for seen, size in zip(rows["out"]["receptive_field"], (30, 20), strict=True))
     assert rows["out"]["receptive_stride"] == (2, 2)
     assert seen_along(graph, 1, "out") == [(0, 29)] * 15
+    # Of the gate, neighbours see the same; of the map they see 3 + 2 * 2.
+    assert rows["after"]["receptive_field"] == rows["out"]["receptive_field"]
 
 
 def test_vectors_and_tokens_have_no_receptive_field() -> None:
