@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 LEVEL = 0.9
 """The share of networks of unseen families that an interval is to hold."""
 GAIN = 0.97
-"""A richer form must bring the error below this share of a simpler one's to be preferred."""
+POINTS = 0.25
+"""Each further coefficient must bring the error below this share of the simpler form's, and by so many points of
+percent.
+"""
 FEWEST_FAMILIES = 3
 CHAIN = "single-layer chain"
 """The family of micro-benchmarks: always fitted on, never scored."""
-SPARE = 3
-"""Measurements needed beyond the number of coefficients."""
+PER_TERM = 3
+"""Networks needed for each coefficient."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,8 @@ def score(predicted: Array, measured: Array) -> Score:
 
 
 def half_width(predicted: Array, measured: Array, families: Array) -> float:
-    """Return the q of the interval t * exp(-q) .. t * exp(q): the 90 % quantile of LOFO residuals, each family
-    weighing the same.
+    """Return the q of the interval t * exp(-q) .. t * exp(q): the 90 % quantile of LOFO residuals, where each family
+    weighs the same; the largest residual where there are fewer than ten families.
     """
     import numpy as np
 
@@ -86,6 +89,8 @@ def half_width(predicted: Array, measured: Array, families: Array) -> float:
     predicted, measured, families = predicted[known], measured[known], families[known]
     residual = np.abs(np.log(np.maximum(predicted, 1e-12) / measured))
     names, place = np.unique(families, return_inverse=True)
+    if len(names) < 1 / (1 - LEVEL):
+        return float(residual.max())
     weight = 1 / (np.bincount(place)[place] * len(names))
     order = np.argsort(residual)
     reached = np.cumsum(weight[order])
@@ -120,29 +125,31 @@ def choose(
     Raises:
         CostModelError: if there are too few measurements or families.
     """
-    networks = [sample for sample in samples if sample.family != CHAIN]
-    families = {sample.family for sample in networks}
-    fewest = min(len(form.terms) for form in forms) + SPARE
+    networks = {sample.network: sample.family for sample in samples if sample.family != CHAIN}
+    families = set(networks.values())
+    fewest = PER_TERM * min(len(form.terms) for form in forms)
     if len(networks) < fewest or len(families) < FEWEST_FAMILIES:
         raise CostModelError(
-            f"{len(networks)} measurements of {len(families)} families are too few to fit: "
+            f"{len(networks)} networks of {len(families)} families are too few to fit: "
             f"at least {fewest} of {FEWEST_FAMILIES} families are needed"
         )
     scores: dict[str, Score] = {}
     best: Form | None = None
     for form in sorted(forms, key=lambda form: len(form.terms)):
-        if len(form.terms) + SPARE > len(networks):
+        if PER_TERM * len(form.terms) > len(networks):
             continue
         design = Design(samples, form)
         scores[form.name] = found = score(held_out(design, prior), design.seconds)
-        if best is None or found.mape_percent < scores[best.name].mape_percent * _gain(best, form):
+        if best is None or _pays(scores[best.name], found, len(form.terms) - len(best.terms)):
             best = form
     assert best is not None
     return best, scores
 
 
-def _gain(simple: Form, rich: Form) -> float:
-    return math.pow(GAIN, len(rich.terms) - len(simple.terms))
+def _pays(simple: Score, rich: Score, more: int) -> bool:
+    """Say whether `more` coefficients are worth their gain."""
+    share = rich.mape_percent < simple.mape_percent * math.pow(GAIN, more)
+    return share and rich.mape_percent < simple.mape_percent - POINTS * more
 
 
 def choice_mape_percent(samples: Sequence[Sample], forms: Sequence[Form], prior: Prior | None = None) -> float:

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from costmodel.errors import CostModelError, known_or_suggest, suggest
 from costmodel.latency.features import FEATURES
@@ -36,6 +45,13 @@ class Conditions(_Part):
     """Smallest and largest batch measured."""
     date: StrictStr = ""
     notes: StrictStr = ""
+
+    @field_validator("dtype")
+    @classmethod
+    def _dtype_is_known(cls, dtype: str) -> str:
+        if dtype not in DTYPES:
+            raise ValueError(f"unknown dtype {dtype!r}; {known_or_suggest(dtype, DTYPES)}")
+        return dtype
 
 
 class TermModel(_Part):
@@ -124,7 +140,8 @@ class Device(_Part):
     source: StrictStr = ""
     conditions: Conditions
     model: Model
-    error: Errors
+    error: Errors | None = None
+    """None where nobody measured enough to tell."""
     interval: Interval
     peaks: dict[str, float] = {}
     """Datasheet figures: flops_per_s and bytes_per_s."""
@@ -133,14 +150,6 @@ class Device(_Part):
     power_source: StrictStr = ""
     residuals: list[list[Any]] = []
     """Network, batch, family, error in percent of the prediction made without its family."""
-
-    @model_validator(mode="after")
-    def _dtype_is_known(self) -> Device:
-        if self.conditions.dtype not in DTYPES:
-            raise ValueError(
-                f"unknown dtype {self.conditions.dtype!r}; {known_or_suggest(self.conditions.dtype, DTYPES)}"
-            )
-        return self
 
 
 def read_device(path: Path) -> Device:
@@ -177,9 +186,23 @@ def _fault(entry: Mapping[str, Any], places: Places) -> Fault:
         return Fault(path, f"unknown key {name!r}", suggest(name, known), on_key=True)
     if name == "seconds" and entry["type"] == "greater_than_equal":
         return Fault(path, f"a coefficient is {entry['input']}; time does not pass backwards, so it must be 0 or more")
-    message = entry["msg"].removeprefix("Value error, ")
+    said = _SAID.get(entry["type"], "{message}")
+    message = said.format(
+        message=entry["msg"].removeprefix("Value error, "), input=entry["input"], **entry.get("ctx", {})
+    )
     where = ".".join(map(str, path))
     return Fault(path, f"{where}: {message}" if where else message)
+
+
+_SAID = {
+    "greater_than_equal": "{input} is too small; it must be at least {ge}",
+    "less_than_equal": "{input} is too large; it must be at most {le}",
+    "float_type": "{input!r} is no number",
+    "float_parsing": "{input!r} is no number",
+    "int_parsing": "{input!r} is no whole number",
+    "too_short": "{actual_length} value(s) where there must be {min_length}",
+    "too_long": "{actual_length} values where there must be {max_length}",
+}
 
 
 def device_folders() -> list[Path]:

@@ -79,7 +79,7 @@ def over_batches(graph: LayerGraph, device: Device, batches: Iterable[int]) -> l
     alone.
     """
     found = []
-    plain = device.error.operations_only
+    plain = device.error and device.error.operations_only
     for batch in batches:
         mult_adds = totals(graph, batch, device.conditions.dtype).mult_adds
         row = {"network": graph.name, "batch": batch, "mult_adds": mult_adds} | latency_of(graph, device, batch)

@@ -216,7 +216,8 @@ class _Reader:
         try:
             _graph(architecture, parameters)
         except CostModelError as error:
-            self._complain(line, str(error).splitlines()[0], architecture)
+            first = error.problems[0].message if isinstance(error, SpecError) else str(error).splitlines()[0]
+            self._complain(line, first, architecture)
             return False
         return True
 

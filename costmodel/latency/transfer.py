@@ -75,6 +75,7 @@ def scale(
             "title": title,
             "conditions": conditions,
             "model": device.model.model_copy(update={"terms": terms}),
+            "error": None,
             "interval": Interval(level_percent=100 * LEVEL, half_width=float(f"{width:.3g}"), why=why),
             "residuals": [],
             "peaks": {},
@@ -124,6 +125,7 @@ def transfer(device: Device, name: str, title: str, peaks: Mapping[str, float], 
             f"bytes {1 / ratios['memory']:.3g} times as fast; not measured",
             "conditions": device.conditions.model_copy(update={"hardware": f"{title} (not measured)"}),
             "model": device.model.model_copy(update={"terms": terms}),
+            "error": None,
             "interval": device.interval.model_copy(
                 update={
                     "half_width": float(f"{width:.3g}"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from costmodel.latency.device import Device, TermModel
+from costmodel.latency.device import Device, Errors, TermModel
 from costmodel.latency.features import FEATURES
 from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.units import short
@@ -44,38 +44,34 @@ def interval_percent(half_width: float) -> str:
 def devices_columns(devices: Sequence[Device]) -> list[Column]:
     """Return the list of devices with what their predictions are worth."""
     errors = [device.error for device in devices]
-    plain = [error.operations_only for error in errors]
+    plain = [error and error.operations_only for error in errors]
     return [
         Column("device", [device.name for device in devices], left=True),
         Column("what", [device.title for device in devices], left=True, prose=True, rank=1),
         Column("dtype", [device.conditions.dtype for device in devices], left=True, rank=3),
-        Column("networks", [str(error.networks or "-") for error in errors], rank=4),
-        Column("error", [f"{error.mape_percent:.1f}" for error in errors], "%"),
-        Column("within 10 %", [f"{error.within_10_percent:.0f}" for error in errors], "%", rank=2),
+        Column("networks", [str(error.networks) if error else "-" for error in errors], rank=4),
+        Column("error", [f"{error.mape_percent:.1f}" if error else "-" for error in errors], "%"),
+        Column("within 10 %", [f"{error.within_10_percent:.0f}" if error else "-" for error in errors], "%", rank=2),
         Column("ops only", [f"{one.mape_percent:.0f}" if one else "-" for one in plain], "% error", rank=2),
         Column("90 % interval", [interval_percent(device.interval.half_width) for device in devices], rank=1),
     ]
 
 
 def devices_rows(devices: Sequence[Device]) -> list[dict[str, Any]]:
-    """Return the same as raw numbers."""
-    return [
-        {
-            "name": device.name,
-            "title": device.title,
-            "dtype": device.conditions.dtype,
-            "batch": device.conditions.batch,
-            "networks": device.error.networks,
-            "families": device.error.families,
-            "mape_percent": device.error.mape_percent,
-            "within_10_percent": device.error.within_10_percent,
-            "spearman": device.error.spearman,
-            "operations_only_mape_percent": device.error.operations_only and device.error.operations_only.mape_percent,
-            "interval_half_width": device.interval.half_width,
-            "coverage_percent": device.interval.coverage_percent,
-        }
-        for device in devices
-    ]
+    """Return the same as raw numbers; what nobody measured is None."""
+    return [_device_row(device) for device in devices]
+
+
+def _device_row(device: Device) -> dict[str, Any]:
+    error, plain = device.error, device.error and device.error.operations_only
+    row: dict[str, Any] = {"name": device.name, "title": device.title, "dtype": device.conditions.dtype}
+    row["batch"] = device.conditions.batch
+    for name in ("networks", "families", "mape_percent", "within_10_percent", "spearman"):
+        row[name] = getattr(error, name) if error else None
+    row["operations_only_mape_percent"] = plain.mape_percent if plain else None
+    row["interval_half_width"] = device.interval.half_width
+    row["coverage_percent"] = device.interval.coverage_percent
+    return row
 
 
 def device_page(device: Device) -> Page:
@@ -97,40 +93,32 @@ def device_page(device: Device) -> Page:
 
 
 def _error_facts(device: Device) -> list[Fact]:
-    error, interval = device.error, device.interval
+    interval = device.interval
+    facts = _fit_facts(device.error) if device.error else []
+    held = interval.coverage_percent
+    note = interval.why or (f"held {held:.0f} % of networks of unseen families" if held is not None else "")
+    facts.append(Fact("90 % interval", interval_percent(interval.half_width), note))
+    if interval.repeatability_percent is not None:
+        note = "between two halves of the measurements"
+        facts.append(Fact("repeatability", f"{interval.repeatability_percent:.1f} %", note))
+    return facts
+
+
+def _fit_facts(error: Errors) -> list[Fact]:
+    count = f"{error.networks} measurements, {error.families} families"
     facts = [
-        Fact(
-            "mean error",
-            f"{error.mape_percent:.1f} %",
-            f"on families left out; {error.networks} measurements, {error.families} families",
-        ),
+        Fact("mean error", f"{error.mape_percent:.1f} %", f"on families left out; {count}"),
         Fact("within 10 %", f"{error.within_10_percent:.0f} %", f"rank correlation {error.spearman:.3f}"),
     ]
     if error.operations_only is not None:
-        plain = error.operations_only
-        facts.append(
-            Fact("operations only", f"{plain.mape_percent:.1f} %", "mean error of time in proportion to mult-adds")
-        )
+        note = "mean error of time in proportion to mult-adds"
+        facts.append(Fact("operations only", f"{error.operations_only.mape_percent:.1f} %", note))
     if error.mape_choice_percent is not None:
-        facts.append(
-            Fact("form chosen blind", f"{error.mape_choice_percent:.1f} %", "the form too chosen without the family")
-        )
+        note = "mean error where the form too was chosen without the family"
+        facts.append(Fact("form chosen blind", f"{error.mape_choice_percent:.1f} %", note))
     if error.mape_prior_percent is not None:
-        facts.append(
-            Fact(
-                "known elsewhere",
-                f"{error.mape_prior_percent:.1f} %",
-                "the family left out here, but not on similar devices",
-            )
-        )
-    covers = (
-        f"held {interval.coverage_percent:.0f} % of unseen families" if interval.coverage_percent is not None else ""
-    )
-    facts.append(Fact("interval", interval_percent(interval.half_width), interval.why or covers))
-    if interval.repeatability_percent is not None:
-        facts.append(
-            Fact("repeatability", f"{interval.repeatability_percent:.1f} %", "between two halves of the measurements")
-        )
+        note = "mean error where similar devices had measured the family"
+        facts.append(Fact("known elsewhere", f"{error.mape_prior_percent:.1f} %", note))
     return facts
 
 

@@ -134,9 +134,8 @@ def fit_chart(device: Device, measured: Mapping[tuple[str, int], float] | None =
     (_times if measured else _errors)(axes, device, families, measured or {})
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(
-        f"{device.title}\nmean error {device.error.mape_percent:.1f} % on families left out", loc="left", fontsize=10
-    )
+    worth = f"mean error {device.error.mape_percent:.1f} % on families left out" if device.error else "not measured"
+    axes.set_title(f"{device.title}\n{worth}", loc="left", fontsize=10)
     return figure
 
 

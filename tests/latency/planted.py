@@ -1,0 +1,76 @@
+"""Machines whose coefficients are known, to see whether they are found again."""
+
+import numpy as np
+
+import costmodel as cm
+from costmodel.latency.features import FEATURES
+from costmodel.latency.fit import Sample
+from costmodel.latency.tables import kernels_of
+
+SIZES = {"mult-add": 1e9, "byte": 1e8, "kernel": 1.0}
+SECONDS = {"mult-add": 1e-11, "byte": 1e-10, "kernel": 5e-3}
+
+
+def random_kernels(rng, count):
+    """Return kernels that each have some of every feature, spread over a factor of a hundred."""
+    return tuple(
+        {name: (SIZES[f.unit] * 10 ** rng.uniform(-2, 0) if f.unit != "kernel" else 1) for name, f in FEATURES.items()}
+        for _ in range(count)
+    )
+
+
+def machine(form, rng):
+    """Return one coefficient a term."""
+    return [SECONDS[FEATURES[term[0]].unit] * rng.uniform(0.5, 2) for term in form.terms]
+
+
+def seconds(form, coefficients, kernels):
+    """Return what a planted machine takes, kernel by kernel, in plain arithmetic."""
+    total = 0.0
+    for counts in kernels:
+        spent = {"compute": 0.0, "memory": 0.0, "overhead": 0.0}
+        for term, coefficient in zip(form.terms, coefficients, strict=True):
+            for name in term:
+                spent[FEATURES[name].bound] += coefficient * counts.get(name, 0)
+        if form.combine == "max":
+            total += max(spent["compute"], spent["memory"]) + spent["overhead"]
+        else:
+            total += sum(spent.values())
+    return total
+
+
+def samples(form, coefficients, rng, families=8, each=3, noise=0.0, family_noise=0.0):
+    """Return measured random networks. `noise` is each network's own, `family_noise` that of all of a family."""
+    found = []
+    for family in range(families):
+        shared = rng.normal(0, family_noise)
+        for _ in range(each):
+            kernels = random_kernels(rng, int(rng.integers(3, 12)))
+            factor = np.exp(shared + rng.normal(0, noise))
+            took = seconds(form, coefficients, kernels) * factor
+            found.append(Sample(f"net{len(found)}", f"family{family}", 1, took, kernels))
+    return found
+
+
+REAL = (
+    "alexnet",
+    "squeezenet1_1",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "resnet18",
+    "shufflenet_v2_x0_5",
+    "nin",
+    "mnasnet0_5",
+)
+"""Bundled networks of eight families that are quick to build."""
+
+
+def real_samples(form, coefficients, batches=(1, 8), names=REAL):
+    """Return bundled networks as a planted machine runs them."""
+    found = []
+    for name in names:
+        graph = cm.load(name)
+        for batch in batches:
+            kernels = kernels_of(graph, batch, "float32", True)
+            found.append(Sample(name, name, batch, seconds(form, coefficients, kernels), kernels))
+    return found

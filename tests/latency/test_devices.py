@@ -1,0 +1,121 @@
+"""Device files: those that are shipped hold what they state, and what is written can be read again."""
+
+from pathlib import Path
+from statistics import mean
+
+import pytest
+
+import costmodel as cm
+from costmodel.latency.device import device_files, find_device, read_device, to_yaml
+from costmodel.latency.machine import fit_log, read_measured
+from costmodel.latency.transfer import quantity, transfer
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted((ROOT / "specs/devices").glob("*.yaml"))
+LOGS = sorted((ROOT / "benchmarks/measurements").glob("*.csv"))
+
+
+def test_there_are_devices_of_every_kind():
+    names = {path.stem for path in SHIPPED}
+    assert {
+        "rtx3090",
+        "i9-10940x",
+        "gtx1080ti",
+        "jetson-tx1",
+        "pi4",
+        "pi5",
+        "jetson-nano-cpu",
+        "snapdragon-855",
+    } <= names
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_device_states_where_it_comes_from(path):
+    device = read_device(path)
+    assert device.name == path.stem
+    assert device.made_by.startswith("costmodel ")
+    assert device.source
+    assert device.interval.half_width > 0
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_its_error_is_that_of_its_residuals(path):
+    device = read_device(path)
+    if device.error is None:
+        assert device.residuals == []
+        return
+    errors = [abs(row[3]) for row in device.residuals]
+    assert len(errors) == device.error.networks
+    assert len({row[2] for row in device.residuals}) == device.error.families
+    assert mean(errors) == pytest.approx(device.error.mape_percent, abs=0.1)
+    assert 100 * mean(error <= 10 for error in errors) == pytest.approx(device.error.within_10_percent, abs=1.6)
+    assert device.error.operations_only.mape_percent > device.error.mape_percent
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_what_is_written_can_be_read_again(path, tmp_path):
+    device = read_device(path)
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(to_yaml(device), "utf-8")
+    assert read_device(copy) == device
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.stem)
+def test_a_machine_that_was_measured_here_is_fitted_again_from_its_log(log):
+    stated = find_device(log.stem)
+    measured = read_measured(log, stated.conditions.threads == 1)
+    found = fit_log(
+        stated.name,
+        stated.title,
+        measured,
+        stated.conditions,
+        source=stated.source,
+        made_by=stated.made_by,
+        peaks=stated.peaks,
+        tell=lambda text: None,
+    )
+    assert found.model == stated.model
+    assert found.error == stated.error
+    assert found.interval == stated.interval
+
+
+def test_a_device_nobody_measured_is_scaled_and_trusts_itself_less():
+    measured = find_device("rtx3090")
+    peaks = {"flops_per_s": 2 * measured.peaks["flops_per_s"], "bytes_per_s": 3 * measured.peaks["bytes_per_s"]}
+    made = transfer(measured, "faster", "Twice and three times", peaks, "a test")
+    factor = {"mult-add": 2, "byte": 3, "kernel": 1}
+    for old, new in zip(measured.model.terms, made.model.terms, strict=True):
+        assert new.seconds * factor[new.unit] == pytest.approx(old.seconds, rel=1e-5)
+    assert made.interval.half_width > measured.interval.half_width
+    assert made.error is None
+    assert "not measured" in made.source
+    with pytest.raises(cm.CostModelError, match="faster was not measured itself"):
+        transfer(made, "again", "Again", peaks, "a test")
+
+
+def test_a_device_without_datasheet_figures_cannot_be_scaled():
+    with pytest.raises(cm.CostModelError, match="pi5 does not state its datasheet's FLOP/s and B/s; calibrate it with"):
+        transfer(find_device("pi5"), "pi6", "Pi 6", {"flops_per_s": 1.0, "bytes_per_s": 1.0}, "a test")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("165TFLOP/s", 165e12), ("936.2GB/s", 936.2e9), ("12 GB/s", 12e9), ("5FLOP/s", 5.0)]
+)
+def test_rates_are_read(text, number):
+    assert quantity(text) == number
+
+
+@pytest.mark.parametrize("text", ["165", "TB/s", "-3GB/s", "3GB", "0GB/s", "3 KB/s"])
+def test_what_is_no_rate_is_refused(text):
+    with pytest.raises(cm.CostModelError, match="is no such rate; write it like"):
+        quantity(text)
+
+
+def test_devices_of_the_folder_at_hand_come_first(tmp_path, monkeypatch):
+    folder = tmp_path / "specs" / "devices"
+    folder.mkdir(parents=True)
+    text = (ROOT / "specs/devices/pi5.yaml").read_text("utf-8")
+    (folder / "pi5.yaml").write_text(text.replace("title: Raspberry Pi 5", "title: Mine, a Raspberry Pi 5"), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert find_device("pi5").title.startswith("Mine")
+    assert "rtx3090" in device_files()

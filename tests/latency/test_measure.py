@@ -1,0 +1,262 @@
+"""Measuring: the order of visits, the lowest of rounds, noise, Ctrl-C and going on. The machine is planted, so is its
+clock.
+"""
+
+import numpy as np
+import pytest
+
+import costmodel as cm
+from costmodel.latency import plan
+from costmodel.latency.device import Conditions, Errors
+from costmodel.latency.forms import FORMS
+from costmodel.latency.machine import calibrate_machine, fit_log, read_measured
+from costmodel.latency.measure import Job, OnnxRuntime, judge, measure, read_log, summarize
+from costmodel.latency.microbench import chains
+from costmodel.latency.predict import latency_of
+from costmodel.latency.tables import kernels_of
+from latency.planted import REAL, seconds
+
+FORM = FORMS[3]
+
+
+class Planted:
+    """A machine that takes what its coefficients say, times noise that can only slow it down."""
+
+    single_thread = True
+
+    def __init__(self, noise=0.0, seed=0, stop_after=None, sick=()):
+        self.rng, self.noise = np.random.default_rng(seed), noise
+        self.coefficients = [1e-11, 1e-10, 2e-10, 2e-5]
+        self.now, self.opened, self.stop_after, self.sick = 0.0, [], stop_after, sick
+
+    def clock(self):
+        return self.now, self.now
+
+    def prepare(self, job):
+        if self.stop_after is not None and len(self.opened) == self.stop_after:
+            raise KeyboardInterrupt
+        self.opened.append(job.network)
+        graph = job.build()
+        visit = self.opened.count(job.network)
+
+        def make(batch):
+            truth = seconds(FORM, self.coefficients, kernels_of(graph, batch, "float32", True))
+
+            def run():
+                slow = 1 + abs(self.rng.normal(0, self.noise)) + (visit % 2 if job.network in self.sick else 0)
+                self.now += truth * slow
+
+            return run
+
+        return make
+
+
+def jobs(names=("alexnet", "nin"), batches=(1, 2)):
+    return [Job(name, name, batches, lambda name=name: cm.load(name)) for name in names]
+
+
+def go(machine, log, rounds=3, budget=1e9, resume=False, todo=None):
+    return measure(todo or jobs(), machine, log, rounds=rounds, seconds=budget, resume=resume, clock=machine.clock)
+
+
+def test_rounds_are_interleaved_and_every_visit_is_kept(tmp_path):
+    machine = Planted()
+    visits = go(machine, tmp_path / "log.csv")
+    assert machine.opened == ["alexnet", "nin"] * 3
+    assert [(v.network, v.batch, v.round) for v in visits[:4]] == [
+        ("alexnet", 1, 0),
+        ("alexnet", 2, 0),
+        ("nin", 1, 0),
+        ("nin", 2, 0),
+    ]
+    assert read_log(tmp_path / "log.csv") == visits
+    assert len(visits) == 12
+
+
+def test_the_lowest_visit_counts_and_halves_tell_how_well_it_repeats(tmp_path):
+    machine = Planted(noise=0.05)
+    found = summarize(go(machine, tmp_path / "log.csv", rounds=6), True)
+    for one in found:
+        truth = seconds(FORM, machine.coefficients, kernels_of(cm.load(one.network), one.batch, "float32", True))
+        assert truth <= one.seconds < 1.05 * truth
+    assert 0 < judge(found).repeatability < 0.1
+
+
+def test_ctrl_c_keeps_what_is_measured_and_resume_measures_the_rest_only(tmp_path):
+    log = tmp_path / "log.csv"
+    kept = go(Planted(stop_after=3), log)
+    assert [(v.network, v.round) for v in kept[::2]] == [("alexnet", 0), ("nin", 0), ("alexnet", 1)]
+    again = Planted()
+    everything = go(again, log, resume=True)
+    assert again.opened == ["nin", "alexnet", "nin"]
+    assert len({(v.network, v.batch, v.round) for v in everything}) == len(everything) == 12
+    assert read_log(log) == everything
+
+
+def test_a_line_cut_off_by_a_crash_is_measured_again(tmp_path):
+    log = tmp_path / "log.csv"
+    go(Planted(), log, rounds=2)
+    whole = log.read_text("utf-8")
+    log.write_text(whole[: whole.rindex(",") - 2], "utf-8")
+    assert len(read_log(log)) == 7
+
+
+def test_an_old_log_is_not_written_over(tmp_path):
+    log = tmp_path / "log.csv"
+    go(Planted(), log)
+    before = log.read_bytes()
+    with pytest.raises(cm.CostModelError, match="exists; --resume goes on with it, --force begins anew"):
+        go(Planted(), log)
+    assert log.read_bytes() == before
+
+
+def test_time_that_is_up_ends_the_measuring(tmp_path):
+    machine = Planted()
+    one_round = go(Planted(), tmp_path / "a.csv", rounds=1)
+    budget = sum(v.wall_s for v in one_round) * 2.2
+    visits = go(machine, tmp_path / "b.csv", rounds=50, budget=budget)
+    assert 4 <= len(visits) < 50
+
+
+def test_the_person_is_told_how_long_it_still_takes(tmp_path):
+    machine, told = Planted(), []
+    measure(
+        jobs(),
+        machine,
+        tmp_path / "log.csv",
+        rounds=4,
+        seconds=1e9,
+        clock=machine.clock,
+        progress=lambda *a: told.append(a),
+    )
+    assert [(done, planned) for done, planned, _, _ in told] == [(n, 8) for n in range(8)]
+    total = machine.now
+    assert told[4][3] == pytest.approx(total / 2, rel=0.05)
+
+
+def test_a_noisy_machine_is_told_so_with_its_figure(tmp_path):
+    found = summarize(go(Planted(noise=5.0), tmp_path / "log.csv", rounds=2), True)
+    with pytest.raises(
+        cm.CostModelError, match=r"too noisy to fit: the two halves of the measurements differ by \d+ %"
+    ):
+        judge(found)
+
+
+def test_a_network_that_does_not_repeat_is_named(tmp_path):
+    found = summarize(go(Planted(sick=("nin",)), tmp_path / "log.csv", rounds=2, todo=jobs(REAL, (1,))), True)
+    assert [one.network for one in judge(found).outliers] == ["nin"]
+
+
+def test_one_round_alone_says_nothing_about_noise(tmp_path):
+    found = summarize(go(Planted(), tmp_path / "log.csv", rounds=1), True)
+    with pytest.raises(cm.CostModelError, match="nothing was measured in 2 rounds; give it more --minutes"):
+        judge(found)
+
+
+def test_what_is_no_log_is_said_so(tmp_path):
+    (tmp_path / "a.csv").write_text("one,two\n1,2\n", "utf-8")
+    with pytest.raises(cm.CostModelError, match="this is no log of measurements"):
+        read_log(tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_text("network,family,batch,round,wall_s,cpu_s\na,a,one,0,1,1\nb,b,1,0,1,1\n", "utf-8")
+    with pytest.raises(cm.CostModelError, match=r"b.csv:2: 'a,a,one,0,1,1' is no visit"):
+        read_log(tmp_path / "b.csv")
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A calibration of twelve small networks and two chains."""
+    more = ("googlenet", "mobilenet_v3_small", "densenet121", "squeezenet")
+    monkeypatch.setattr("costmodel.latency.machine.NETWORKS", (*REAL, *more))
+    monkeypatch.setattr(plan, "chains", lambda: list(chains())[:2])
+
+
+def calibrated(runner, folder, monkeypatch, **changes):
+    monkeypatch.setattr("costmodel.latency.machine.measure", lambda *a, **k: measure(*a, clock=runner.clock, **k))
+    told = []
+    given = {
+        "log": folder / "log.csv",
+        "folder": folder,
+        "threads": 1,
+        "batches": (1, 8),
+        "rounds": 4,
+        "seconds": 1e9,
+        "quick": False,
+        "chains": True,
+        "resume": False,
+        "hardware": "planted",
+        "source": "",
+        "notes": "",
+        "date": "",
+        "made_by": "a test",
+        "peaks": {},
+        "progress": lambda *a: None,
+        "tell": told.append,
+        "runner": runner,
+    }
+    return calibrate_machine("planted", None, **given | changes), told
+
+
+def test_a_planted_machine_is_calibrated_and_predicts_networks_it_never_saw(small, tmp_path, monkeypatch):
+    runner = Planted(noise=0.02)
+    device, told = calibrated(runner, tmp_path, monkeypatch)
+    assert device.error.mape_percent < 5
+    assert device.error.mape_percent < device.error.operations_only.mape_percent
+    assert "measurements repeat within" in told[0]
+    for network in ("vgg11", "resnet34"):
+        truth = seconds(FORM, runner.coefficients, kernels_of(cm.load(network), 4, "float32", True))
+        assert latency_of(cm.load(network), device, 4)["latency_s"] == pytest.approx(truth, rel=0.1)
+
+
+def test_calibrating_twice_gives_the_same_predictions_within_the_repeatability(small, tmp_path, monkeypatch):
+    found = []
+    for seed in (1, 2):
+        (tmp_path / str(seed)).mkdir()
+        found.append(calibrated(Planted(noise=0.03, seed=seed), tmp_path / str(seed), monkeypatch)[0])
+    for network in REAL:
+        one, other = (latency_of(cm.load(network), device, 8) for device in found)
+        widest = max(device.interval.repeatability_percent for device in found) / 100
+        assert abs(one["latency_s"] / other["latency_s"] - 1) < max(widest, 0.02)
+        assert one["latency_low_s"] < other["latency_s"] < one["latency_high_s"]
+
+
+def test_quick_measures_eight_networks_and_promises_less(tmp_path, monkeypatch):
+    runner = Planted(noise=0.02)
+    device, _ = calibrated(runner, tmp_path, monkeypatch, quick=True, batches=(1,), rounds=2)
+    assert set(runner.opened) == set(plan.QUICK)
+    errors = [abs(np.log(1 + row[3] / 100)) for row in device.residuals]
+    assert device.interval.half_width == pytest.approx(max(errors), rel=0.02)
+
+
+def test_the_interval_is_never_narrower_than_the_measurements_repeat(tmp_path):
+    runner = Planted()
+    visits = go(runner, tmp_path / "log.csv", todo=jobs(REAL, (1,)), rounds=2)
+    measured = [one.__class__(**{**vars(one), "differs": 0.12}) for one in summarize(visits, True)]
+    conditions = Conditions(hardware="planted", runtime="none", dtype="float32", batch=[1, 1])
+    device = fit_log("planted", None, measured, conditions, source="", made_by="", peaks={}, tell=lambda text: None)
+    assert isinstance(device.error, Errors)
+    assert device.interval.half_width >= 0.12
+
+
+def test_onnx_runtime_really_runs(tmp_path):
+    runner = OnnxRuntime(1, tmp_path)
+    job = Job("nin_cifar10", "nin", (1, 3), lambda: cm.load("nin_cifar10"))
+    visits = measure([job], runner, tmp_path / "log.csv", rounds=2, seconds=60)
+    assert [(v.batch, v.round) for v in visits] == [(1, 0), (3, 0), (1, 1), (3, 1)]
+    assert all(v.wall_s > 0 and v.cpu_s > 0 for v in visits)
+    assert {one.network for one in read_measured(tmp_path / "log.csv", True)} == {"nin_cifar10"}
+    assert len(list(tmp_path.glob("*.onnx"))) == 1
+
+
+def test_every_chain_can_be_built_and_has_one_kind_of_kernel():
+    for chain in chains():
+        table = cm.price(chain.build())
+        heads = {row["kind"] for row in table if row["kernel"] == row["path"]}
+        assert len(heads) == 1
+
+
+def test_a_calibration_measures_enough_to_hold_its_promise():
+    """At least 40 networks of at least 12 families."""
+    todo = plan.jobs(plan.NETWORKS, (1, 8, 16), with_chains=False)
+    assert len(todo) >= 40
+    assert len({job.family for job in todo}) >= 12
+    assert all(job.batches[0] == 1 for job in todo)

@@ -1,0 +1,216 @@
+"""Time on a device: what is counted, what it adds up to, on numbers as on arrays, and the interval everywhere."""
+
+import csv
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+
+import costmodel as cm
+from costmodel.formula import product
+from costmodel.latency.device import Conditions, Device, Errors, Interval, Model, TermModel, device_files, find_device
+from costmodel.latency.energy import chip_energy, device_energy
+from costmodel.latency.features import FEATURES, total_counts
+from costmodel.latency.fit import Design, Sample
+from costmodel.latency.forms import FORMS, Form
+from costmodel.latency.predict import latency_of, over_batches
+from costmodel.latency.tables import kernels_of
+from costmodel.ops.conv import Conv
+from costmodel.ops.windows import pair
+
+NETWORKS = ("alexnet", "mobilenet_v1", "resnet18", "squeezenet1_1", "densenet121", "vit_b_32")
+
+
+def device(form=FORMS[3], fuses=True, **changes):
+    """Return a device of one form with plain coefficients."""
+    size = {"mult-add": 1e-11, "byte": 1e-10, "kernel": 1e-5}
+    terms = [TermModel(of=list(term), seconds=size[FEATURES[term[0]].unit]) for term in form.terms]
+    made = Device(
+        name="planted",
+        title="A planted machine",
+        made_by="a test",
+        conditions=Conditions(hardware="none", runtime="none", dtype="float32", batch=[1, 16]),
+        model=Model(form=form.name, fuses=fuses, combine=form.combine, terms=terms),
+        error=Errors(networks=0, families=0, mape_percent=0, within_10_percent=0, spearman=0),
+        interval=Interval(half_width=0.2),
+    )
+    return made.model_copy(update=changes)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("batch", [1, 4])
+def test_nothing_is_counted_twice_or_forgotten(network, batch):
+    table = cm.price(cm.load(network), batch=batch)
+    for fuses, moved in ((True, table.totals.fused_traffic_bytes), (False, table.totals.traffic_bytes)):
+        counts = total_counts(table, batch, fuses)
+        by_unit = {unit: sum(counts[n] for n, f in FEATURES.items() if f.unit == unit) for unit in ("mult-add", "byte")}
+        assert by_unit == {"mult-add": table.totals.mult_adds, "byte": moved}
+    assert total_counts(table, batch, True)["kernels"] == len(set(table.columns["kernel"]) - {None})
+    assert total_counts(table, batch, False)["kernels"] == sum(row["kernel"] is not None for row in table)
+
+
+@pytest.mark.parametrize("network", ["vgg16", "resnet50", "resnext50_32x4d", "inception_v3", "squeezenet1_1", "enet"])
+def test_winograd_layers_are_those_whose_operator_says_so(network):
+    graph = cm.load(network)
+    expected = 0
+    for layer in graph.layers:
+        if isinstance(layer.op, Conv) and pair(layer.op.kernel_size) == (3, 3) and pair(layer.op.stride) == (1, 1):
+            channels = layer.input_shapes[0][0]
+            if layer.op.groups == 1 and channels > 4:
+                expected += 9 * channels * product(layer.shape)
+    assert total_counts(cm.price(graph), 1, True)["mult_adds_winograd"] == expected
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+@pytest.mark.parametrize("fuses", [True, False])
+@pytest.mark.parametrize("network", ["mobilenet_v1", "densenet121"])
+def test_prediction_is_what_was_fitted(form, fuses, network):
+    graph, planted = cm.load(network), device(form, fuses)
+    sample = Sample(network, network, 4, 1.0, kernels_of(graph, 4, "float32", fuses))
+    fitted = Design([sample], form).predict(np.array([term.seconds for term in planted.model.terms]))[0]
+    assert cm.time(cm.price(graph, 4), planted).totals.latency["latency_s"] == pytest.approx(fitted)
+    assert latency_of(graph, planted, 4)["latency_s"] == pytest.approx(fitted)
+
+
+def test_layers_blocks_and_kinds_add_up_to_the_network():
+    timed = cm.time(cm.price(cm.load("resnet18")), device())
+    total = timed.totals.latency["latency_s"]
+    assert sum(timed.values("latency_s")) == pytest.approx(total)
+    for by in ("block", "kind", "layer"):
+        assert sum(group["latency_s"] for group in timed.by(by)) == pytest.approx(total)
+
+
+def test_a_fused_kernel_is_timed_at_its_head_and_a_view_takes_none():
+    timed = cm.time(cm.price(cm.load("resnet18")), device())
+    for row in timed:
+        assert (row["latency_s"] > 0) == (row["kernel"] == row["path"])
+        assert (row["bound"] is None) == (row["latency_s"] == 0)
+
+
+def test_one_kernel_by_hand():
+    """Two bytes a microsecond, a mult-add a nanosecond: a 1x1 convolution of 8 channels over 4x4, 2 images."""
+    from costmodel.graph import INPUT, LayerGraph
+
+    graph = LayerGraph("one", (8, 4, 4))
+    graph.add("conv", Conv(out_channels=16, bias=False), (INPUT,))
+    form = Form("by hand", (("mult_adds_1x1",), ("compute_bytes",), ("conv_weight_bytes",), ("kernels",)))
+    planted = device(form)
+    seconds = [1e-9, 5e-7, 1e-6, 1e-3]
+    terms = [term.model_copy(update={"seconds": s}) for term, s in zip(planted.model.terms, seconds, strict=True)]
+    planted = planted.model_copy(update={"model": planted.model.model_copy(update={"terms": terms})})
+    # 2*16*8*16 = 4096 mult-adds; 2*(128+256)*4 = 3072 bytes; 128 weights of 4 bytes; one kernel
+    assert latency_of(graph, planted, 2)["latency_s"] == pytest.approx(4096e-9 + 3072 * 5e-7 + 512e-6 + 1e-3)
+
+
+def test_weights_and_kernels_are_paid_once_a_batch_and_the_rest_for_each_image():
+    graph = cm.load("mobilenet_v1")
+    once = device(Form("once", (("conv_weight_bytes", "linear_weight_bytes"), ("kernels",))))
+    each = device(Form("each", (("mult_adds_1x1",), ("compute_bytes", "memory_bytes"))))
+    assert latency_of(graph, once, 16)["latency_s"] == latency_of(graph, once, 1)["latency_s"]
+    assert latency_of(graph, each, 16)["latency_s"] == pytest.approx(16 * latency_of(graph, each, 1)["latency_s"])
+
+
+@pytest.mark.parametrize("form", [FORMS[3], FORMS[-1], FORMS[4]], ids=lambda form: form.name)
+def test_a_thousand_networks_at_once_take_what_each_takes(form):
+    widths, sizes = np.array([0.25, 0.5, 1.0]), np.array([128, 160, 224])
+    batches = np.array([1, 8, 64])
+    planted = device(form)
+    together = latency_of(cm.load("mobilenet_v1", width=widths, resolution=sizes), planted, batches)
+    for place in range(3):
+        graph = cm.load("mobilenet_v1", width=float(widths[place]), resolution=int(sizes[place]))
+        alone = latency_of(graph, planted, int(batches[place]))
+        for key in ("latency_s", "latency_low_s", "latency_high_s", "throughput_per_s", "latency_per_image_s"):
+            assert together[key][place] == pytest.approx(alone[key])
+        assert together["bound"][place] == alone["bound"]
+
+
+def test_the_interval_is_as_wide_as_the_device_says_and_wider_where_it_extrapolates():
+    graph, planted = cm.load("mobilenet_v1"), device()
+    inside, outside = latency_of(graph, planted, 16), latency_of(graph, planted, 64)
+    assert inside["latency_high_s"] / inside["latency_s"] == pytest.approx(math.exp(0.2))
+    assert inside["latency_low_s"] / inside["latency_s"] == pytest.approx(math.exp(-0.2))
+    assert outside["latency_high_s"] / outside["latency_s"] == pytest.approx(math.exp(0.4))
+    assert inside["notes"] == []
+    assert outside["notes"] == [
+        "measured at batch 1 to 16 only; other batches are extrapolation, with a wider interval"
+    ]
+
+
+def test_a_network_unlike_any_measured_one_has_a_wider_interval():
+    planted = device()
+    terms = [term.model_copy(update={"largest_share": 0.3}) for term in planted.model.terms]
+    planted = planted.model_copy(update={"model": planted.model.model_copy(update={"terms": terms})})
+    found = latency_of(cm.load("vgg16"), planted)
+    assert found["latency_high_s"] / found["latency_s"] == pytest.approx(math.exp(0.4))
+    assert "takes more of the time than in any measured network (30 %)" in found["notes"][0]
+
+
+def test_another_dtype_than_was_measured_is_refused():
+    table = cm.price(cm.load("mobilenet_v1"), dtype="float16")
+    with pytest.raises(
+        cm.CostModelError, match="planted was measured at float32, but the network is priced at float16"
+    ):
+        cm.time(table, device())
+
+
+def test_unknown_devices_are_answered_with_near_ones():
+    with pytest.raises(cm.CostModelError, match="no device 'rtx309'; did you mean 'rtx3090'"):
+        cm.time(cm.price(cm.load("mobilenet_v1")), "rtx309")
+
+
+def test_csv_json_and_python_carry_the_interval():
+    from costmodel.render import data
+
+    timed = cm.time(cm.price(cm.load("mobilenet_v1")), device())
+    keys = {"latency_s", "latency_low_s", "latency_high_s", "bound"}
+    rows = list(csv.DictReader(io.StringIO(data.as_csv([timed]))))
+    written = json.loads(data.as_json([timed]))
+    assert keys <= set(rows[0])
+    assert keys <= set(written["layers"][0])
+    assert keys <= set(written["totals"]["latency"])
+    assert float(rows[0]["latency_high_s"]) == timed["latency_high_s"][0]
+
+
+def test_throughput_per_image_and_the_plain_line_over_batches():
+    found = find_device("gtx1080ti")
+    rows = over_batches(cm.load("resnet50"), found, (1, 16))
+    for row in rows:
+        assert row["latency_per_image_s"] * row["batch"] == pytest.approx(row["latency_s"])
+        assert row["throughput_per_s"] * row["latency_s"] == pytest.approx(row["batch"])
+    assert rows[1]["operations_only_s"] == pytest.approx(16 * rows[0]["operations_only_s"])
+
+
+@pytest.mark.parametrize("name", sorted(device_files()))
+def test_every_shipped_device_times_every_kind_of_network(name):
+    found = find_device(name)
+    for network in ("alexnet", "mobilenet_v1", "vit_b_32"):
+        batch = found.conditions.batch[0]
+        timed = cm.time(cm.price(cm.load(network), batch, found.conditions.dtype), found)
+        latency = timed.totals.latency
+        assert 0 < latency["latency_low_s"] < latency["latency_s"] < latency["latency_high_s"]
+
+
+def test_energy_of_alexnet_on_the_45_nm_chip():
+    """Han et al. 2015: 32-bit product 3.7 pJ, sum 0.9 pJ, DRAM 640 pJ for 4 bytes. AlexNet's 61 M weights alone: 39
+    mJ.
+    """
+    table = cm.price(cm.load("alexnet"))
+    found = chip_energy(table)
+    assert found["mult_adds_j"] == pytest.approx(724_406_816 * 4.6e-12)
+    assert found["dram_j"] == pytest.approx(table.totals.fused_traffic_bytes / 4 * 640e-12)
+    assert found["dram_j"] > 60_965_224 * 640e-12
+    with pytest.raises(cm.CostModelError, match="no published energy for bfloat16"):
+        chip_energy(cm.price(cm.load("alexnet"), dtype="bfloat16"))
+
+
+def test_energy_on_the_jetson_is_power_times_time():
+    tx1 = find_device("jetson-tx1")
+    timed = cm.time(cm.price(cm.load("vgg16"), 16), tx1)
+    assert timed.totals.latency["latency_s"] == pytest.approx(
+        3.2, rel=1e-4
+    )  # the one time that its paper puts in words
+    assert device_energy(timed, tx1)["energy_j"] == pytest.approx(11.8 * 3.2, rel=1e-4)
+    with pytest.raises(cm.CostModelError, match="nobody measured the power of planted"):
+        device_energy(timed, device())
