@@ -203,5 +203,5 @@ def _require_fit(graph: LayerGraph, images: Array, keep: Collection[str]) -> Non
             f"but these are {show_shape(images.shape[1:])} (after the batch)"
         )
     for path in keep:
-        if path not in graph.digraph:
+        if path not in graph:
             raise CostModelError(f"there is no layer {path!r} to keep; {known_or_suggest(path, graph.digraph)}")
