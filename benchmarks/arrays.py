@@ -1,4 +1,4 @@
-"""A million MobileNets: random (width, resolution, batch) triples priced as arrays, against a plain loop over the scalar walk."""
+"""A million MobileNets: random (width, resolution, batch) triples as arrays, against a loop over the scalar walk."""
 
 from __future__ import annotations
 

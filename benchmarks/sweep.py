@@ -1,4 +1,4 @@
-"""The sweep itself: grids of numbers and of structures, to a file and to nowhere, with the memory that a long one takes."""
+"""The sweep itself: grids of numbers and of structures, and whole commands to files, with the memory that they take."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from costmodel.errors import CostModelError, known_or_suggest, quote
 
 MAX_LENGTH = 1000
@@ -54,6 +56,13 @@ class Comparison:
     def holds(self, row: Row) -> Any:
         """Say whether it holds."""
         return COMPARE[self.sign](self.left(row), self.right(row))
+
+    def over(self, row: Row) -> Any:
+        """Return by which share of its right side each point misses it, as floats; below zero where there is room."""
+        left, right = (np.asarray(side(row), dtype="float64") for side in (self.left, self.right))
+        apart = {"<": left - right, ">": right - left}.get(self.sign[0], abs(left - right))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(right != 0, apart / abs(right), apart)
 
 
 @dataclass(frozen=True)

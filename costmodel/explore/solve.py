@@ -10,7 +10,7 @@ import numpy as np
 
 from costmodel.errors import CostModelError
 from costmodel.explore.chunks import answers
-from costmodel.explore.conditions import Comparison, Condition
+from costmodel.explore.conditions import Condition
 from costmodel.explore.pareto import Front, Goal
 from costmodel.explore.sweep import Question, Reasons, add_reasons
 
@@ -92,7 +92,7 @@ class Solver:
                 part.text,
                 float(np.asarray(part.left(arrays)).item()),
                 float(np.asarray(part.right(arrays)).item()),
-                float(np.broadcast_to(_over(part, arrays), 1)[0]),
+                float(np.broadcast_to(part.over(arrays), 1)[0]),
                 bool(np.asarray(part.holds(arrays)).item()),
             )
             for part in self.comparisons
@@ -144,7 +144,7 @@ class Solver:
         """Return by which share each point breaks the constraint that it breaks most."""
         worst = np.full(len(next(iter(columns.values()))), -np.inf)
         for part in self.comparisons:
-            worst = np.maximum(worst, np.where(part.holds(columns), -np.inf, _over(part, columns)))
+            worst = np.maximum(worst, np.where(part.holds(columns), -np.inf, part.over(columns)))
         return worst
 
     def _look_beyond(self, workers: int, cluster: str | None) -> None:
@@ -162,13 +162,3 @@ class Solver:
 
 def _row(columns: Mapping[str, Any], index: Any) -> Row:
     return {name: column[index : index + 1].tolist()[0] for name, column in columns.items()}
-
-
-def _over(part: Comparison, columns: Mapping[str, Any]) -> Any:
-    """Return by which share of its limit each point breaks a comparison; below zero where there is room."""
-    left, right = (np.asarray(side(columns), dtype="float64") for side in (part.left, part.right))
-    apart = (
-        left - right if part.sign in ("<", "<=") else right - left if part.sign in (">", ">=") else abs(left - right)
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(right != 0, apart / abs(right), apart)

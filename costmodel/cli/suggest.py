@@ -1,0 +1,85 @@
+"""`costmodel suggest`: find design moves that reach a goal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from costmodel.cli.arguments import ARCH, batch_option, dtype_option
+from costmodel.cli.output import emit, screen
+from costmodel.cli.sweep import device_option
+from costmodel.errors import CostModelError
+
+
+@click.command("suggest")
+@click.argument("arch", type=ARCH)
+@click.option("--goal", required=True, metavar="CONDITION", help='What to reach: "mult_adds < 1e9 and params < 10M".')
+@click.option("--top", type=click.IntRange(min=1), default=8, show_default=True, metavar="N", help="Show N ways.")
+@batch_option
+@dtype_option
+@device_option
+def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, device: str | None) -> None:
+    r"""Find design moves that reach a goal.
+
+    Every move is tried on the whole network and on each of its parts, and every parameter at a few values: alone, the
+    best of them in pairs, and greedily one after another. Ways with fewer edits come first, then those that change the
+    network least. Accuracy is not modelled: a way to a goal is a candidate to train, no promise. Exit code 1 if no way
+    reaches the goal, with the one that comes nearest.
+
+    \b
+    Examples:
+      costmodel suggest vgg16 --goal "mult_adds < 5G"
+      costmodel suggest mobilenet_v1 --goal "mult_adds < 200M and params < 3M"
+      costmodel suggest resnet50 --goal "peak_live_bytes < 5 MB" --dtype float16
+    """
+    from costmodel.api import read
+    from costmodel.explore.conditions import parse_condition
+    from costmodel.explore.suggest import row_of, suggest
+    from costmodel.explore.sweep import COLUMNS, LATENCY
+    from costmodel.pricing.sums import MEASURES
+
+    found: Any = None
+    if device is not None:
+        from costmodel.latency.device import find_device
+
+        found = find_device(device)
+    elif "latency" in goal:
+        raise CostModelError("latency needs a device: add --device NAME; `costmodel devices` lists them")
+    condition = parse_condition(goal, [*MEASURES, *(LATENCY if found else ())])
+    names = list(dict.fromkeys([*COLUMNS, *(name for name in condition.names if name in MEASURES)]))
+
+    def measure(graph: Any) -> dict[str, Any]:
+        row = row_of(graph, names, dtype, batch)
+        if found is not None:
+            from costmodel.latency.predict import latency_of
+
+            predicted = latency_of(graph, found, batch)
+            row |= {name: predicted[name] for name in LATENCY}
+        return row
+
+    now, ways = suggest(read(arch), condition, measure)
+    if condition.holds(now):
+        emit(f"{arch} meets {goal} as it is\n")
+        return
+    emit(_shown(arch, goal, now, ways[:top], len(ways)))
+    if not ways or not ways[0].reached:
+        sys.exit(1)
+
+
+def _shown(arch: str, goal: str, now: Any, ways: list[Any], count: int) -> str:
+    """Return a table of the ways, then the commands that make them."""
+    from costmodel.render.page import Column, Page, Section
+    from costmodel.render.pareto import columns_of
+    from costmodel.render.text import text
+
+    if not ways:
+        return f"no design move and no parameter changes {arch}\n"
+    reached = ways[0].reached
+    title = f"{count:,} ways to {goal}" if reached else f"Nothing tried reaches {goal}; this comes nearest"
+    columns = columns_of([now, *(way.row for way in ways)], list(now))
+    numbers = Column("", ["now", *map(str, range(1, len(ways) + 1))])
+    page = text(Page("", (), (), [Section(title, [numbers, *columns])]), screen())
+    commands = [f"{place:>3}  {way.command(arch)}" for place, way in enumerate(ways, 1)]
+    return page + "\n" + "\n".join(commands) + "\n"

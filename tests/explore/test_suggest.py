@@ -1,0 +1,86 @@
+"""Suggest: every way shown reaches the goal when its own command line is run; fewest edits first."""
+
+import json
+import shlex
+
+import pytest
+from click.testing import CliRunner
+
+import costmodel as cm
+from costmodel.cli import costmodel
+from costmodel.errors import CostModelError
+from costmodel.explore.conditions import parse_condition
+from costmodel.explore.suggest import row_of, suggest
+from costmodel.pricing.sums import MEASURES
+from costmodel.spec import expand
+
+
+def ways_of(arch, goal):
+    now, ways = suggest(
+        cm.read(arch), parse_condition(goal, MEASURES), lambda graph: row_of(graph, MEASURES, "float32", 1)
+    )
+    assert now["params"] == cm.price(cm.load(arch)).totals.params
+    return ways
+
+
+@pytest.mark.parametrize(
+    ("arch", "goal"),
+    [
+        ("conv_mobilenet", "mult_adds < 600M"),
+        ("mobilenet_v1", "mult_adds < 100M and params < 3M"),
+        ("mobilenet_v1_050", "params > 3M"),
+    ],
+)
+def test_ways_reach_the_goal_as_their_commands_say(arch, goal):
+    ways = ways_of(arch, goal)
+    condition = parse_condition(goal, MEASURES)
+    assert [len(way.edits) for way in ways] == sorted(len(way.edits) for way in ways)
+    for way in ways[:6]:
+        _, *arguments = shlex.split(way.command(arch))
+        result = CliRunner().invoke(costmodel, [*arguments, "--format", "json"])
+        assert result.exit_code == 0, result.output
+        totals = json.loads(result.output)["totals"]
+        found = {name: totals[name]["after"] for name in MEASURES if name in totals}
+        assert {"params", "mult_adds", "peak_live_bytes"} <= set(found)
+        assert found == {name: way.row[name] for name in found}
+        assert condition.holds(way.row)
+
+
+def test_conv_mobilenet_is_told_to_become_mobilenet():
+    ways = ways_of("conv_mobilenet", "mult_adds < 600M")
+    real = cm.price(cm.load("mobilenet_v1")).totals
+    assert any((way.row["params"], way.row["mult_adds"]) == (real.params, real.mult_adds) for way in ways)
+
+
+def test_out_of_reach_shows_the_nearest():
+    (nearest,) = ways_of("mobilenet_v1", "params < 10")
+    assert not nearest.reached
+    assert nearest.row["params"] < cm.price(cm.load("mobilenet_v1", width=0.25)).totals.params
+
+
+def test_it_edits_nothing_it_was_given():
+    spec = cm.read("mobilenet_v1")
+    before = spec.text
+    suggest(spec, parse_condition("params < 1M", MEASURES), lambda graph: row_of(graph, MEASURES, "float32", 1))
+    assert spec.text == before
+    assert len(expand(spec)) == 83
+
+
+def test_or_has_no_distance():
+    with pytest.raises(CostModelError, match="no distance"):
+        ways_of("mobilenet_v1", "params < 3 or mult_adds < 2")
+
+
+def run(*arguments):
+    return CliRunner().invoke(costmodel, ["suggest", *arguments])
+
+
+def test_the_command():
+    result = run("mobilenet_v1", "--goal", "mult_adds < 150M", "--top", "2")
+    assert result.exit_code == 0
+    assert "costmodel whatif mobilenet_v1 --" in result.output
+    assert run("mobilenet_v1", "--goal", "params < 5M").output == "mobilenet_v1 meets params < 5M as it is\n"
+    assert run("alexnet", "--goal", "params < 10").exit_code == 1
+    wrong = run("mobilenet_v1", "--goal", "parms < 10")
+    assert "did you mean 'params'?" in str(wrong.exception)
+    assert "add --device NAME" in str(run("mobilenet_v1", "--goal", "latency_ms < 10").exception)
