@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from costmodel.render.page import Fact, Page
 from costmodel.render.rows import View
 from costmodel.spec import Spec, expand
 
+if TYPE_CHECKING:
+    from costmodel.latency.device import Device
+
 HINT = "Latency depends on the device: add --device NAME; `costmodel devices` lists them."
 
 
@@ -25,6 +29,7 @@ HINT = "Latency depends on the device: add --device NAME; `costmodel devices` li
 @resolution_option
 @batch_option
 @dtype_option
+@click.option("--device", metavar="NAME", help="Add latency on a device (see `costmodel devices`), at its dtype.")
 @click.option(
     "--by", type=click.Choice(["layer", "block", "kind"]), help="Show this table alone instead of kinds and blocks."
 )
@@ -57,6 +62,7 @@ def report_command(
     resolution: int | None,
     batch: int,
     dtype: str,
+    device: str | None,
     by: str | None,
     depth: int,
     sort: str | None,
@@ -78,6 +84,7 @@ def report_command(
       costmodel report resnet50 --batch 16 --dtype float16 --training
       costmodel report vgg16 --by layer --sort params --top 5
       costmodel report googlenet --depth 2
+      costmodel report resnet50 --device pi5
       costmodel report my_net.yaml --format markdown -o costs.md
       costmodel report alexnet vgg16 resnet50 --sort mult_adds
       costmodel report resnet50 --format json | jq .totals
@@ -85,7 +92,12 @@ def report_command(
     if len(archs) > 1 and by is not None and form != "json":
         raise click.UsageError("--by shows the inside of one network; several are compared by their totals")
     specs = [open_spec(arch, settings, resolution) for arch in archs]
+    found = _device(device) if device else None
+    if found is not None and not _given("dtype"):
+        dtype = found.conditions.dtype
     tables = [price(expand(spec), batch, dtype, training=training, in_place=in_place) for spec in specs]
+    if found is not None:
+        tables = [_timed(table, found) for table in tables]
     emit(_rendered(specs, tables, View(by, depth, sort, top), form, output), output)
 
 
@@ -97,7 +109,8 @@ def _rendered(specs: Sequence[Spec], tables: Sequence[CostTable], view: View, fo
         return {"json": data.as_json, "csv": data.as_csv}[form](tables, view)
     from costmodel.render import report
 
-    page = report.compare(tables, view) if len(tables) > 1 else report.page(tables[0], view, reported(specs[0]), HINT)
+    hint = "; ".join(tables[0].totals.latency["notes"]) if tables[0].totals.latency else HINT
+    page = report.compare(tables, view) if len(tables) > 1 else report.page(tables[0], view, reported(specs[0]), hint)
     return _drawn(page, form, output)
 
 
@@ -112,6 +125,24 @@ def _drawn(page: Page, form: str, output: Path | None) -> str:
         "html": document,
     }
     return draw[form](page)
+
+
+def _given(option: str) -> bool:
+    """Say whether a person gave the option."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _device(name: str) -> Device:
+    from costmodel.latency.device import find_device
+
+    return find_device(name)
+
+
+def _timed(table: CostTable, device: Device) -> CostTable:
+    from costmodel.latency.predict import time
+
+    return time(table, device)
 
 
 def reported(spec: Spec) -> Iterator[Fact]:

@@ -34,6 +34,10 @@ FEATURES: Mapping[str, Feature] = {
     "mult_adds_grouped": Feature("mult-add", "grouped convolutions", "compute"),
     "mult_adds_depthwise": Feature("mult-add", "depthwise convolutions", "compute"),
     "mult_adds_matmul": Feature("mult-add", "linear layers and matrix products", "compute"),
+    "smooth_elements": Feature(
+        "element", "activations that are more than a clip: sigmoid, SiLU, hard-swish, GELU", "compute"
+    ),
+    "lrn_elements": Feature("element", "local response normalisation, a power an element", "compute"),
     "compute_bytes": Feature("byte", "activations that convolutions and matrix products read and write", "memory"),
     "memory_bytes": Feature("byte", "activations that all other kernels read and write", "memory"),
     "conv_weight_bytes": Feature("byte", "weights of convolutions and norms, read once a batch", "memory"),
@@ -53,6 +57,11 @@ _MULT_ADDS = {
 }
 COMPUTE_KINDS = frozenset(_MULT_ADDS)
 """Kinds of layers that have mult-adds."""
+
+ELEMENTS = dict.fromkeys(("sigmoid", "silu", "hardsigmoid", "hardswish", "gelu"), "smooth_elements") | {
+    "lrn": "lrn_elements"
+}
+"""Operators whose time goes by the number of their elements rather than by what they move."""
 
 STEM_CHANNELS = 4
 """A convolution that reads at most so many channels (a picture) is never computed by Winograd's method."""
@@ -85,6 +94,8 @@ def kernel_counts(rows: Iterable[Mapping[str, Any]], batch: Number, fuses: bool)
         counts: Counts = {"compute_bytes" if computes[head] else "memory_bytes": moved}
         if kind in COMPUTE_KINDS:
             _count_mult_adds(counts, row, kind, batch)
+        if row["op"] in ELEMENTS:
+            counts[ELEMENTS[row["op"]]] = product(row["output_shape"]) * batch
         counts["linear_weight_bytes" if kind == "linear" else "conv_weight_bytes"] = weights
         if starts:
             counts["kernels"] = 1

@@ -22,6 +22,10 @@ def _without(term: Term, *names: str) -> Term:
     return tuple(name for name in term if name not in names)
 
 
+GROUPED = _without(MULT_ADDS, "mult_adds_grouped")
+"""All mult-adds but those of grouped convolutions."""
+
+
 @dataclass(frozen=True)
 class Form:
     """One form. `combine` says how the time of a kernel follows from its terms.
@@ -44,6 +48,18 @@ FORMS = (
     Form("operations, bytes, weights", (MULT_ADDS, BYTES, WEIGHTS)),
     Form("operations, bytes of compute and of other kernels", (MULT_ADDS, ("compute_bytes",), ("memory_bytes",))),
     Form("operations, bytes, weights, kernels", (MULT_ADDS, BYTES, WEIGHTS, ("kernels",))),
+    Form(
+        "operations, bytes, smooth activations, response normalisation",
+        (MULT_ADDS, BYTES, ("smooth_elements",), ("lrn_elements",)),
+    ),
+    Form(
+        "grouped apart, bytes, smooth activations, response normalisation",
+        (GROUPED, ("mult_adds_grouped",), BYTES, ("smooth_elements",), ("lrn_elements",)),
+    ),
+    Form(
+        "grouped apart, bytes, weights, smooth activations, response normalisation",
+        (GROUPED, ("mult_adds_grouped",), BYTES, WEIGHTS, ("smooth_elements",), ("lrn_elements",)),
+    ),
     Form(
         "Winograd apart, bytes, weights of linear layers",
         (

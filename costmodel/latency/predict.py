@@ -97,7 +97,7 @@ def _same_dtype(device: Device, dtype: str) -> None:
 
 def _rows(table: CostTable) -> Iterable[Mapping[str, Any]]:
     """Yield the rows with the columns that features are counted from."""
-    names = ("path", "kind", "kernel", "mult_adds", "weight_bytes", "input_bytes", "output_bytes", "fused_bytes")
+    names = ("path", "op", "kind", "kernel", "mult_adds", "weight_bytes", "input_bytes", "output_bytes", "fused_bytes")
     shapes = ("input_shapes", "output_shape")
     columns = [table.columns[name] for name in names + shapes]
     return (dict(zip(names + shapes, row, strict=True)) for row in zip(*columns, strict=True))

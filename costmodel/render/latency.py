@@ -11,27 +11,11 @@ from typing import Any
 from costmodel.latency.device import Device, Errors, TermModel
 from costmodel.latency.features import FEATURES
 from costmodel.render.page import Column, Fact, Page, Section
+from costmodel.render.seconds import PREFIXES, seconds_column, seconds_text
 from costmodel.units import short
 
-RATES = {"mult-add": "mult-adds/s", "byte": "B/s", "kernel": "kernels/s"}
+RATES = {"mult-add": "mult-adds/s", "byte": "B/s", "element": "elements/s", "kernel": "kernels/s"}
 WORST = 5
-PREFIXES = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9), ("ps", 1e-12), ("fs", 1e-15))
-HOW = "`costmodel devices` lists devices; `costmodel calibrate --name NAME` makes one of this machine."
-
-
-def seconds_text(seconds: float, digits: int = 4) -> str:
-    """Write a time under the prefix that suits it: ``12.34 ms``."""
-    rounded = float(f"{seconds:.{digits}g}")
-    unit, size = next(((unit, size) for unit, size in PREFIXES if rounded >= size), PREFIXES[-1])
-    return f"{rounded / size:.{digits}g} {unit}"
-
-
-def seconds_column(values: Sequence[float], digits: int = 4) -> tuple[list[str], str]:
-    """Write a column of times under one prefix, that of its median; return the texts and the unit."""
-    ordered = sorted(value for value in values if value)
-    middle = ordered[len(ordered) // 2] if ordered else 1.0
-    unit, size = next(((unit, size) for unit, size in PREFIXES if middle >= size), PREFIXES[-1])
-    return [f"{float(f'{value:.{digits}g}') / size:.{digits}g}" for value in values], unit
 
 
 def interval_percent(half_width: float) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from costmodel.pricing.table import CostTable
 from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.render.rows import Row, View, cut, grouped, ordered
+from costmodel.render.seconds import seconds_column, seconds_text
 from costmodel.units import column, short
 
 
@@ -87,6 +88,22 @@ def _state(table: CostTable) -> Fact | None:
     return Fact("gradients", short(step["gradient_bytes"], "B"), note)
 
 
+def _latency(table: CostTable) -> Fact | None:
+    found = table.totals.latency
+    if not found:
+        return None
+    low, high = (seconds_text(found[f"latency_{side}_s"], 3) for side in ("low", "high"))
+    return Fact("latency", seconds_text(found["latency_s"]), f"90 % within {low} .. {high}; {found['device']}")
+
+
+def _throughput(table: CostTable) -> Fact | None:
+    found = table.totals.latency
+    note = f"{seconds_text(found['latency_per_image_s'])} an image; bound by {found['bound']}" if found else ""
+    return (
+        Fact("throughput", f"{short(found['throughput_per_s'])} images/s".replace("  ", " "), note) if found else None
+    )
+
+
 HEADLINE: tuple[Callable[[CostTable], Fact | None], ...] = (
     _params,
     _mult_adds,
@@ -98,6 +115,8 @@ HEADLINE: tuple[Callable[[CostTable], Fact | None], ...] = (
     _step,
     _saved,
     _state,
+    _latency,
+    _throughput,
 )
 """The lines of the headline in order; one that has nothing to say returns None."""
 
@@ -124,7 +143,7 @@ KINDS = (
     MULT_ADDS,
     Measure("matrix_params", "weights", base="matrix_params", paint="warm"),
     Measure("vector_params", "biases, norms", rank=4),
-    Measure("latency_s", "latency", "s"),
+    Measure("latency_s", "latency", "s", base="latency_s", paint="good"),
     Measure("backward_mult_adds", "backward", rank=5),
     Measure("saved_bytes", "saved", "B", rank=5),
     Measure("traffic_bytes", "traffic", "B", rank=7),
@@ -133,7 +152,7 @@ KINDS = (
 BLOCKS = (
     MULT_ADDS,
     Measure("params", "params", base="params", paint="warm"),
-    Measure("latency_s", "latency", "s"),
+    Measure("latency_s", "latency", "s", base="latency_s", paint="good"),
     Measure("live_bytes", "peak", "B", rank=4),
     Measure("backward_mult_adds", "backward", rank=5),
     Measure("saved_bytes", "saved", "B", rank=5),
@@ -215,11 +234,16 @@ def _measured(measures: Iterable[Measure], shown: Sequence[Row], rest: Sequence[
         if rest:
             left_out = [row[measure.key] for row in rest]
             values.append(max(left_out) if measure.key == "live_bytes" else sum(left_out))
-        texts, unit = column(values, measure.unit)
+        texts, unit = written(measure, values)
         columns.append(Column(measure.title, texts, unit, rank=measure.rank))
         if measure.base:
             columns += _shares(values, sums[measure.base], measure, bool(rest))
     return columns
+
+
+def written(measure: Measure, values: Sequence[Any]) -> tuple[list[str], str]:
+    """Return a column's cells under one prefix, and its unit."""
+    return seconds_column(values) if measure.unit == "s" else column(list(values), measure.unit)
 
 
 def _shares(values: Sequence[Any], total: Any, measure: Measure, has_rest: bool) -> list[Column]:
@@ -252,6 +276,7 @@ def totals_row(table: CostTable) -> Row:
     """Return a network in one row: what was asked, then its totals, those of a training step among them."""
     totals = table.totals.as_dict()
     step: Mapping[str, Any] = totals.pop("training", {})
+    latency: Mapping[str, Any] = totals.pop("latency", {})
     return (
         {
             "name": table.name,
@@ -262,6 +287,7 @@ def totals_row(table: CostTable) -> Row:
         }
         | totals
         | dict(step)
+        | dict(latency)
     )
 
 
@@ -280,7 +306,7 @@ def compare(tables: Sequence[CostTable], view: View | None = None) -> Page:
     for measure in COMPARED:
         if rows and measure.key in rows[0]:
             values = [row[measure.key] for row in rows]
-            texts, unit = column(values, measure.unit)
+            texts, unit = written(measure, values)
             columns.append(Column(measure.title, texts, unit, rank=measure.rank))
             if measure.paint:
                 columns.append(

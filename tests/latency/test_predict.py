@@ -25,7 +25,7 @@ NETWORKS = ("alexnet", "mobilenet_v1", "resnet18", "squeezenet1_1", "densenet121
 
 def device(form=FORMS[3], fuses=True, **changes):
     """Return a device of one form with plain coefficients."""
-    size = {"mult-add": 1e-11, "byte": 1e-10, "kernel": 1e-5}
+    size = {"mult-add": 1e-11, "byte": 1e-10, "element": 1e-9, "kernel": 1e-5}
     terms = [TermModel(of=list(term), seconds=size[FEATURES[term[0]].unit]) for term in form.terms]
     made = Device(
         name="planted",
