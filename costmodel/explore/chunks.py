@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import sys
 import threading
 import warnings
@@ -43,8 +44,9 @@ _question: Question | None = None
 
 
 def _begin(question: Question) -> None:
-    """Keep the question in a worker process, so that it is sent once."""
+    """Keep the question in a worker process, so that it is sent once. Ctrl-C is the reader's to act on."""
     global _question
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _question = question
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from costmodel.errors import CostModelError
 from costmodel.explore.chunks import answers
 from costmodel.explore.pareto import Front, Goal
 from costmodel.explore.sweep import Chunk, LeftOut, Question, Reasons, add_reasons
@@ -115,21 +119,52 @@ def run(
     if store is not None and store.chunks:
         start = store.chunks
         outcome.go_on(store.notes)
+    whole = True  # whether store and outcome tell of the same chunks
     try:
-        for chunk in answers(question, start, workers=workers, cluster=cluster):
-            outcome.take(chunk)
-            if store is not None:
-                store.add(chunk.columns, len(chunk))
-                if store.due():
+        with _stop_between_chunks() as stopped:
+            for chunk in answers(question, start, workers=workers, cluster=cluster):
+                whole = False
+                outcome.take(chunk)
+                if store is not None:
+                    store.add(chunk.columns, len(chunk))
+                whole = True
+                if store is not None and store.due():
                     _save(store, outcome)
-            tell(outcome)
-        outcome.finished = True
+                tell(outcome)
+                if stopped.is_set():
+                    break
+            else:
+                outcome.finished = True
     except KeyboardInterrupt:
         pass
-    finally:
-        if store is not None:
-            _end(store, outcome)
+    except CostModelError:
+        with suppress(CostModelError):
+            _leave(store, outcome, whole)
+        raise
+    if outcome.finished and store is not None:
+        store.finish()
+    else:
+        _leave(store, outcome, whole)
     return outcome
+
+
+@contextmanager
+def _stop_between_chunks() -> Iterator[threading.Event]:
+    """Let the first Ctrl-C only set a flag, so that no chunk is left half written; the second one stops at once."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+
+    def note(*_: object) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _save(store: Store, outcome: Outcome) -> None:
@@ -137,13 +172,13 @@ def _save(store: Store, outcome: Outcome) -> None:
     store.save()
 
 
-def _end(store: Store, outcome: Outcome) -> None:
-    if outcome.finished:
-        store.finish()
-    else:
-        if store.chunks:
-            _save(store, outcome)
-        store.close()
+def _leave(store: Store | None, outcome: Outcome, whole: bool) -> None:
+    """Keep what is finished for another time. What is torn stays behind the last save, where going on cuts it off."""
+    if store is None:
+        return
+    if store.chunks and whole:
+        _save(store, outcome)
+    store.close()
 
 
 def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:

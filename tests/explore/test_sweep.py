@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -410,17 +411,18 @@ def test_the_command_end_to_end(tmp_path):
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_ctrl_c_keeps_what_is_finished(tmp_path):
-    many = ["--vary", "width=0.0001:2.0:0.0001", "--vary", "resolution=32:400", "-o", "rows.csv"]
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_keeps_what_is_finished(tmp_path, workers):
+    many = ["--vary", "width=0.0001:2.0:0.0001", "--vary", "resolution=32:400", "-o", "rows.csv", "--workers", workers]
     process = subprocess.Popen(
         [sys.executable, "-m", "costmodel", "sweep", "mobilenet_v1", *many],
-        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     state = tmp_path / "rows.csv.state"
     end = time.monotonic() + 60
     while not state.exists() and time.monotonic() < end:
         time.sleep(0.05)
-    process.send_signal(2)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "--resume" in told
@@ -430,3 +432,25 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path):
     lines = (tmp_path / "rows.csv.part").read_bytes().count(b"\n")
     assert lines == saved["rows"] + 1
     assert not (tmp_path / "rows.csv").exists()
+
+
+def test_a_disk_that_fills_up_later_can_be_gone_on_from(tmp_path, monkeypatch):
+    """The chunk in which the disk was full is cut off and priced again."""
+    whole, path = tmp_path / "whole.csv", tmp_path / "rows.csv"
+    write(whole, question())
+    monkeypatch.setattr("costmodel.explore.store.SAVE_EVERY", -1.0)
+    add = Store.add
+
+    def full(store, columns, rows):
+        if store.chunks == 6:
+            store._file.write(b"half a row")
+            raise CostModelError("no space")
+        add(store, columns, rows)
+
+    monkeypatch.setattr(Store, "add", full)
+    with pytest.raises(CostModelError, match="no space"):
+        write(path, question())
+    assert not path.exists()
+    monkeypatch.setattr(Store, "add", add)
+    write(path, question(), resume=True)
+    assert path.read_bytes() == whole.read_bytes()
