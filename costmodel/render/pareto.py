@@ -11,6 +11,7 @@ from costmodel.units import column, scaled, short
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
 CLOUD, FRONT = "#56B4E9", "#D55E00"
 """Of Okabe and Ito's palette, which colour-blind readers can tell apart; the front has a line and larger marks too."""
@@ -85,13 +86,13 @@ def picture(
     axes.scatter(xs, ys, s=26, color=FRONT, edgecolor="white", linewidth=0.6, zorder=4, label=_front_label(goals))
     _axis(axes, "x", x, cloud[x])
     _axis(axes, "y", y, cloud[y])
-    _label(axes, [[front[name][i] for name in names] for i in order], xs, ys, names)
     axes.set_title(title, loc="left", fontsize=12)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right" if goals[1][1] < 0 else "upper right", fontsize=9)
+    legend = axes.legend(frameon=False, loc="lower right" if goals[1][1] < 0 else "upper right", fontsize=9)
     if note:
         figure.supxlabel(note, fontsize=8, color="#555555", x=0.01, ha="left")
+    _label(figure, axes, legend, [[front[name][i] for name in names] for i in order], xs, ys, names)
     return figure
 
 
@@ -112,32 +113,51 @@ def _axis(axes: Axes, which: str, name: str, values: Any) -> None:
 
 def _tick(value: float, unit: str) -> str:
     """Return a round number without the zeros after its point: 2 MB, 0.5 M."""
+    if unit == "s" and abs(value) < 1:
+        value, unit = value * 1000, "ms"
     number, _, tail = short(value, unit, digits=3).partition(" ")
     return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {tail}".strip()
 
 
 def _label(
-    axes: Axes, settings: Sequence[Sequence[Any]], xs: list[float], ys: list[float], names: Sequence[str]
+    figure: Figure,
+    axes: Axes,
+    legend: Legend,
+    settings: Sequence[Sequence[Any]],
+    xs: list[float],
+    ys: list[float],
+    names: Sequence[str],
 ) -> None:
-    """Write the parameters beside points spread evenly along the front, the first and the last among them."""
+    """Write the parameters beside points spread evenly along the front, ends first, where there is room."""
+    figure.draw_without_rendering()
+    renderer = figure.canvas.get_renderer() if hasattr(figure.canvas, "get_renderer") else None
+    inside, taken = axes.get_window_extent(renderer), [legend.get_window_extent(renderer)]
     count = min(LABELS, len(xs))
-    chosen = sorted({round(k * (len(xs) - 1) / max(count - 1, 1)) for k in range(count)})
-    for i in chosen:
-        text = ", ".join(
-            f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-            for name, value in zip(names, (_plain(v) for v in settings[i]), strict=True)
-        )
-        right = i < len(xs) - 1
-        axes.annotate(
-            text,
-            (xs[i], ys[i]),
-            (9 if right else -9, -11),
-            textcoords="offset points",
-            fontsize=8,
-            zorder=5,
-            ha="left" if right else "right",
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
-        )
+    spread = [round(k * (len(xs) - 1) / max(count - 1, 1)) for k in range(count)]
+    for i in dict.fromkeys([*spread[:1], *spread[-1:], *spread]):
+        text = ", ".join(map(_setting, names, settings[i]))
+        for across, up in ((9, -11), (9, 5), (-9, 5), (-9, -11)):
+            label = axes.annotate(
+                text,
+                (xs[i], ys[i]),
+                (across, up),
+                textcoords="offset points",
+                fontsize=8,
+                zorder=5,
+                ha="left" if across > 0 else "right",
+                bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+            )
+            label.set_in_layout(False)
+            box = label.get_window_extent(renderer)
+            if inside.x0 <= box.x0 and box.x1 <= inside.x1 and not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                break
+            label.remove()
+
+
+def _setting(name: str, value: Any) -> str:
+    value = _plain(value)
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
 
 
 def _plain(value: Any) -> Any:
