@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
-from costmodel.formula import Number, product
+from costmodel.formula import Number, Shape, product
+
+if TYPE_CHECKING:
+    from costmodel.pricing.table import CostTable
 
 Counts = dict[str, Number]
 """How much of each feature a kernel, or a network, has."""
@@ -67,57 +71,75 @@ STEM_CHANNELS = 4
 """A convolution that reads at most so many channels (a picture) is never computed by Winograd's method."""
 
 
-def kernel_counts(rows: Iterable[Mapping[str, Any]], batch: Number, fuses: bool) -> Iterator[tuple[str, Counts]]:
+COLUMNS = (
+    "path",
+    "op",
+    "kind",
+    "kernel",
+    "mult_adds",
+    "weight_bytes",
+    "input_bytes",
+    "output_bytes",
+    "fused_bytes",
+    "input_shapes",
+    "output_shape",
+)
+"""What is read of a row of the cost table."""
+
+
+def of_table(table: CostTable) -> Iterator[tuple[Any, ...]]:
+    """Yield a table's rows as `kernel_counts` reads them."""
+    return zip(*(table.columns[name] for name in COLUMNS), strict=True)
+
+
+def of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a table that is not kept as `kernel_counts` reads them."""
+    return map(itemgetter(*COLUMNS), rows)
+
+
+def kernel_counts(rows: Iterable[tuple[Any, ...]], batch: Number, fuses: bool) -> Iterator[tuple[str, Counts]]:
     """Yield what each layer adds to its kernel: the path of the layer that heads the kernel, and the counts.
 
     Args:
-        rows: of a cost table, in order.
+        rows: from `of_table` or `of_rows`, in order.
         batch: images at once.
         fuses: whether the runtime computes norms and activations within the convolution before them. If not, every
-        layer
-        is a kernel of its own and moves its whole input and output.
+        layer is a kernel of its own and moves its whole input and output.
 
     Views take no time and are left out.
     """
     computes: dict[str, bool] = {}
-    for row in rows:
-        head = row["kernel"]
+    for path, op, kind, head, mult_adds, weights, read, wrote, fused, inputs, out in rows:
         if head is None:
             continue
-        path, kind, weights = row["path"], row["kind"], row["weight_bytes"]
         if not fuses:
             head = path
-        starts = head == path
-        if starts:
+        counts: Counts = {"linear_weight_bytes" if kind == "linear" else "conv_weight_bytes": weights}
+        if head == path:
             computes[path] = kind in COMPUTE_KINDS
-        moved = row["fused_bytes"] - weights if fuses else row["input_bytes"] + row["output_bytes"]
-        counts: Counts = {"compute_bytes" if computes[head] else "memory_bytes": moved}
-        if kind in COMPUTE_KINDS:
-            _count_mult_adds(counts, row, kind, batch)
-        if row["op"] in ELEMENTS:
-            counts[ELEMENTS[row["op"]]] = product(row["output_shape"]) * batch
-        counts["linear_weight_bytes" if kind == "linear" else "conv_weight_bytes"] = weights
-        if starts:
             counts["kernels"] = 1
+        counts["compute_bytes" if computes[head] else "memory_bytes"] = fused - weights if fuses else read + wrote
+        if kind == "conv kxk":
+            winograd = mult_adds * _suits_winograd(mult_adds, inputs[0], out, batch)
+            counts["mult_adds_winograd"] = winograd
+            counts["mult_adds_kxk"] = mult_adds - winograd
+        elif kind in COMPUTE_KINDS:
+            counts[_MULT_ADDS[kind]] = mult_adds
+        elif op in ELEMENTS:
+            counts[ELEMENTS[op]] = product(out) * batch
         yield head, counts
 
 
-def _count_mult_adds(counts: Counts, row: Mapping[str, Any], kind: str, batch: Number) -> None:
-    mult_adds = row["mult_adds"]
-    if kind != "conv kxk":
-        counts[_MULT_ADDS[kind]] = mult_adds
-        return
-    (channels, high, _), out = row["input_shapes"][0], row["output_shape"]
-    square = mult_adds == 9 * channels * product(out) * batch
-    winograd = mult_adds * (square & (channels > STEM_CHANNELS) & (2 * out[1] > high + 1))
-    counts["mult_adds_winograd"] = winograd
-    counts["mult_adds_kxk"] = mult_adds - winograd
+def _suits_winograd(mult_adds: Number, x: Shape, out: Shape, batch: Number) -> Any:
+    """Say whether an ungrouped convolution is 3x3 with stride 1 and reads more than a picture."""
+    square = mult_adds == 9 * x[0] * product(out) * batch
+    return square & (x[0] > STEM_CHANNELS) & (2 * out[1] > x[1] + 1)
 
 
-def total_counts(rows: Iterable[Mapping[str, Any]], batch: Number, fuses: bool) -> Counts:
+def total_counts(table: CostTable, fuses: bool) -> Counts:
     """Return the counts of the whole network, every feature present."""
     total: Counts = dict.fromkeys(FEATURES, 0)
-    for _, counts in kernel_counts(rows, batch, fuses):
+    for _, counts in kernel_counts(of_table(table), table.batch, fuses):
         for name, count in counts.items():
             total[name] = total[name] + count
     return total

@@ -14,7 +14,7 @@ from costmodel.errors import CostModelError
 from costmodel.formula import Number, is_array
 from costmodel.graph import LayerGraph
 from costmodel.latency.device import Device, find_device
-from costmodel.latency.features import Counts, kernel_counts
+from costmodel.latency.features import Counts, kernel_counts, of_rows, of_table
 from costmodel.pricing import rows, totals
 from costmodel.pricing.table import CostTable
 
@@ -42,7 +42,7 @@ def time(table: CostTable, device: str | Path | Device) -> CostTable:
     found = find_device(device)
     _same_dtype(found, table.dtype)
     clock = Clock(found)
-    times = clock.kernels(_rows(table), table.batch)
+    times = clock.kernels(of_table(table), table.batch)
     summary = clock.summary(times, table.batch)
     low, high = (summary[f"latency_{side}_s"] / summary["latency_s"] for side in ("low", "high"))
     spent = {path: (sum(shares.values(), 0.0), clock.bound(shares)) for path, shares in times.items()}
@@ -65,10 +65,11 @@ def latency_of(graph: LayerGraph, device: str | Path | Device, batch: Number = 1
     """
     found = find_device(device)
     clock = Clock(found)
+    streamed = of_rows(rows(graph, batch, found.conditions.dtype))
     if found.model.combine == "max":
-        return clock.summary(clock.kernels(rows(graph, batch, found.conditions.dtype), batch), batch)
+        return clock.summary(clock.kernels(streamed, batch), batch)
     sums: dict[str, Number] = {}
-    for _, counts in kernel_counts(rows(graph, batch, found.conditions.dtype), batch, found.model.fuses):
+    for _, counts in kernel_counts(streamed, batch, found.model.fuses):
         for name, count in counts.items():
             sums[name] = sums.get(name, 0) + count
     return clock.summary({"": clock.terms(sums)}, batch)
@@ -95,14 +96,6 @@ def _same_dtype(device: Device, dtype: str) -> None:
         )
 
 
-def _rows(table: CostTable) -> Iterable[Mapping[str, Any]]:
-    """Yield the rows with the columns that features are counted from."""
-    names = ("path", "op", "kind", "kernel", "mult_adds", "weight_bytes", "input_bytes", "output_bytes", "fused_bytes")
-    shapes = ("input_shapes", "output_shape")
-    columns = [table.columns[name] for name in names + shapes]
-    return (dict(zip(names + shapes, row, strict=True)) for row in zip(*columns, strict=True))
-
-
 class Clock:
     """A device's coefficients, ready for use."""
 
@@ -116,19 +109,22 @@ class Clock:
     def terms(self, counts: Counts) -> dict[int, Number]:
         """Return the seconds of each term."""
         spent: dict[int, Number] = {}
+        self._spend(counts, spent)
+        return spent
+
+    def _spend(self, counts: Counts, spent: dict[int, Number]) -> None:
+        """Add the seconds of `counts` to those of each term."""
         for name, count in counts.items():
             place = self.term_of.get(name)
             if place is not None:
-                spent[place] = spent.get(place, 0.0) + count * self.seconds[place]
-        return spent
+                seconds = count * self.seconds[place]
+                spent[place] = spent[place] + seconds if place in spent else seconds
 
-    def kernels(self, table: Iterable[Mapping[str, Any]], batch: Number) -> dict[str, dict[int, Number]]:
+    def kernels(self, layers: Iterable[tuple[Any, ...]], batch: Number) -> dict[str, dict[int, Number]]:
         """Return the seconds of each term for each kernel, by the path of the layer that heads it."""
         times: dict[str, dict[int, Number]] = {}
-        for head, counts in kernel_counts(table, batch, self.fuses):
-            spent = times.setdefault(head, {})
-            for place, seconds in self.terms(counts).items():
-                spent[place] = spent.get(place, 0.0) + seconds
+        for head, counts in kernel_counts(layers, batch, self.fuses):
+            self._spend(counts, times.setdefault(head, {}))
         if self.rooflines:
             times = {head: self._roof(spent) for head, spent in times.items()}
         return times
@@ -168,10 +164,14 @@ class Clock:
         }
 
     def bound(self, terms: Mapping[int, Number]) -> Any:
-        """Return what takes most of the time: compute, memory or overhead."""
-        return _name_of_largest(
-            {bound: sum((t for p, t in terms.items() if self.bounds[p] == bound), 0.0) for bound in BOUNDS}
-        )
+        """Return what takes most of the time: compute, memory or overhead; for arrays an array of these."""
+        by_bound: dict[str, Number] = dict.fromkeys(BOUNDS, 0.0)
+        plain = True
+        for place, seconds in terms.items():
+            name = self.bounds[place]
+            by_bound[name] = by_bound[name] + seconds
+            plain = plain and type(seconds) is float
+        return max(by_bound, key=by_bound.__getitem__) if plain else _largest(by_bound)
 
     def _beyond(self, terms: Mapping[int, Number], total: Number, batch: Number) -> tuple[Any, list[str]]:
         """Return where the network asks more of the model than its measurements showed, and the reasons in words."""
@@ -196,10 +196,8 @@ def _any(condition: Any) -> bool:
     return bool(condition.any()) if is_array(condition) else bool(condition)
 
 
-def _name_of_largest(seconds: Mapping[str, Number]) -> Any:
-    """Return the name with the most seconds; for arrays an array of names."""
-    if not any(is_array(value) for value in seconds.values()):
-        return max(seconds, key=lambda name: seconds[name])
+def _largest(seconds: Mapping[str, Number]) -> Any:
+    """Return the names with the most seconds, element by element."""
     import numpy as np
 
     names = np.array(list(seconds))

@@ -20,7 +20,7 @@ from typing import Any
 from costmodel.api import load
 from costmodel.errors import CostModelError, Place, Problem, SpecError, known_or_suggest
 from costmodel.graph import LayerGraph
-from costmodel.latency.features import Counts, kernel_counts
+from costmodel.latency.features import Counts, kernel_counts, of_table
 from costmodel.latency.fit import Sample
 from costmodel.pricing import price
 from costmodel.spec.library import files
@@ -82,7 +82,7 @@ def kernels_of(graph: LayerGraph, batch: int, dtype: str, fuses: bool) -> tuple[
     """Return the features of each kernel of a network."""
     table = price(graph, batch, dtype)
     kernels: dict[str, Counts] = {}
-    for head, counts in kernel_counts(table, batch, fuses):
+    for head, counts in kernel_counts(of_table(table), batch, fuses):
         kernel = kernels.setdefault(head, {})
         for name, count in counts.items():
             kernel[name] = kernel.get(name, 0) + count

@@ -44,11 +44,11 @@ def device(form=FORMS[3], fuses=True, **changes):
 def test_nothing_is_counted_twice_or_forgotten(network, batch):
     table = cm.price(cm.load(network), batch=batch)
     for fuses, moved in ((True, table.totals.fused_traffic_bytes), (False, table.totals.traffic_bytes)):
-        counts = total_counts(table, batch, fuses)
+        counts = total_counts(table, fuses)
         by_unit = {unit: sum(counts[n] for n, f in FEATURES.items() if f.unit == unit) for unit in ("mult-add", "byte")}
         assert by_unit == {"mult-add": table.totals.mult_adds, "byte": moved}
-    assert total_counts(table, batch, True)["kernels"] == len(set(table.columns["kernel"]) - {None})
-    assert total_counts(table, batch, False)["kernels"] == sum(row["kernel"] is not None for row in table)
+    assert total_counts(table, True)["kernels"] == len(set(table.columns["kernel"]) - {None})
+    assert total_counts(table, False)["kernels"] == sum(row["kernel"] is not None for row in table)
 
 
 @pytest.mark.parametrize("network", ["vgg16", "resnet50", "resnext50_32x4d", "inception_v3", "squeezenet1_1", "enet"])
@@ -60,7 +60,7 @@ def test_winograd_layers_are_those_whose_operator_says_so(network):
             channels = layer.input_shapes[0][0]
             if layer.op.groups == 1 and channels > 4:
                 expected += 9 * channels * product(layer.shape)
-    assert total_counts(cm.price(graph), 1, True)["mult_adds_winograd"] == expected
+    assert total_counts(cm.price(graph), True)["mult_adds_winograd"] == expected
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
