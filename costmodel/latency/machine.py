@@ -8,6 +8,7 @@ from pathlib import Path
 
 from costmodel.errors import CostModelError
 from costmodel.latency.calibrate import fit_device
+from costmodel.latency.crossvalidate import CHAIN
 from costmodel.latency.device import Conditions, Device
 from costmodel.latency.fit import Sample
 from costmodel.latency.measure import Measured, OnnxRuntime, Runner, judge, measure, read_log, summarize
@@ -99,7 +100,8 @@ def fit_log(
     peaks: dict[str, float],
     tell: Callable[[str], None],
 ) -> Device:
-    """Judge measurements and return the device that they describe, outliers named and left out.
+    """Judge measurements and return the device that they describe: outliers are named and left out, and single-layer
+    chains are fitted on only where that makes predictions of unseen families better.
 
     Raises:
         CostModelError: if there are too few, or the machine was too noisy.
@@ -108,18 +110,23 @@ def fit_log(
     tell(f"measurements repeat within {100 * quality.repeatability:.1f} % (median of {len(measured)})")
     for one in quality.outliers:
         tell(f"left out: {one.network} at batch {one.batch}, whose two halves differ by {100 * one.differs:.0f} %")
-    kept = [one for one in measured if one not in quality.outliers]
-    return fit_device(
-        name,
-        title or name,
-        samples_of_measured(kept),
-        conditions,
-        fuses=True,
-        made_by=made_by,
-        source=source,
-        repeatability_percent=100 * quality.repeatability,
-        peaks=peaks,
-    )
+    kept = samples_of_measured([one for one in measured if one not in quality.outliers])
+    networks = [sample for sample in kept if sample.family != CHAIN]
+    fits = [
+        fit_device(
+            name,
+            title or name,
+            samples,
+            conditions,
+            fuses=True,
+            made_by=made_by,
+            source=source,
+            repeatability_percent=100 * quality.repeatability,
+            peaks=peaks,
+        )
+        for samples in ([networks, kept] if len(networks) < len(kept) else [networks])
+    ]
+    return min(fits, key=lambda device: device.error.mape_percent if device.error else 0.0)
 
 
 def samples_of_measured(measured: Sequence[Measured]) -> list[Sample]:
