@@ -80,12 +80,13 @@ def article_markdown(findings: Iterable[tuple[str, str, str, str]]) -> str:
     counts: dict[str, int] = {}
     for _, _, verdict, _ in entries:
         counts[verdict] = counts.get(verdict, 0) + 1
-    tally = ", ".join(f"{count}: {verdict}" for verdict, count in sorted(counts.items()))
+    tally = ", ".join(_counted(verdict, count) for verdict, count in sorted(counts.items()))
     lines = [
         "# The article's claims, recomputed",
         "",
         f"{MADE} Each is a claim that costs decide, printed by the article, by Canziani et al. 2016 or by a paper they "
-        "rest on; the numbers are computed, and the verdict follows from them. "
+        "rest on; the numbers are computed, and the verdict follows from them; "
+        "a caveat that no number decides says that it is ours. "
         f"Of {len(entries)} claims: {tally}.",
         "",
         "![Top-1 against mult-adds](figure2.png)",
@@ -94,3 +95,15 @@ def article_markdown(findings: Iterable[tuple[str, str, str, str]]) -> str:
     for says, source, verdict, words in entries:
         lines += [f"### {says}", "", f"*{source}*", "", f"**{verdict[0].upper()}{verdict[1:]}.** {words}", ""]
     return "\n".join(lines)
+
+
+_MANY = {"holds": "hold", "is wrong": "are wrong", "the printed number": "printed numbers"}
+
+
+def _counted(verdict: str, count: int) -> str:
+    """Say how many claims got a verdict: ``6 hold``, ``9 printed numbers are wrong``."""
+    if count == 1:
+        return f"1 {verdict.removeprefix('the ')}"
+    for one, many in _MANY.items():
+        verdict = verdict.replace(one, many)
+    return f"{count} {verdict}"
