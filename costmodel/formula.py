@@ -104,7 +104,9 @@ def round_half_even(x: Number) -> Number:
         return round(x)
     if is_symbol(x):
         sympy = sys.modules["sympy"]
-        return sympy.floor(_rational(x) + sympy.Rational(1, 2))
+        above = _rational(x) + sympy.Rational(1, 2)
+        up = sympy.floor(above)  # halves, which go up here, come down again from odd numbers
+        return sympy.Piecewise((up - sympy.Mod(up, 2), sympy.Eq(above, up)), (up, True))
     return sys.modules["numpy"].rint(x).astype("int64")
 
 

@@ -102,6 +102,22 @@ def test_arrays_and_symbols_give_what_numbers_give(text, sizes):
     assert [symbolic.subs(a, size) for size in sizes] == expected
 
 
+ROUNDINGS = ("floor({})", "ceil({})", "round({})", "divisible({}, 8)", "divisible({}, 5)", "min({}, 9)", "max(9, {})")
+
+
+@pytest.mark.parametrize("text", ROUNDINGS)
+@given(st.integers(1, 99), st.sampled_from([1, 2, 4, 5, 8]))
+@settings(max_examples=40, deadline=None)
+def test_rounding_a_symbol_and_then_knowing_it_is_rounding_the_number(text, times, parts):
+    """Halves among them: round goes to the even neighbour, for numbers, arrays and symbols."""
+    a = sympy.Symbol("a", positive=True)
+    rule = parse(text.format("a * times"))
+    number = rule({"a": 1 / parts, "times": times})
+    symbolic = sympy.sympify(rule({"a": a, "times": times}))
+    assert symbolic.subs(a, sympy.Rational(1, parts)) == pytest.approx(number)
+    assert rule({"a": np.array([1 / parts]), "times": times}).tolist() == [number]
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
