@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from costmodel.formula import Number, Shape, equal, holds, product, same, show_shape
+from costmodel.formula import Number, Shape, equal, holds, largest, product, same, show_shape
 from costmodel.ops.base import Cost, Emit, Operator, Weights, channels, require
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ class Elementwise(Operator, abstract=True):
         return tuple(self.common(sizes, inputs) for sizes in zip(*inputs, strict=True))
 
     def common(self, sizes: tuple[Number, ...], inputs: tuple[Shape, ...]) -> Number:
-        """Return the one size of an axis other than 1."""
-        size = next((s for s in sizes if not same(s, 1)), sizes[0])
+        """Return the largest size of an axis, which all others equal or are 1."""
+        others = [s for s in sizes if not same(s, 1)]
+        size = reduce(largest, others) if others else sizes[0]
         require(
             all(holds(equal(s, size) | equal(s, 1)) for s in sizes),
             lambda: f"{self.name} cannot merge {' with '.join(map(show_shape, inputs))}",

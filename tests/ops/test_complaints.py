@@ -167,3 +167,14 @@ def test_a_name_is_taken_once() -> None:
 def test_an_unknown_operator_is_answered_with_the_nearest() -> None:
     with pytest.raises(CostModelError, match=re.escape("unknown operator 'hardswitch'; did you mean 'hardswish'?")):
         find_operator("hardswitch")
+
+
+@pytest.mark.parametrize("name", ["add", "multiply"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_arrays_each_element_merges_as_it_would_alone(name: str, turned: bool) -> None:
+    """A gate of 1 beside a map of 8, and a map of 8 beside another, in whichever order."""
+    gate, full, odd = ((8, np.array(sizes), 5) for sizes in ([1, 8], [8, 8], [1, 7]))
+    shapes = (full, gate) if turned else (gate, full)
+    assert [size.tolist() for size in OPERATORS[name]().shape(*shapes)[1:2]] == [[8, 8]]
+    with pytest.raises(ShapeError, match="cannot merge"):
+        OPERATORS[name]().shape(*(full, odd)[:: -1 if turned else 1])
