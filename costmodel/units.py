@@ -51,8 +51,3 @@ def column(values: list[Any], unit: str = "", digits: int = 4) -> tuple[list[str
         if seen.setdefault(text, value) != value and all(isinstance(v, int) for v in values):
             return [f"{v:,}" for v in values], unit
     return texts, prefix + unit
-
-
-def percent(part: float, total: float) -> str:
-    """Write a share with two digits after the point, as the MobileNet paper's table 2 does."""
-    return f"{100 * part / total:.2f}%" if total else "-"

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from costmodel.ops.arrays import Array
 
 
-def require_groups(groups: Number, in_channels: Number, out_channels: Number) -> None:
-    """Raise a ShapeError unless `groups` divides the channels on both sides."""
+def require_grouped_map(op: Conv | ConvTranspose, x: Shape) -> None:
+    """Raise a ShapeError unless `x` is a feature map and `op`'s groups divide the channels on both sides."""
+    require_map(op, x)
+    groups, in_channels, out_channels = op.groups, x[0], op.out_channels
     require_divides(
         groups, in_channels, lambda: f"groups = {groups} does not divide the {in_channels} input channels", "groups"
     )
@@ -47,8 +49,7 @@ class Conv(Operator):
     bias: bool = True
 
     def shape(self, x: Shape) -> Shape:
-        require_map(self, x)
-        require_groups(self.groups, x[0], self.out_channels)
+        require_grouped_map(self, x)
         return (self.out_channels, *windows.output_size(x, self.kernel_size, self.stride, self.padding, self.dilation))
 
     def weights(self, x: Shape) -> dict[str, Shape]:
@@ -118,8 +119,7 @@ class ConvTranspose(Operator):
     bias: bool = True
 
     def shape(self, x: Shape) -> Shape:
-        require_map(self, x)
-        require_groups(self.groups, x[0], self.out_channels)
+        require_grouped_map(self, x)
         extra, stride = windows.pair(self.output_padding), windows.pair(self.stride)
         require(
             (extra[0] < stride[0]) & (extra[1] < stride[1]),
