@@ -54,6 +54,32 @@ def test_multiplications_performed_are_the_mult_adds_of_every_image(name: str, d
         assert counter.multiplications == batch * case.op.cost(*case.shapes).mult_adds
 
 
+def elements_moved(case: Case, place: int) -> np.ndarray[Any, Any]:
+    """Change one element of the input; return the places of the output's elements that change with it."""
+    (images,) = case.arrays(batch=1)
+    changed = images.copy()
+    changed.flat[place] += 50  # far enough to pass whatever a rectifier cuts off
+    now, then = (case.op.run(weights_of(case), x) for x in (images, changed))
+    return np.flatnonzero(now != then)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, op in OPERATORS.items() if op.fuses == "tail"))
+@few
+@given(data=st.data())
+def test_what_joins_a_kernel_needs_one_element_for_each_of_its_own(name: str, data: st.DataObject) -> None:
+    case = data.draw(CASES[name])
+    assert case.op.shape(*case.shapes) == case.shapes[0]
+    place = data.draw(st.integers(0, case.arrays(batch=1)[0].size - 1))
+    assert set(elements_moved(case, place)) <= {place}
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "lrn", "softmax"])
+def test_a_norm_over_neighbours_joins_no_kernel(name: str) -> None:
+    case = Case(OPERATORS[name](), ((6, 4, 3),))
+    assert len(elements_moved(case, place=0)) > 1
+    assert not case.op.fuses
+
+
 WITH_MULT_ADDS = ["attention", "conv", "conv_transpose", "linear"]
 
 

@@ -302,21 +302,40 @@ def test_views_need_no_kernel_and_pools_and_merges_have_their_own() -> None:
     assert cm.price(graph, dtype="int8").values("traffic_bytes")[3] == 0
 
 
+@pytest.mark.parametrize("view", ["dropout", "identity"])
+def test_a_view_passes_the_kernel_on(view: str) -> None:
+    after = ("act", "relu", "view")
+    graph = network((2, 4, 4), HEAD, ("view", view, "conv"), after)
+    assert kernels_of(graph) == {"conv": "conv", "view": None, "act": "conv"}
+    assert cm.price(graph, dtype="int8").values("fused_bytes") == [32 + 152, 0, 128]
+    assert sums(graph, dtype="int8")["fused_traffic_bytes"] == 32 + 152 + 128
+    for name in ("conv", "view"):
+        returned = network((2, 4, 4), HEAD, ("view", view, "conv"), after, outputs=(name,))
+        assert kernels_of(returned)["act"] == "act"
+        read = network((2, 4, 4), HEAD, ("view", view, "conv"), after, ("end", "add", ["act", name]))
+        assert kernels_of(read)["act"] == "act"
+
+
 @some
 @given(graph=graphs())
 def test_fused_traffic_is_what_goes_in_and_out_of_kernels(graph: LayerGraph) -> None:
     table = cm.price(graph, dtype="int8")
     kernel = {row["path"]: row["kernel"] for row in table}
-    size = {layer.path: math.prod(layer.shape) for layer in graph.layers} | {INPUT: math.prod(graph.input_shape)}
+    tensor, size = {INPUT: INPUT}, {INPUT: math.prod(graph.input_shape)}
+    for layer in graph.layers:
+        tensor[layer.path] = tensor[layer.inputs[0]] if layer.op.view else layer.path
+        size[layer.path] = math.prod(layer.shape) * (layer.op.output_bytes or 1)
+    priced = [layer for layer in graph.layers if not layer.op.view]
     moved = 0
-    for head in set(kernel.values()) - {None}:
-        members = [layer for layer in graph.layers if kernel[layer.path] == head]
+    for head in {kernel[layer.path] for layer in priced}:
+        members = [layer for layer in priced if kernel[layer.path] == head]
         assert [layer.op.fuses for layer in members[1:]] == ["tail"] * (len(members) - 1)
         inside = {layer.path for layer in members}
         for layer in members:
-            moved += sum(size[name] for name in layer.inputs if name not in inside)
-            readers = [other for other in graph.layers if layer.path in other.inputs]
-            if layer.path in graph.outputs or not readers or any(other.path not in inside for other in readers):
+            moved += sum(size[tensor[name]] for name in layer.inputs if tensor[name] not in inside)
+            readers = [other for other in priced if layer.path in (tensor[name] for name in other.inputs)]
+            returned = layer.path in (tensor[name] for name in graph.outputs)
+            if returned or not readers or any(other.path not in inside for other in readers):
                 moved += size[layer.path]
     assert table.totals.fused_traffic_bytes == table.totals.weight_bytes + moved
     assert table.totals.fused_traffic_bytes <= table.totals.traffic_bytes

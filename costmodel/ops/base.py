@@ -86,7 +86,8 @@ class Operator:
     in_place: ClassVar[bool] = False
     """Its output may overwrite its input."""
     fuses: ClassVar[str] = ""
-    """'head' if a following norm or activation can join its kernel, 'tail' if it can join that of the layer it reads.
+    """'tail' if each element of its output needs one element of its one input, besides constants: it can join the kernel
+    of the layer it reads. 'head' if such an operator can join its own, because it ends in a loop over its output.
     """
     saves: ClassVar[str] = "nothing"
     """What its backward pass needs kept from the forward pass: 'input', 'output', 'mask' (one byte an element) or

@@ -268,6 +268,7 @@ class PositionEmbedding(Operator):
 
     kind_name = "merge"
     in_place = True
+    fuses = "tail"
 
     def shape(self, x: Shape) -> Shape:
         require_tokens(self, x)

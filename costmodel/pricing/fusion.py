@@ -1,4 +1,9 @@
-"""Which layers a runtime can run as one kernel: a convolution or product with the norms and activations after it."""
+"""Which layers a runtime can run as one kernel: a convolution or linear layer with what follows it element by element.
+
+An operator can follow in the same kernel if each element of its output needs one element of its one input, besides
+constants: batch norm, activations, and scales. Layer norm, local response norm and softmax need their neighbours too,
+and sums and products of several tensors a second input, so they are kernels of their own.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +13,17 @@ from costmodel.graph import LayerGraph
 def kernels(graph: LayerGraph) -> list[str | None]:
     """Return for each layer the path of the layer that heads its kernel; None for views, which need none.
 
-    A norm or activation joins the kernel of the layer it reads if nothing else reads that layer.
+    A layer joins the kernel of the one it reads, views between them left aside, if nothing else reads what is between.
     """
     head: dict[str, str | None] = {}
     outputs = set(graph.outputs)
     readers = graph.readers()
-    open_kernels: set[str] = set()
+    kernel_of: dict[str, str] = {}  # what can still be joined by a reader, views among them
     for layer in graph.layers:
-        op, path = layer.op, layer.path
-        source = layer.inputs[0]
-        if op.view:
-            head[path] = None
-        elif (
-            op.fuses == "tail"
-            and source in open_kernels
-            and len(readers[source]) == 1
-            and source not in outputs
-        ):
-            head[path] = head[source]
-            open_kernels.add(path)
-        else:
-            head[path] = path
-            if op.fuses == "head":
-                open_kernels.add(path)
+        op, path, source = layer.op, layer.path, layer.inputs[0]
+        alone = len(readers[source]) == 1 and source not in outputs
+        kernel = kernel_of.get(source) if alone and (op.view or op.fuses == "tail") else None
+        head[path] = None if op.view else kernel or path
+        if kernel or op.fuses == "head":
+            kernel_of[path] = kernel or path
     return [head[layer.path] for layer in graph.layers]
