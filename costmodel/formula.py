@@ -47,6 +47,14 @@ def is_symbol(value: Number) -> bool:
     return sympy is not None and isinstance(value, sympy.Basic)
 
 
+def is_number(value: Any) -> bool:
+    """Say whether rules can reckon with `value`: a number of Python or NumPy, an array of them, or a symbol."""
+    if is_plain(value) or is_symbol(value):
+        return not isinstance(value, bool)
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)) and value.dtype.kind in "iuf"
+
+
 def ceil_div(a: Number, b: Number) -> Number:
     """Return a / b rounded up."""
     if is_plain(b) and b == 1:

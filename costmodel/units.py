@@ -11,7 +11,10 @@ FLOPS_PER_MULT_ADD = 2
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 """Bytes of one number."""
 
-PREFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+TRAINED = ("float32", "float16", "bfloat16")
+"""The dtypes that gradients can have."""
+
+PREFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18, "Z": 10**21}
 """Decimal prefixes: 1 MB is 1,000,000 bytes."""
 
 
@@ -51,3 +54,8 @@ def column(values: list[Any], unit: str = "", digits: int = 4) -> tuple[list[str
         if seen.setdefault(text, value) != value and all(isinstance(v, int) for v in values):
             return [f"{v:,}" for v in values], unit
     return texts, prefix + unit
+
+
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something: ``1 file``, ``2 files``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -60,7 +60,8 @@ class Totals:
     receptive_stride: tuple[Any, Any] | None = None
     training: Mapping[str, Any] | None = None
     """Of one training step: backward_mult_adds, step_mult_adds, saved_bytes, gradient_bytes, sgd_momentum_bytes and
-    adam_bytes.
+    adam_bytes, all at the table's dtype. Mixed precision keeps float32 weights and optimiser state besides: price those
+    at float32. A batch norm's statistics of the batch (two numbers a channel) are not in saved_bytes.
     """
     latency: Mapping[str, Any] | None = None
     """On a device, added by its time model: see `costmodel.latency.predict.time`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.formula import Number, holds, is_plain, largest, product, whole
+from costmodel.formula import Number, holds, is_number, is_plain, largest, product, whole
 from costmodel.graph import Layer, LayerGraph
 from costmodel.ops.base import Cost
 from costmodel.pricing.elements import element_bytes
@@ -15,19 +15,19 @@ from costmodel.pricing.liveness import lifetimes
 from costmodel.pricing.receptive import View, view_of, views
 from costmodel.pricing.table import SUMS, TRAINING, Totals
 from costmodel.pricing.training import optimizer_params, steps
-from costmodel.units import DTYPES, FLOPS_PER_MULT_ADD
+from costmodel.units import DTYPES, FLOPS_PER_MULT_ADD, TRAINED
 
 
 class Walk:
     """One walk over the layers in order, which yields a row for each and adds up the sums on the way."""
 
     def __init__(self, graph: LayerGraph, batch: Number, dtype: str, in_place: bool, training: bool) -> None:
+        _require_graph(graph)
         if dtype not in DTYPES:
-            raise CostModelError(f"unknown dtype {dtype!r}; {known_or_suggest(dtype, DTYPES)}")
-        images = whole(batch)
-        if images is None or not holds(images >= 1):
-            raise CostModelError(f"batch is {batch}; it is a whole number of at least 1")
-        self.graph, self.batch, self.itemsize = graph, images, DTYPES[dtype]
+            raise CostModelError(f"unknown dtype {dtype!r}; {known_or_suggest(str(dtype), DTYPES)}")
+        if training and dtype not in TRAINED:
+            raise CostModelError(f"{dtype} has no gradients to train with; train at {', '.join(TRAINED)}")
+        self.graph, self.batch, self.itemsize = graph, _images(batch), DTYPES[dtype]
         self.in_place, self.training = in_place, training
         self.plain = all(map(is_plain, graph.input_shape)) and all(
             is_plain(size) for layer in graph.layers for size in layer.shape
@@ -59,8 +59,8 @@ class Walk:
             row["receptive_field"], row["receptive_stride"] = view or (None, None)
             if back is not None:
                 row["backward_mult_adds"] = row["mult_adds"] * back.backward_products
-                mask = product(layer.shape) * self.batch if back.mask else 0
-                row["saved_bytes"] = sum((bytes_of[path] for path in back.saved), mask)
+                besides = product(layer.shape) * self.batch * back.besides if back.besides else 0
+                row["saved_bytes"] = sum((bytes_of[path] for path in back.saved), besides)
                 self._add(row, TRAINING)
             self._add(row, SUMS)
             for path in freed:
@@ -155,3 +155,22 @@ class Walk:
             "gradient_bytes": sums["weight_bytes"],
             **state,
         }
+
+
+def _require_graph(graph: Any) -> None:
+    """Raise a CostModelError that says what to do for what is not yet a network."""
+    if not isinstance(graph, LayerGraph):
+        named = repr(graph) if isinstance(graph, str) else "..."
+        raise CostModelError(f"a {type(graph).__name__} is no network; load it first: price(load({named}))")
+
+
+def _images(batch: Any) -> Number:
+    """Return `batch` as a whole number.
+
+    Raises:
+        CostModelError: if it (or an element of it) is none, or less than 1.
+    """
+    images = whole(batch) if is_number(batch) else None
+    if images is None or not holds(images >= 1):
+        raise CostModelError(f"batch is {batch!r}; it is a whole number of at least 1")
+    return images
