@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -429,8 +430,53 @@ def test_a_tensor_is_saved_once_and_nothing_is_saved_for_what_is_not_trained() -
         ("sum", "add", ["a", "b"]), ("out", "relu", "sum"),
         ("square", "multiply", ["out", "out"]),
     )  # fmt: skip
-    saved = cm.price(graph, dtype="int8", training=True).values("saved_bytes")
-    assert saved == [0, 0, 32, 0, 0, 32, 0]
+    saved = cm.price(graph, dtype="float16", training=True).values("saved_bytes")
+    assert saved == [0, 0, 64, 0, 0, 64, 0]
+
+
+def test_a_max_pool_keeps_its_input_and_its_places_once() -> None:
+    """8 bytes a place; max_pool_indices gives the same places, so they are not kept again."""
+    window = {"kernel_size": 2, "stride": 2}
+    graph = network(
+        (2, 4, 4), ("conv", "conv", "input", {"out_channels": 8}), ("pool", "max_pool", "conv", window),
+        ("places", "max_pool_indices", "conv", window), ("back", "max_unpool", ["pool", "places"], window),
+    )  # fmt: skip
+    assert cm.price(graph, dtype="float16", training=True).values("saved_bytes") == [64, 256 + 8 * 32, 0, 0]
+
+
+def test_what_cannot_be_trained_is_refused() -> None:
+    with pytest.raises(cm.CostModelError, match="int8 has no gradients to train with; train at float32, float16"):
+        cm.price(cm.load("alexnet"), dtype="int8", training=True)
+
+
+# --- the front door ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "batch", [None, "2", 1.5, 0, -1, True, [1, 2], float("nan"), np.array([1, 0]), np.array(["2"])]
+)
+def test_a_batch_that_is_no_number_of_images_is_refused(batch: Any) -> None:
+    for price in (cm.price, totals):
+        with pytest.raises(cm.CostModelError, match=r"batch is .*; it is a whole number of at least 1"):
+            price(network((2, 4, 4), HEAD), batch)
+
+
+def test_numbers_of_numpy_are_batches_too() -> None:
+    counted = [cm.price(network((2, 4, 4), HEAD), batch).totals for batch in (3, 3.0, np.int32(3), np.float64(3))]
+    assert counted == counted[:1] * 4
+
+
+@pytest.mark.parametrize("given", ["mobilenet_v1", None, cm.read("mobilenet_v1")])
+def test_what_is_not_loaded_yet_is_refused(given: Any) -> None:
+    with pytest.raises(cm.CostModelError, match="is no network; load it first: price"):
+        cm.price(given)
+
+
+def test_a_path_is_loaded_as_its_text_is(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("name: net\ntitle: Net\ninput: [3, 8, 8]\nlayers:\n  conv: {op: conv, out_channels: 4}\n")
+    assert cm.price(cm.load(file)).totals == cm.price(cm.load(str(file))).totals
+    assert cm.read(file).name == "net"
 
 
 # --- receptive fields ------------------------------------------------------------------------------------------------

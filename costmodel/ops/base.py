@@ -86,12 +86,12 @@ class Operator:
     in_place: ClassVar[bool] = False
     """Its output may overwrite its input."""
     fuses: ClassVar[str] = ""
-    """'tail' if each element of its output needs one element of its one input, besides constants: it can join the kernel
-    of the layer it reads. 'head' if such an operator can join its own, because it ends in a loop over its output.
+    """'tail' if each element of its output needs one element of its one input, besides constants, so that it can join
+    the kernel of the layer it reads; 'head' if such an operator can join its own.
     """
     saves: ClassVar[str] = "nothing"
-    """What its backward pass needs kept from the forward pass: 'input', 'output', 'mask' (one byte an element) or
-    'nothing'.
+    """What its backward pass needs kept from the forward pass: 'input', 'output', 'places' (the input, and where in it
+    each element of the output was found), 'mask' (one byte an element) or 'nothing'.
     """
     output_bytes: ClassVar[int | None] = None
     """Bytes of one output element, where that does not follow the network's dtype (indices)."""

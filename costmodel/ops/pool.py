@@ -82,7 +82,7 @@ class MaxPool(Pool):
     (comparisons).
     """
 
-    saves = "input"
+    saves = "places"
 
     dilation: Pair = 1
 
@@ -110,7 +110,7 @@ class MaxPoolIndices(MaxPool):
     other_ops: none, because they fall out of max_pool's comparisons.
     """
 
-    saves = "output"
+    saves = "nothing"  # the max_pool beside it keeps the same places
     output_bytes = 8
 
     def cost(self, x: Shape) -> Cost:

@@ -8,17 +8,21 @@ from costmodel.formula import Number
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.pricing.liveness import storages
 
+BESIDES = {"mask": 1, "places": 8}
+"""Bytes an element, as PyTorch keeps them on a GPU: masks of bool, places of int64."""
+
 
 class Step(NamedTuple):
     """For one layer: how many times its forward mult-adds the backward pass repeats, and the tensors first kept because
     of it.
 
-    `saved` are paths of whole tensors; `mask` says that one byte an element of its output is kept besides.
+    `saved` are paths of whole tensors; `besides` are the bytes kept for each element of its output: a dropout's mask,
+    the places of a max pool.
     """
 
     backward_products: int
     saved: tuple[str, ...]
-    mask: bool
+    besides: int
 
 
 def steps(graph: LayerGraph) -> list[Step]:
@@ -39,10 +43,10 @@ def steps(graph: LayerGraph) -> list[Step]:
         products = (has_weights or before) + before
         wanted: tuple[str, ...] = ()
         if trained[layer.path]:
-            wanted = {"input": layer.inputs, "output": (layer.path,)}.get(op.saves, ())
+            wanted = {"input": layer.inputs, "places": layer.inputs, "output": (layer.path,)}.get(op.saves, ())
         saved = tuple(path for path in dict.fromkeys(storage[name] for name in wanted) if path not in kept)
         kept.update(saved)
-        result.append(Step(products, saved, op.saves == "mask" and before))
+        result.append(Step(products, saved, BESIDES.get(op.saves, 0) if before else 0))
     return result
 
 

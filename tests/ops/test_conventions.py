@@ -110,7 +110,7 @@ def test_kinds_of_convolution(fields: dict[str, Any], kind: str) -> None:
 
 @pytest.mark.parametrize("operator", OPERATORS.values(), ids=lambda operator: operator.name)
 def test_traits_do_not_contradict_each_other(operator: type[Operator]) -> None:
-    assert operator.saves in {"input", "output", "mask", "nothing"}
+    assert operator.saves in {"input", "output", "places", "mask", "nothing"}
     assert operator.fuses in {"", "head", "tail"}
     if operator.view:
         assert operator.kind_name == "view"
