@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 import costmodel as cm
@@ -239,6 +241,13 @@ def test_receptive_fields(name: str, field: int) -> None:
     totals = cm.price(cm.load(name)).totals
     assert totals.receptive_field == (field, field)
     assert totals.receptive_stride == (32, 32)
+
+
+@pytest.mark.parametrize("resolution", [224, 448])
+@pytest.mark.parametrize("name", ["efficientnet_b0", "mobilenet_v3_large", "regnet_y_400mf"])
+def test_gated_networks_see_the_whole_input(name: str, resolution: int) -> None:
+    """Each of their last maps has gone through a gate made of a global pool."""
+    assert cm.price(cm.load(name, resolution=resolution)).totals.receptive_field == (math.inf, math.inf)
 
 
 def test_receptive_fields_within_vgg16() -> None:

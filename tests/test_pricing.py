@@ -621,7 +621,7 @@ def test_a_stride_over_upsampled_positions_steps_over_what_one_of_them_sees_at_m
 
 
 def test_a_gate_sees_everything_and_leaves_the_stride() -> None:
-    """Squeeze-and-excitation (Hu et al. 2018): every pixel now depends on the whole map."""
+    """Squeeze-and-excitation (Hu et al. 2018): every pixel now depends on the whole map, however large that is."""
     graph = network(
         (1, 30, 20), ("conv", "conv", "input", {"out_channels": 2, "kernel_size": 3, "stride": 2, "padding": 1}),
         ("pool", "global_avg_pool", "conv", {"keep_dims": True}), ("gate", "conv", "pool", {"out_channels": 2}),
@@ -629,12 +629,31 @@ def test_a_gate_sees_everything_and_leaves_the_stride() -> None:
     )  # fmt: skip
     rows = {row["path"]: row for row in cm.price(graph)}
     assert rows["conv"]["receptive_field"] == (3, 3)
-    assert rows["out"]["receptive_field"] == rows["gate"]["receptive_field"] == (3 + 14 * 2, 3 + 9 * 2)
-    assert all(seen >= size for seen, size in zip(rows["out"]["receptive_field"], (30, 20), strict=True))
+    for path in ("pool", "gate", "out", "after"):
+        assert rows[path]["receptive_field"] == (math.inf, math.inf)
     assert rows["out"]["receptive_stride"] == (2, 2)
     assert seen_along(graph, 1, "out") == [(0, 29)] * 15
-    # Of the gate, neighbours see the same; of the map they see 3 + 2 * 2.
-    assert rows["after"]["receptive_field"] == rows["out"]["receptive_field"]
+    assert rows["after"]["receptive_stride"] == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "up", [("conv_transpose", {"out_channels": 2, "kernel_size": 4, "stride": 2}), ("upsample", {})]
+)
+def test_what_is_spread_from_a_global_pool_still_sees_everything(up: tuple[str, dict[str, Any]]) -> None:
+    graph = network(
+        (1, 30, 20), ("pool", "global_max_pool", "input", {"keep_dims": True}), ("up", up[0], "pool", up[1]),
+        ("end", "conv", "up", {"out_channels": 1, "kernel_size": 2}),
+    )  # fmt: skip
+    assert cm.price(graph).values("receptive_field") == [(math.inf, math.inf)] * 3
+    assert seen_along(graph, 1, "end")[0] == (0, 29)
+
+
+def test_a_global_pool_at_the_end_leaves_the_field_of_the_map_before_it() -> None:
+    graph = network(
+        (1, 30, 20), ("conv", "conv", "input", {"out_channels": 2, "kernel_size": 3}),
+        ("pool", "global_avg_pool", "conv", {"keep_dims": True}), ("end", "conv", "pool", {"out_channels": 2}),
+    )  # fmt: skip
+    assert cm.price(graph).totals.receptive_field == (3, 3)
 
 
 def test_vectors_and_tokens_have_no_receptive_field() -> None:

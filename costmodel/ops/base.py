@@ -180,7 +180,9 @@ class Operator:
         return self.kind_name
 
     def window(self, *inputs: Any, **_: Any) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
-        """Return ((kernel, stride) of the height, (kernel, stride) of the width) that one output sees of its input."""
+        """Return ((kernel, stride) of the height, (kernel, stride) of the width) that one output sees of its input. A
+        kernel is infinite where it is the whole map, however large that is.
+        """
         return (1, 1), (1, 1)
 
 

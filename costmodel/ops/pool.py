@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from costmodel.formula import Number, Shape, equal, holds, product, show_shape
@@ -183,7 +184,7 @@ class GlobalPool(Operator, abstract=True):
         return Cost(other_ops=product(x))
 
     def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
-        return (x[1], x[1]), (x[2], x[2])
+        return (inf, x[1]), (inf, x[2])
 
     def export(self, emit: Emit, op_type: str, x: str) -> str:
         """Write one node, and drop the axes of size 1 unless they are kept."""

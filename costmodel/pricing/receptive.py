@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from math import inf
 from typing import NamedTuple
 
 from costmodel.formula import Number, Shape, ceil_div
@@ -17,7 +18,8 @@ from costmodel.graph import INPUT, Layer, LayerGraph
 class View(NamedTuple):
     """Receptive field and stride in input pixels, as (height, width) each.
 
-    Padding is seen too, so a field may exceed the input.
+    Padding is seen too, so a field may exceed the input. It is infinite where one position sees the whole input, however
+    large that is: behind a global pool, and so behind every gate that is made of one.
     """
 
     field: tuple[Number, Number]
@@ -40,11 +42,11 @@ class Reach(NamedTuple):
 class Axis(NamedTuple):
     """What a layer's positions see along one axis: the largest `first` of each reach over all paths, and the stride."""
 
-    firsts: dict[Reach, int]
+    firsts: dict[Reach, float]
     stride: int | Fraction
 
     @property
-    def field(self) -> int:
+    def field(self) -> float:
         return max(first + (steps(reach, 1) - 1) * reach.pitch for reach, first in self.firsts.items())
 
 
@@ -111,9 +113,9 @@ def _merged(axes: list[Axis], shapes: Iterable[Shape], place: int) -> Axis:
     return Axis(_largest(reaches), max(axis.stride for axis in maps))
 
 
-def _largest(reaches: Iterable[tuple[Reach, int]]) -> dict[Reach, int]:
+def _largest(reaches: Iterable[tuple[Reach, float]]) -> dict[Reach, float]:
     """Return each reach with the largest of its firsts."""
-    firsts: dict[Reach, int] = {}
+    firsts: dict[Reach, float] = {}
     for reach, first in reaches:
         firsts[reach] = max(first, firsts.get(reach, 0))
     return firsts
@@ -123,11 +125,13 @@ def _windowed(axis: Axis, kernel: Number, stride: Number) -> Axis:
     """Return what outputs see that each span `kernel` positions, `stride` apart (upsampling if that is less than 1)."""
     if kernel == stride == 1:
         return axis
+    if kernel == inf:
+        return Axis({Reach(pitch=0): inf}, axis.stride * stride)
     grow = _spread if stride < 1 else _windows
     return Axis(_largest(grow(*item, kernel, stride) for item in axis.firsts.items()), axis.stride * stride)
 
 
-def _windows(reach: Reach, first: int, kernel: int, stride: int) -> tuple[Reach, int]:
+def _windows(reach: Reach, first: float, kernel: int, stride: int) -> tuple[Reach, float]:
     """Let n neighbours span (n - 1) * stride + kernel positions."""
     pitch, rise, shift, run = reach
     rise, shift = rise * stride, shift + rise * (kernel - stride)
@@ -136,7 +140,7 @@ def _windows(reach: Reach, first: int, kernel: int, stride: int) -> tuple[Reach,
     return Reach(pitch * rise // run), first + (steps(Reach(1, rise, shift, run), 1) - 1) * pitch
 
 
-def _spread(reach: Reach, first: int, kernel: Number, stride: Fraction) -> tuple[Reach, int]:
+def _spread(reach: Reach, first: float, kernel: Number, stride: Fraction) -> tuple[Reach, float]:
     """Let n neighbours see ceil((n + taps - 1) / scale) positions, where an input spreads over `taps` outputs."""
     pitch, rise, shift, run = reach
     scale = round(1 / stride)

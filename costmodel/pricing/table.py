@@ -39,7 +39,9 @@ class Totals:
     and activations fused into the convolution or product before them. peak_live_bytes: the most activation bytes alive
     at once, weights not counted, while `peak_layer` runs. arithmetic_intensity: FLOPs (2 a mult-add, plus other_ops)
     per byte of traffic. receptive_field, receptive_stride: of the last feature map with more than one position,
-    (height, width) in input pixels; none for networks of tokens, where attention sees everything.
+    (height, width) in input pixels; (inf, inf) where a global pool lies before it, as in the gates of
+    squeeze-and-excitation, so that a position sees the whole input; None for networks of tokens, where attention sees
+    everything.
     """
 
     layers: int

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from costmodel.pricing.table import CostTable
-from costmodel.render.report import shape_text, totals_row
+from costmodel.render.report import WHOLE_INPUT, shape_text, totals_row
 from costmodel.render.rows import Row, View, cut, ordered, viewed
 
 _RENAMED = {"output_shape": "output"}
@@ -17,6 +18,8 @@ _RENAMED = {"output_shape": "output"}
 
 def as_dict(table: CostTable, view: View | None = None) -> dict[str, Any]:
     """Return a cost table as plain data. `layers` is every layer; a view by block or kind adds `groups`.
+
+    A receptive field is (height, width), or "whole input" where it is not bounded.
 
     Raises:
         CostModelError: if the view names an unknown grouping or column.
@@ -36,7 +39,16 @@ def as_dict(table: CostTable, view: View | None = None) -> dict[str, Any]:
     }
     if not by_layer:
         data["groups"] = viewed(table, view)
-    return data
+    return {name: _finite(value) for name, value in data.items()}
+
+
+def _finite(value: Any) -> Any:
+    """Return data without infinite sizes, which JSON cannot write."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return WHOLE_INPUT if isinstance(value, tuple) and math.inf in value else value
 
 
 def _layer(row: Row) -> dict[str, Any]:
@@ -94,6 +106,7 @@ def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _csv_cell(value: Any) -> Any:
+    value = _finite(value)
     if value is None:
         return ""
     if isinstance(value, (tuple, list)):

@@ -7,6 +7,7 @@ Shares by kind are of the params in kernels and matrices, as table 2 of the Mobi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,14 @@ from costmodel.units import column, short
 def shape_text(shape: Sequence[Any] | None) -> str:
     """Write sizes as people do: ``64x112x112``; nothing for None."""
     return "x".join(str(size) for size in shape or ())
+
+
+WHOLE_INPUT = "whole input"
+
+
+def _field_text(field: Sequence[Any]) -> str:
+    """Write a receptive field, without its unit."""
+    return WHOLE_INPUT if math.inf in field else _square(field)
 
 
 def _square(sizes: Sequence[Any]) -> str:
@@ -62,9 +71,10 @@ def _field(table: CostTable) -> Fact | None:
     totals = table.totals
     if totals.receptive_field is None or totals.receptive_stride is None:
         return None
+    whole = math.inf in totals.receptive_field
     return Fact(
         "receptive field",
-        f"{_square(totals.receptive_field)} px",
+        _field_text(totals.receptive_field) + ("" if whole else " px"),
         f"stride {_square(totals.receptive_stride)}, of the last map",
     )
 
@@ -314,7 +324,7 @@ def compare(tables: Sequence[CostTable], view: View | None = None) -> Page:
                 )
     intensity = [f"{row['arithmetic_intensity']:.4g}" for row in rows]
     columns.append(Column("intensity", intensity, "FLOP/B", rank=7))
-    fields = [_square(row["receptive_field"]) if row.get("receptive_field") else "-" for row in rows]
+    fields = [_field_text(row["receptive_field"]) if row.get("receptive_field") else "-" for row in rows]
     columns.append(Column("field", fields, "px", rank=8))
     note = f"and {len(rest)} more" if rest else ""
     asked = f"batch {tables[0].batch}, {tables[0].dtype}" if tables else ""

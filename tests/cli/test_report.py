@@ -180,6 +180,19 @@ def test_texts_rise_and_numbers_fall(capsys):
     assert ordered[-1]["receptive_field"] is None
 
 
+def test_a_field_without_bounds_is_the_whole_input(capsys):
+    def not_json(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    assert "  receptive field   whole input   stride 32" in report(capsys, "efficientnet_b0")
+    data = json.loads(report(capsys, "efficientnet_b0", "--format", "json"), parse_constant=not_json)
+    assert data["totals"]["receptive_field"] == data["layers"][-7]["receptive_field"] == "whole input"
+    assert data["totals"]["receptive_stride"] == [32, 32]
+    rows = list(csv.DictReader(io.StringIO(report(capsys, "efficientnet_b0", "alexnet", "--format", "csv"))))
+    assert [row["receptive_field"] for row in rows] == ["whole input", "195x195"]
+    assert "whole input" in report(capsys, "efficientnet_b0", "alexnet", "--format", "markdown")
+
+
 def test_a_comparison_is_sorted_and_cut(capsys):
     out = report(capsys, *COMPARED, "--sort", "params", "--top", "2")
     names = [line.split()[0] for line in out.splitlines() if line.startswith("  ") and line.split()[0] in COMPARED]
