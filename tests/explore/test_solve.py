@@ -63,6 +63,12 @@ def test_it_is_what_looking_at_every_row_finds(params, memory, column, sign):
         assert answer.beyond not in good
 
 
+def test_equally_good_points_are_counted_over_all_chunks():
+    _, answer = solve(Goal("resolution", -1), "params < 3M", chunk=5)
+    assert answer.ties == sum(row["resolution"] == 288 and row["params"] < 3e6 for row in ROWS)
+    assert answer.ties > len(answer.best) == 10
+
+
 def test_limits_say_what_is_to_spare_and_what_is_broken():
     solver, answer = solve(Goal("mult_adds", -1), "params <= 5M and batch < 2", "4 MB >= peak_live_bytes")
     params, batch, memory = solver.limits(answer.best[0])

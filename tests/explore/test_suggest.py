@@ -35,7 +35,8 @@ def test_ways_reach_the_goal_as_their_commands_say(arch, goal):
     ways = ways_of(arch, goal)
     condition = parse_condition(goal, MEASURES)
     assert [len(way.edits) for way in ways] == sorted(len(way.edits) for way in ways)
-    for way in ways[:6]:
+    assert len(ways[-1].edits) > 1
+    for way in [*ways[:2], *ways[-2:]]:
         _, *arguments = shlex.split(way.command(arch))
         result = CliRunner().invoke(costmodel, [*arguments, "--format", "json"])
         assert result.exit_code == 0, result.output

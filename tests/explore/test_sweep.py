@@ -21,7 +21,7 @@ import costmodel as cm
 from costmodel import pricing
 from costmodel.errors import CostModelError
 from costmodel.explore.chunks import answers
-from costmodel.explore.exact import exact
+from costmodel.exact import exact
 from costmodel.explore.pareto import Front, Goal, best
 from costmodel.explore.points import grid
 from costmodel.explore.ranges import parse_vary
@@ -107,6 +107,7 @@ def test_what_shapes_a_network_is_seen_from_where_its_name_is_used():
     assert structural(cm.read("mobilenet_v1")) == {"deep", "unit"}
     assert structural(cm.read("resnet")) == {"block", "n2", "n3", "n4", "n5", "widens", "shortcut"}
     assert structural(cm.read("efficientnet")) >= {"depth"}
+    assert structural(cm.read("nin")) == {"ceil_mode", "head", "unit"}
     assert not structural(cm.read("mobilenet_v2"))
 
 
@@ -253,7 +254,7 @@ def test_a_sweep_cut_off_goes_on_where_it_was(tmp_path, suffix, at):
     assert not cut.finished
     assert not path.exists()
     with open(path.with_name(path.name + ".part"), "ab") as part:
-        part.write(b"a torn line")
+        part.write(b"a torn line" * 10_000)
     found = write(path, question(), resume=True)
     assert found.finished
     assert path.read_bytes() == whole.read_bytes()
