@@ -30,7 +30,7 @@ FEWEST_FAMILIES = 3
 CHAIN = "single-layer chain"
 """The family of micro-benchmarks: always fitted on, never scored."""
 PER_TERM = 3
-"""Networks needed for each coefficient."""
+"""Networks needed for each coefficient, where no prior says what they are about."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def choose(
     scores: dict[str, Score] = {}
     best: Form | None = None
     for form in sorted(forms, key=lambda form: len(form.terms)):
-        if PER_TERM * len(form.terms) > len(networks):
+        if prior is None and PER_TERM * len(form.terms) > len(networks):
             continue
         design = Design(samples, form)
         scores[form.name] = found = score(held_out(design, prior), design.seconds)

@@ -61,10 +61,11 @@ FORMS = (
         (GROUPED, ("mult_adds_grouped",), BYTES, WEIGHTS, ("smooth_elements",), ("lrn_elements",)),
     ),
     Form(
-        "Winograd apart, bytes, weights of linear layers",
+        "Winograd and grouped apart, bytes, weights of linear layers",
         (
             ("mult_adds_winograd",),
-            _without(MULT_ADDS, "mult_adds_winograd", "mult_adds_matmul"),
+            _without(GROUPED, "mult_adds_winograd", "mult_adds_matmul"),
+            ("mult_adds_grouped",),
             BYTES,
             ("linear_weight_bytes",),
         ),

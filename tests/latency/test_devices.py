@@ -1,5 +1,6 @@
 """Device files: those that are shipped hold what they state, and what is written can be read again."""
 
+import csv
 from pathlib import Path
 from statistics import mean
 
@@ -8,9 +9,11 @@ import pytest
 import costmodel as cm
 from costmodel.latency.device import device_files, find_device, read_device, to_yaml
 from costmodel.latency.machine import fit_log, read_measured
+from costmodel.latency.predict import latency_of
 from costmodel.latency.transfer import quantity, transfer
 
 ROOT = Path(__file__).parents[2]
+TRANSFER = ROOT / "benchmarks/published/transfer.csv"
 SHIPPED = sorted((ROOT / "specs/devices").glob("*.yaml"))
 LOGS = sorted((ROOT / "benchmarks/measurements").glob("*.csv"))
 
@@ -91,6 +94,27 @@ def test_a_device_nobody_measured_is_scaled_and_trusts_itself_less():
     assert "not measured" in made.source
     with pytest.raises(cm.CostModelError, match="faster was not measured itself"):
         transfer(made, "again", "Again", peaks, "a test")
+
+
+PEAKS = {"rtx4090": (165.2e12, 1008e9), "rtx5090": (209.5e12, 1792e9)}
+
+
+@pytest.mark.parametrize("name", PEAKS)
+def test_a_scaled_profile_predicts_what_was_published_of_devices_it_was_not_fitted_on(name):
+    lines = [line for line in TRANSFER.read_text("utf-8").splitlines() if not line.startswith("#")]
+    rows = [row for row in csv.DictReader(lines) if row["device"] == name]
+    flops, moved = PEAKS[name]
+    made = transfer(find_device("rtx3090"), name, name, {"flops_per_s": flops, "bytes_per_s": moved}, "a test")
+    errors, held = [], []
+    for row in rows:
+        graph = cm.load(row["architecture"], resolution=int(row["resolution"]))
+        found = latency_of(graph, made, int(row["batch"]))
+        truth = int(row["batch"]) / float(row["throughput"])
+        errors.append(abs(found["latency_s"] / truth - 1))
+        held.append(found["latency_low_s"] <= truth <= found["latency_high_s"])
+    assert len(rows) == 20
+    assert mean(errors) < 0.1
+    assert mean(held) >= 0.9
 
 
 def test_a_device_without_datasheet_figures_cannot_be_scaled():
