@@ -44,12 +44,12 @@ def batch_chart(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     figure = Figure(figsize=(12, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
     networks = list(dict.fromkeys(row["network"] for row in rows))
+    left.set(xscale="log", yscale="log", xlabel="batch", ylabel="time per image (ms)")
     ends = []
     for place, network in enumerate(networks):
         mine = sorted((row for row in rows if row["network"] == network), key=lambda row: row["batch"])
         ends.append(_line(left, mine, place))
     _label_ends(left, ends)
-    left.set(xscale="log", yscale="log", xlabel="batch", ylabel="time per image (ms)")
     batches = sorted({row["batch"] for row in rows})
     left.set_xticks(batches, [str(batch) for batch in batches])
     left.minorticks_off()
@@ -77,7 +77,7 @@ def _line(axes: Axes, rows: Sequence[Mapping[str, Any]], place: int) -> tuple[fl
 
 def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
     """Write each line's name at its end, apart from one another."""
-    from math import log
+    from math import exp, log
 
     last = float("-inf")
     heights = [log(height) for _, height, _, _ in ends]
@@ -85,11 +85,10 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> No
     for x, height, name, colour in sorted(ends, key=lambda end: end[1]):
         at = max(log(height), last + room)
         last = at
-        axes.annotate(
-            name, (x, height), (1.06 * x, 2.718281828**at), textcoords="data", color=colour, fontsize=8, va="center"
-        )
+        axes.annotate(name, (x, height), (1.1 * x, exp(at)), textcoords="data", color=colour, fontsize=8, va="center")
     if ends:
-        axes.set_xlim(right=max(x for x, *_ in ends) * 3.2)
+        first, latest = axes.get_xlim()[0], max(x for x, *_ in ends)
+        axes.set_xlim(right=latest * (latest / first) ** 0.3)  # room for the names
 
 
 def _operations(axes: Axes, rows: Sequence[Mapping[str, Any]], networks: Sequence[str], batch: int) -> None:
@@ -102,7 +101,7 @@ def _operations(axes: Axes, rows: Sequence[Mapping[str, Any]], networks: Sequenc
         axes.errorbar(
             x, middle, [[middle - low], [high - middle]], color=colour, marker=MARKERS[place % len(MARKERS)], capsize=2
         )
-        axes.annotate(row["network"], (x, middle), (6, 4), textcoords="offset points", fontsize=8, color=colour)
+    _name_points(axes, rows, networks)
     plain = [row for row in rows if row.get("operations_only_s")]
     if plain:
         ends = sorted((row["mult_adds"] / row["batch"], 1e3 * row["operations_only_s"] / row["batch"]) for row in plain)
@@ -116,6 +115,25 @@ def _operations(axes: Axes, rows: Sequence[Mapping[str, Any]], networks: Sequenc
     axes.xaxis.set_major_formatter(lambda value, _: short(value, digits=3))
     axes.set_title("time against mult-adds", loc="left", fontsize=10)
     axes.margins(x=0.18, y=0.1)
+
+
+def _name_points(axes: Axes, rows: Sequence[Mapping[str, Any]], networks: Sequence[str]) -> None:
+    """Write each network's name right of its point, those of neighbours above one another."""
+    span = max(row["latency_high_s"] / row["batch"] for row in rows) * 1e3
+    last = float("-inf")
+    for row in sorted(rows, key=lambda row: row["latency_s"] / row["batch"]):
+        x, height = row["mult_adds"] / row["batch"], 1e3 * row["latency_s"] / row["batch"]
+        last = max(height, last + span / 24)
+        colour = PALETTE[networks.index(row["network"]) % len(PALETTE)]
+        axes.annotate(
+            row["network"],
+            (x, last),
+            (8, 0),
+            textcoords="offset points",
+            fontsize=8,
+            color=colour,
+            va="center",
+        )
 
 
 def fit_chart(device: Device, measured: Mapping[tuple[str, int], float] | None = None) -> Figure:
