@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -30,6 +31,9 @@ class Arch(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic
 
 
 ARCH = Arch()
+STDIN = "-"
+MOST_IMAGES = 10**9
+"""The largest batch: beyond it, numbers stop meaning anything to people."""
 
 set_option = click.option(
     "--set",
@@ -42,7 +46,7 @@ resolution_option = click.option(
     "--resolution", type=click.IntRange(min=1), metavar="N", help="Short for --set resolution=N."
 )
 batch_option = click.option(
-    "--batch", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Images at once."
+    "--batch", type=click.IntRange(1, MOST_IMAGES), default=1, show_default=True, metavar="N", help="Images at once."
 )
 dtype_option = click.option(
     "--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True, help="Of weights and activations."
@@ -50,20 +54,21 @@ dtype_option = click.option(
 
 
 def open_spec(arch: str, settings: Sequence[str] = (), resolution: int | None = None) -> Spec:
-    """Return a spec with what --set and --resolution say.
+    """Return a spec with what --set and --resolution say; ``-`` reads one from standard input.
 
     Raises:
         CostModelError: if there is no such architecture or parameter, or a setting is not NAME=VALUE.
         SpecError: with everything that is wrong in its file.
     """
     from costmodel.api import read
+    from costmodel.spec.library import read_stream
 
     values = dict(map(setting, settings))
     if resolution is not None:
         if values.get("resolution", resolution) != resolution:
             raise CostModelError(f"--resolution {resolution} and --set resolution={values['resolution']} differ")
         values["resolution"] = resolution
-    return read(arch, **values)
+    return read(read_stream(sys.stdin.buffer) if arch == STDIN else arch, **values)
 
 
 def setting(text: str) -> tuple[str, Any]:

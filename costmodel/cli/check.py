@@ -16,6 +16,7 @@ from costmodel.errors import SpecError
 from costmodel.pricing import totals
 from costmodel.spec import Spec, expand
 from costmodel.spec.library import files, read_file
+from costmodel.units import counted
 
 
 @dataclass
@@ -71,13 +72,14 @@ def _say(verdicts: Mapping[Path, Verdict], failed: int, quiet: bool) -> None:
             emit(f"{path}: {_counted(verdict)}\n")
     if not quiet or failed:
         networks = sum(verdict.networks for verdict in verdicts.values())
-        summary = f"{failed} files fail" if failed else "all as expected"
-        emit(f"{networks} networks in {len(verdicts)} files: {summary}\n")
+        summary = f"{counted(failed, 'file')} fail{'s' * (failed == 1)}" if failed else "all as expected"
+        emit(f"{counted(networks, 'network')} in {counted(len(verdicts), 'file')}: {summary}\n")
 
 
 def _counted(verdict: Verdict) -> str:
-    count = f"{verdict.networks} network{'s' * (verdict.networks != 1)}"
-    return f"{count} as expected" + (f", {verdict.without} of them expecting nothing" if verdict.without else "")
+    return f"{counted(verdict.networks, 'network')} as expected" + (
+        f", {verdict.without} of them expecting nothing" if verdict.without else ""
+    )
 
 
 def check_file(path: Path) -> Verdict:

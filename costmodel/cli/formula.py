@@ -29,7 +29,7 @@ def formula_command(
     form: str,
     output: Path | None,
 ) -> None:
-    r"""Closed formulas of params, mult-adds and traffic.
+    """Closed formulas of params, mult-adds and traffic.
 
     The network is walked once with symbols in place of numbers. Widths round down to whole channels and strides halve
     maps, so a polynomial is true of parameters in certain steps only; which ones is said, and nothing is approximated.

@@ -26,6 +26,11 @@ def gallery_command(folder: Path) -> None:
       density.md                  accuracy per million params
       figure1, figure2 .png .svg  accuracy, and accuracy against mult-adds
       article.md                  the article's claims, recomputed, each with a verdict
+
+    \b
+    Examples:
+      costmodel gallery
+      costmodel gallery somewhere_else
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from costmodel.cli.arguments import MOST_IMAGES
 from costmodel.cli.output import screen
 from costmodel.errors import CostModelError
 from costmodel.explore.budget import Budget, Judged, judge, limit, read_budget, share
@@ -26,7 +27,7 @@ _OPTIONS = (
     ),
     click.option("--against", metavar="git:REV", help="Fail on growth since a revision."),
     click.option("--growth", metavar="N%", help="How much growth --against lets pass; 0% by default."),
-    click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Images at once, for budgets."),
+    click.option("--batch", type=click.IntRange(1, MOST_IMAGES), metavar="N", help="Images at once, for budgets."),
     click.option("--dtype", type=click.Choice(list(DTYPES)), help="Of weights and activations, for budgets."),
 )
 
@@ -63,12 +64,17 @@ def gate(
     """Return the gate that the options ask for.
 
     Raises:
+        UsageError: if an option would change nothing.
         CostModelError: if a limit, the budget file or the revision cannot be.
     """
     if against is not None and not against.startswith("git:"):
         raise CostModelError(f"--against {against}: write git:REVISION, as in git:main")
     if growth is not None and against is None:
         raise CostModelError("--growth says how much growth --against lets pass; give --against as well")
+    if (batch or dtype) and budget is None and not limits and against is None:
+        raise click.UsageError(
+            "--batch and --dtype say how budgets are priced; give --budget, --max or --against as well"
+        )
     held = read_budget(budget) if budget is not None else Budget()
     every = {**held.every, **dict(map(limit, limits))}
     percent = share(growth) if growth is not None else held.growth or 0.0

@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.errors import CostModelError, quote
 from costmodel.pricing import totals
 from costmodel.render.page import Column
 from costmodel.render.rows import ordered
 from costmodel.spec import expand, specs
+from costmodel.spec.library import twin
 from costmodel.units import column
 
 
@@ -30,7 +32,7 @@ def list_command(words: tuple[str, ...], sort: str | None, form: str, output: Pa
     """The architectures that have a name: those of ./specs, if there is such a folder, then the bundled ones.
 
     With WORDs, only those whose name, title or source holds all of them. Figures are computed, at each one's own input
-    size.
+    size. A file that is one of its own variants stands under the variant's name, with its own in brackets.
 
     \b
     Examples:
@@ -49,15 +51,25 @@ def list_command(words: tuple[str, ...], sort: str | None, form: str, output: Pa
 
 
 def _rows(words: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return a row for each architecture asked for."""
+    """Return a row for each architecture asked for.
+
+    Raises:
+        CostModelError: if there is none.
+    """
     rows = []
+    twins: dict[str, str] = {}
     for spec in specs():
-        about = f"{spec.name} {spec.title} {spec.source} {spec.year or ''}".lower()
+        if (variant := twin(spec)) is not None:
+            twins[variant] = spec.name
+            continue
+        also = twins.get(spec.name, "")
+        about = f"{spec.name} {also} {spec.title} {spec.source} {spec.year or ''}".lower()
         if all(word.lower() in about for word in words):
             cost = totals(expand(spec))
             rows.append(
                 {
                     "name": spec.name,
+                    "also": also,
                     "year": spec.year,
                     "params": cost.params,
                     "mult_adds": cost.mult_adds,
@@ -65,6 +77,8 @@ def _rows(words: tuple[str, ...]) -> list[dict[str, Any]]:
                     "source": spec.source,
                 }
             )
+    if not rows:
+        raise CostModelError(f"no architecture has {' and '.join(map(quote, words))} in its name, title or source")
     return rows
 
 
@@ -72,7 +86,7 @@ def _columns(rows: list[dict[str, Any]]) -> list[Column]:
     params, params_unit = column([row["params"] for row in rows])
     mult_adds, mult_adds_unit = column([row["mult_adds"] for row in rows])
     return [
-        Column("name", [row["name"] for row in rows], left=True),
+        Column("name", [f"{row['name']} ({row['also']})" if row["also"] else row["name"] for row in rows], left=True),
         Column("year", [str(row["year"] or "") for row in rows]),
         Column("params", params, params_unit),
         Column("mult-adds", mult_adds, mult_adds_unit),

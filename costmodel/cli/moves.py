@@ -13,8 +13,12 @@ from costmodel.render.page import Column, Page, Section
 def moves_command(form: str) -> None:
     """The design moves, with the paper that each comes from.
 
+    A move is made by `costmodel whatif ARCH --move NAME:PATTERN`, or NAME(N):PATTERN where it takes a number.
+
     \b
-    A move is made by  costmodel whatif ARCH --move 'NAME:PATTERN', or 'NAME(N):PATTERN' where it takes a number.
+    Examples:
+      costmodel moves
+      costmodel whatif resnet50 --move 'grouped(32):*.conv2'
     """
     from costmodel.explore.moves import MOVES
 

@@ -42,7 +42,7 @@ HINT = "Latency depends on the device: add --device NAME; `costmodel devices` li
     help="How many names of a path make a block.",
 )
 @click.option(
-    "--sort", metavar="COLUMN", help="Sort rows by a column, as mult_adds, params or live_bytes; largest first."
+    "--sort", metavar="COLUMN", help="Sort by path, or by numbers, largest first: mult_adds, params, live_bytes, ..."
 )
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Show the first N rows, and the rest as one.")
 @click.option("--training", is_flag=True, help="Add the costs of a training step.")
@@ -74,8 +74,8 @@ def report_command(
 ) -> None:
     """What a network costs, and where: params, mult-adds, memory and traffic.
 
-    ARCH is a name (see `costmodel list`) or the path of a spec. One gets a report of its own; several are compared, a
-    row each.
+    ARCH is a name (see `costmodel list`), the path of a spec, or - for a spec on standard input. One gets a report of
+    its own; several are compared, a row each.
 
     \b
     Examples:
@@ -88,9 +88,9 @@ def report_command(
       costmodel report my_net.yaml --format markdown -o costs.md
       costmodel report alexnet vgg16 resnet50 --sort mult_adds
       costmodel report resnet50 --format json | jq .totals
+      costmodel show mobilenet_v1 | costmodel report -
     """
-    if len(archs) > 1 and by is not None and form != "json":
-        raise click.UsageError("--by shows the inside of one network; several are compared by their totals")
+    _sensible(len(archs) > 1, by, form)
     specs = [open_spec(arch, settings, resolution) for arch in archs]
     found = _device(device) if device else None
     if found is not None and not _given("dtype"):
@@ -99,6 +99,15 @@ def report_command(
     if found is not None:
         tables = [_timed(table, found) for table in tables]
     emit(_rendered(specs, tables, View(by, depth, sort, top), form, output), output)
+
+
+def _sensible(several: bool, by: str | None, form: str) -> None:
+    """Raise where an option would change nothing."""
+    if several and by is not None and form != "json":
+        raise click.UsageError("--by shows the inside of one network; several are compared by their totals")
+    blocks = by == "block" or (by is None and not several and form not in ("json", "csv"))
+    if _given("depth") and not blocks:
+        raise click.UsageError("--depth says what a block is, and no blocks are shown here; --by block shows them")
 
 
 def _rendered(specs: Sequence[Spec], tables: Sequence[CostTable], view: View, form: str, output: Path | None) -> str:

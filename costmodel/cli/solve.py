@@ -55,7 +55,7 @@ def solve_command(
     cluster: str | None,
     yes: bool,
 ) -> None:
-    r"""Find the best parameters that meet constraints.
+    """Find the best parameters that meet constraints.
 
     Every point of the ranges is priced, so the answer is exact over the grid. Told are the best point, how much room
     each constraint leaves there, what stands in the way of the next better one, and the Pareto front around it. Exit
@@ -63,7 +63,7 @@ def solve_command(
 
     \b
     Examples:
-      costmodel solve mobilenet_v1 --vary width=0.1:2.0 --vary resolution=96:320:32 --maximize mult_adds \
+      costmodel solve mobilenet_v1 --vary width=0.1:2.0 --vary resolution=96:320:32 --maximize mult_adds \\
           --subject-to "peak_live_bytes <= 4 MB" --subject-to "params <= 5M"
       costmodel solve resnet --vary n4=1:40 --vary width=0.5:1.5:0.125 --maximize params --subject-to "mult_adds < 4G"
     """

@@ -21,7 +21,7 @@ from costmodel.errors import CostModelError
 @dtype_option
 @device_option
 def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, device: str | None) -> None:
-    r"""Find design moves that reach a goal.
+    """Find design moves that reach a goal.
 
     Every move is tried on the whole network and on each of its parts, and every parameter at a few values: alone, the
     best of them in pairs, and greedily one after another. Ways with fewer edits come first, then those that change the

@@ -70,7 +70,7 @@ def sweep_command(
     resume: bool,
     yes: bool,
 ) -> None:
-    r"""Price an architecture over ranges of its parameters.
+    """Price an architecture over ranges of its parameters.
 
     A range START:STOP:STEP includes STOP where a step falls on it; without a step it takes one unit of the last decimal
     written. Every combination is priced; those that are no network are left out and counted. Rows come in the order of
@@ -80,7 +80,7 @@ def sweep_command(
     \b
     Examples:
       costmodel sweep mobilenet_v1 --vary width=0.25:1.5:0.05 --vary resolution=128,160,192,224
-      costmodel sweep mobilenet_v1 --vary width=0.25:1.5:0.05 --vary resolution=96:288:32 \
+      costmodel sweep mobilenet_v1 --vary width=0.25:1.5:0.05 --vary resolution=96:288:32 \\
           --where "mult_adds < 300e6" --pareto peak_live_bytes,max:params --plot front.png
       costmodel sweep resnet --vary block=basic,bottleneck --vary n4=2:12 -o resnets.parquet --workers 2
     """

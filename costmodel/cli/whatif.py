@@ -9,6 +9,7 @@ import click
 from costmodel.cli.arguments import ARCH, batch_option, dtype_option
 from costmodel.cli.comparison import format_option, rendered, top_option
 from costmodel.cli.output import emit, output_option, write_file
+from costmodel.errors import CostModelError
 
 EDITS = ("set", "swap", "drop", "insert", "move")
 
@@ -32,6 +33,7 @@ class InOrder(click.Command):
 @click.option("--insert", multiple=True, metavar="AFTER:NAME={op: ...}", help="Add a layer after those at a path.")
 @click.option("--move", multiple=True, metavar="NAME:PATTERN", help="Make a design move; `costmodel moves` lists them.")
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the edited spec.")
+@click.option("--force", is_flag=True, help="Let --save write over a file other than the edited one.")
 @click.option("--dry-run", is_flag=True, help="Show the edits of the text, price nothing, write nothing.")
 @batch_option
 @dtype_option
@@ -41,6 +43,7 @@ class InOrder(click.Command):
 def whatif_command(
     arch: str,
     save: Path | None,
+    force: bool,
     dry_run: bool,
     batch: int,
     dtype: str,
@@ -72,13 +75,21 @@ def whatif_command(
     edits = click.get_current_context().meta["edits"]
     if not edits:
         raise click.UsageError("no edit is given; as in --set width=0.75")
+    spec = open_any(arch)
     if dry_run:
-        emit(edit(open_any(arch), edits).changes(), output)
+        emit(edit(spec, edits).changes(), output)
         return
-    result = whatif(arch, *edits, batch=batch, dtype=dtype)
+    if save is not None and not force and save.is_file() and not _same(save, spec.file):
+        raise CostModelError(f"{save} is there already; --force writes over it")
+    result = whatif(spec, *edits, batch=batch, dtype=dtype)
     if save is not None:
-        write_file(save, result.edited.text)
+        write_file(save, result.edited.saved_in(save.parent))
     lines = [*map(str, result.edited.edits), *result.edited.notes, *([f"saved as {save}"] if save else [])]
     title = f"{result.before.title}, edited"
     more = {"edits": list(map(str, result.edited.edits)), "notes": list(result.edited.notes)}
     emit(rendered(result, form, output, title, lines, top, more), output)
+
+
+def _same(path: Path, file: str) -> bool:
+    """Say whether a path is the file that a spec was read from."""
+    return Path(file).exists() and path.samefile(file)

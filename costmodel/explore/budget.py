@@ -129,7 +129,10 @@ def limit(written: str) -> tuple[str, float]:
         raise CostModelError(f"--max {written}: write NAME=LIMIT, as in params=5M")
     if name not in METRICS:
         raise CostModelError(f"--max {written}: {_unknown(name)}")
-    return name, quantity(amount)
+    try:
+        return name, quantity(amount)
+    except CostModelError as error:
+        raise CostModelError(f"--max {written}: {error}") from None
 
 
 def _unknown(name: str) -> str:

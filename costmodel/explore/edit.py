@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
+from pathlib import Path
 from typing import Any
 
 from costmodel.errors import CostModelError, SpecError, known_or_suggest
@@ -21,6 +23,10 @@ from costmodel.spec.faults import Fault, complain
 from costmodel.spec.text import KeyPath
 
 LINE_KEYS = ("op", "from", "repeat")
+_SIGNED = re.compile(r"# \w+ after --.*\n")
+"""The first line of a text that was edited before."""
+_SCHEMA = re.compile(r"^# yaml-language-server: \$schema=(?P<where>\S+)[ \t]*\r?\n", re.MULTILINE)
+"""A line that tells editors where the schema is."""
 OUTDATED = ("expect", "reported", "variants")
 """Parts of a file that say something of the network as it was."""
 
@@ -68,6 +74,13 @@ class Edited:
         """Return the edits of the text as a unified diff."""
         before, after = (text.splitlines(keepends=True) for text in (self.before, self.text))
         return "".join(unified_diff(before, after, self.spec.name, f"{self.spec.name} (edited)"))
+
+    def saved_in(self, folder: Path) -> str:
+        """Return the text for a file in a folder, without a comment that names a schema where there is none."""
+        where = _SCHEMA.search(self.text)
+        if where is None or "://" in where["where"] or (folder / where["where"]).is_file():
+            return self.text
+        return self.text[: where.start()] + self.text[where.end() :]
 
 
 def edit(spec: Spec, edits: Iterable[str | Edit]) -> Edited:
@@ -130,9 +143,14 @@ def _settled(spec: Spec) -> Lines:
 
 
 def _signed(lines: Lines, spec: Spec, edits: Sequence[Edit]) -> str:
-    """Return the text with a first line that says where it comes from."""
-    said = " ".join(str(one) for one in edits)
-    return f"# {spec.name} after {said}{lines.newline}{_ending(lines)}" if edits else _ending(lines)
+    """Return the text with a first line that says where it comes from, after which edits, earlier ones among them."""
+    text = _ending(lines)
+    if not edits:
+        return text
+    earlier = _SIGNED.match(text)
+    head, rest = (earlier[0].rstrip(), text[earlier.end() :]) if earlier else (f"# {spec.name} after", text)
+    said = " ".join(" ".join(map(str, edits)).split())
+    return f"{head} {said}{lines.newline}{rest}"
 
 
 def _ending(lines: Lines) -> str:

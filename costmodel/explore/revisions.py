@@ -6,11 +6,9 @@ import subprocess
 from pathlib import Path
 
 from costmodel.errors import CostModelError
-from costmodel.spec.check import check
-from costmodel.spec.document import Spec, read_spec
-from costmodel.spec.faults import complain
-from costmodel.spec.library import find
-from costmodel.spec.text import MAX_BYTES
+from costmodel.spec.document import Spec
+from costmodel.spec.library import checked, find
+from costmodel.spec.text import MAX_BYTES, decode
 
 GIT = "git:"
 
@@ -32,7 +30,7 @@ def open_any(arch: str) -> Spec:
     path, _, variant = path.partition("#")
     if not (revision and colon and path):
         raise CostModelError(f"{arch!r}: write git:REVISION:PATH, as in git:main:specs/my_network.yaml")
-    spec = _checked(at_revision(revision, Path(path)), arch)
+    spec = checked(at_revision(revision, Path(path)), arch)
     return spec.choose(variant) if variant else spec
 
 
@@ -47,6 +45,8 @@ def at_revision(revision: str, path: Path) -> str:
     folder, name = path.parent, path.name
     if not folder.is_dir():
         raise CostModelError(f"{folder}: no such folder, so git cannot be asked there")
+    if _git(folder, "rev-parse", "--git-dir") is None:
+        raise CostModelError(f"{folder.resolve()} is not in a git repository, so there is no {revision} of {path}")
     known = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if known is None:
         raise CostModelError(f"git knows no revision {revision!r} here")
@@ -55,10 +55,7 @@ def at_revision(revision: str, path: Path) -> str:
         raise NotThere(f"git has no {path} in {revision}")
     if len(raw) > MAX_BYTES:
         raise CostModelError(f"{path} in {revision}: {len(raw):,} bytes; a spec has at most {MAX_BYTES:,}")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CostModelError(f"{path} in {revision} is not UTF-8") from None
+    return decode(raw, f"{path} in {revision}")
 
 
 def at_git(revision: str, arch: str) -> str:
@@ -81,11 +78,3 @@ def _git(folder: Path, *arguments: str) -> bytes | None:
     except OSError:
         raise CostModelError("git is not installed, and git: asks for it") from None
     return done.stdout if done.returncode == 0 else None
-
-
-def _checked(text: str, name: str) -> Spec:
-    spec = read_spec(text, name)
-    faults = check(spec)
-    if faults:
-        raise complain(name, text, faults)
-    return spec

@@ -34,9 +34,14 @@ def watch(
         batch: images at once.
         dtype: of weights and activations.
         wait: called between two looks at the file; what it raises ends the watch.
+
+    Raises:
+        CostModelError: if there is no such file at the start.
     """
     last: CostTable | None = None
     path = Path(file.partition("#")[0])
+    if _stamp(path) is None:
+        raise CostModelError(f"{path}: no such file")
     stamp: object = ()
     while True:
         now = _stamp(path)

@@ -8,6 +8,7 @@ from typing import Any
 
 from costmodel.pricing import Totals, totals
 from costmodel.spec import Spec, expand, specs
+from costmodel.spec.library import twin
 
 FAMILIES = {
     "AlexNet": "alexnet alexnet_bn",
@@ -48,11 +49,7 @@ class Network:
 def networks() -> Iterator[Network]:
     """Yield every bundled network once, in order of files; a file whose defaults are a variant's is that variant."""
     for spec in specs():
-        twin = (
-            any(spec.parameters == spec.parameters | v.parameters for v in spec.variants.values())
-            and spec.name not in spec.variants
-        )
-        if not twin:
+        if twin(spec) is None:
             graph = expand(spec)
             yield Network(spec, graph.input_shape, totals(graph))
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from costmodel.explore.budget import Heavy, Judged
 from costmodel.render.page import Column, Page, Section
-from costmodel.units import short
+from costmodel.units import counted, short
 
 
 def page(judged: Sequence[Judged], notes: Sequence[str] = ()) -> Page:
     """Return one line a budget, and below the layers that weigh most in those that are broken."""
     broken = [one for one in judged if not one.kept]
-    title = f"{len(judged)} budgets, {f'{len(broken)} broken' if broken else 'all kept'}"
+    title = f"{counted(len(judged), 'budget')}, {f'{len(broken)} broken' if broken else 'all kept'}"
     columns = [
         Column("", ["ok" if one.kept else "over" for one in judged], left=True),
         Column("network", [one.network for one in judged], left=True),

@@ -12,7 +12,7 @@ from costmodel.explore.diff import Diff, Row
 from costmodel.pricing.table import SUMS
 from costmodel.render.page import Column, Page, Section
 from costmodel.render.report import shape_text
-from costmodel.units import column, short
+from costmodel.units import column, counted, short
 
 MARKS = {"added": "+", "removed": "-", "changed": "~"}
 LEGEND = "+ added, - removed, ~ changed."
@@ -31,7 +31,8 @@ def page(diff: Diff, title: str = "", lines: Sequence[str] = (), top: int | None
     """Return a diff for people: totals, then the rows that changed, the largest change first, `top` of them."""
     rows = diff.changes()
     changed = [row for row in rows if row["status"] != "moved"]
-    moved = f"{len(rows) - len(changed)} layers are the same at another path." if len(rows) > len(changed) else ""
+    count = len(rows) - len(changed)
+    moved = f"{counted(count, 'layer')} {'is' if count == 1 else 'are'} the same at another path." if count else ""
     sections = [_totals(diff), *([_rows(changed, top, moved)] if changed else [])]
     hint = hint if changed else " ".join(filter(None, ["No layer changed.", moved]))
     return Page(title or f"{diff.before.title} -> {diff.after.title}", [*lines, _asked(diff)], (), sections, hint)
@@ -69,14 +70,14 @@ def _rows(changed: Sequence[Row], top: int | None, moved: str) -> Section:
         sides, both = column([row[f"{name}_{side}"] for row in shown for side in ("before", "after")])
         from_to = [f"{old} -> {new}" for old, new in zip(sides[::2], sides[1::2], strict=True)]
         columns += [
-            Column(NAMES.get(name, name), texts, unit, paint="value"),
+            Column(f"{NAMES.get(name, name)} change", texts, unit, paint="value"),
             Column("before -> after", from_to, both, rank=3),
         ]
     texts, unit = _column((row["traffic_bytes_change"] for row in shown), "B")
-    columns.append(Column("traffic", texts, unit, rank=1))
+    columns.append(Column("traffic change", texts, unit, rank=1))
     columns.append(Column("matched by", [row["matched"] for row in shown], left=True, rank=5))
-    rest = f"and {len(changed) - len(shown)} more rows; " if len(shown) < len(changed) else ""
-    rows = f"{len(changed)} layer{'s' * (len(changed) != 1)} changed, the largest change first"
+    rest = f"and {counted(len(changed) - len(shown), 'more row')}; " if len(shown) < len(changed) else ""
+    rows = f"{counted(len(changed), 'layer')} changed, the largest change first"
     return Section(rows, columns, " ".join(filter(None, [rest + LEGEND, moved])))
 
 

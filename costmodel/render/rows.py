@@ -10,6 +10,8 @@ from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.pricing.table import CostTable
 
 Row = dict[str, Any]
+NAMES = ("path", "group", "name")
+"""Columns that say which row is which."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def grouped(table: CostTable, by: str, depth: int = 1) -> list[Row]:
 
 
 def ordered(rows: Sequence[Row], sort: str | None) -> list[Row]:
-    """Return the rows sorted by a column, rows without a value last.
+    """Return the rows sorted by a column of numbers, largest first, or by their names; rows without a value last.
 
     Raises:
         CostModelError: if there is no such column.
@@ -46,13 +48,18 @@ def ordered(rows: Sequence[Row], sort: str | None) -> list[Row]:
     if sort is None:
         return list(rows)
     column = sort.replace("-", "_")
-    known = list(dict.fromkeys(name for row in rows for name in row))
+    known = [name for name in dict.fromkeys(name for row in rows for name in row) if _sortable(name, rows)]
     if rows and column not in known:
         raise CostModelError(f"cannot sort by {sort!r}; {known_or_suggest(column, known)}")
     valued = [row for row in rows if row.get(column) is not None]
     without = [row for row in rows if row.get(column) is None]
-    falls = bool(valued) and not isinstance(valued[0][column], str)
-    return sorted(valued, key=lambda row: row[column], reverse=falls) + without
+    return sorted(valued, key=lambda row: row[column], reverse=column not in NAMES) + without
+
+
+def _sortable(name: str, rows: Sequence[Row]) -> bool:
+    """Say whether a column names the rows or holds numbers; shapes have no order."""
+    values = (row[name] for row in rows if row.get(name) is not None)
+    return name in NAMES or all(isinstance(value, (int, float)) for value in values)
 
 
 def cut(rows: Sequence[Row], top: int | None) -> tuple[list[Row], list[Row]]:

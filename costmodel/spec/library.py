@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from costmodel.errors import CostModelError, known_or_suggest, quote, suggest
 from costmodel.spec.check import check
 from costmodel.spec.document import Spec, read_spec
 from costmodel.spec.faults import complain
-from costmodel.spec.text import read_text
+from costmodel.spec.text import MAX_BYTES, decode, read_text
 
 
 def folders() -> list[Path]:
@@ -28,11 +29,32 @@ def read_file(path: Path) -> Spec:
         CostModelError: if the file cannot be read.
         SpecError: with everything that is wrong in it.
     """
-    text = read_text(path)
-    spec = read_spec(text, str(path))
+    return checked(read_text(path), str(path))
+
+
+def read_stream(stream: BinaryIO, name: str = "standard input") -> Spec:
+    """Return the checked spec that a stream holds, read no further than a spec may be long.
+
+    Raises:
+        CostModelError: if it holds more, or no UTF-8.
+        SpecError: with everything that is wrong in it.
+    """
+    raw = stream.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise CostModelError(f"{name}: more than {MAX_BYTES:,} bytes, and a spec has at most so many")
+    return checked(decode(raw, name), name)
+
+
+def checked(text: str, name: str) -> Spec:
+    """Return the checked spec that a text is; `name` is what complaints call it.
+
+    Raises:
+        SpecError: with everything that is wrong in it.
+    """
+    spec = read_spec(text, name)
     faults = check(spec)
     if faults:
-        raise complain(str(path), text, faults)
+        raise complain(name, text, faults)
     return spec
 
 
@@ -106,6 +128,14 @@ def specs() -> Iterator[Spec]:
         yield spec
         for variant in spec.variants:
             yield spec.choose(variant)
+
+
+def twin(spec: Spec) -> str | None:
+    """Return the name of the variant that a file is at its defaults, if it is one: `vgg` is `vgg16`."""
+    if spec.name in spec.variants:
+        return None
+    same = (name for name, variant in spec.variants.items() if spec.parameters == spec.parameters | variant.parameters)
+    return next(same, None)
 
 
 _VARIANT = re.compile(r"^  ([A-Za-z_]\w*):", re.MULTILINE | re.ASCII)

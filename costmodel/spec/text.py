@@ -48,16 +48,24 @@ def read_text(path: Path, what: str = "spec") -> str:
     Raises:
         CostModelError: if it is missing, no regular file, too large or not UTF-8.
     """
-    raw = _read_bytes(path, what)
+    return decode(_read_bytes(path, what), str(path))
+
+
+def decode(raw: bytes, name: str) -> str:
+    """Return the text that UTF-8 bytes hold; `name` is what complaints call them.
+
+    Raises:
+        CostModelError: if they are not UTF-8.
+    """
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in raw[:4]:
-        raise CostModelError(f"{path}: this looks like UTF-16; save the file as UTF-8")
+        raise CostModelError(f"{name}: this looks like UTF-16; save the file as UTF-8")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - raw.rfind(b"\n", 0, error.start)
         found = f"byte 0x{raw[error.start]:02x} is not UTF-8"
-        raise CostModelError(f"{path}:{line}:{column}: {found}; save the file as UTF-8") from None
+        raise CostModelError(f"{name}:{line}:{column}: {found}; save the file as UTF-8") from None
 
 
 def _read_bytes(path: Path, what: str) -> bytes:

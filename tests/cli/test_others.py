@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import re
+import shlex
 
 import pytest
 
 import costmodel as cm
 from cli.command import SPECS, process, run
+from costmodel.cli import COMMANDS
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import Cost
 
@@ -22,7 +25,7 @@ def test_list_gives_what_price_computes(capsys):
     rows = json.loads(answer(capsys, "list", "mobilenet_v1_050", "--format", "json"))
     assert [row["name"] for row in rows] == [f"mobilenet_v1_050{size}" for size in ("", "_192", "_160", "_128")]
     for row in rows:
-        assert list(row) == ["name", "year", "params", "mult_adds", "title", "source"]
+        assert list(row) == ["name", "also", "year", "params", "mult_adds", "title", "source"]
         totals = cm.price(cm.load(row["name"])).totals
         assert (row["params"], row["mult_adds"], row["year"]) == (totals.params, totals.mult_adds, 2017)
 
@@ -31,8 +34,25 @@ def test_list_holds_every_word(capsys):
     rows = json.loads(answer(capsys, "list", "SIMONYAN", "VGG-16", "--format", "json"))
     assert "vgg16" in {row["name"] for row in rows}
     assert all("Simonyan" in row["source"] and "VGG-16" in row["title"] for row in rows)
-    assert json.loads(answer(capsys, "list", "no such network", "--format", "json")) == []
-    assert "name" in answer(capsys, "list", "no such network")
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_list_says_that_there_is_none(capsys, form):
+    code, out, err = run(capsys, "list", "zzz", "2017", "--format", form)
+    assert (code, out) == (2, "")
+    assert "no architecture has 'zzz' and '2017' in its name" in err
+
+
+def test_list_shows_a_file_that_is_its_own_variant_once(capsys):
+    rows = json.loads(answer(capsys, "list", "--format", "json"))
+    names = [row["name"] for row in rows]
+    also = {row["also"]: row["name"] for row in rows if row["also"]}
+    assert also["vgg"] == "vgg16"
+    assert also["convnext"] == "convnext_tiny"
+    assert not set(also) & set(names)
+    for file, variant in also.items():
+        assert cm.read(file).parameters == cm.read(variant).parameters
+    assert "vgg16 (vgg)" in answer(capsys, "list", "vgg16")
 
 
 @pytest.mark.parametrize("column", ["name", "year", "params", "mult_adds"])
@@ -120,7 +140,7 @@ def test_verify_exits_with_1_where_a_layer_differs(capsys, tiny, monkeypatch):
 
 
 def test_check_holds_each_variant(capsys, tiny):
-    assert answer(capsys, "check", tiny) == f"{tiny}: 2 networks as expected\n2 networks in 1 files: all as expected\n"
+    assert answer(capsys, "check", tiny) == f"{tiny}: 2 networks as expected\n2 networks in 1 file: all as expected\n"
     assert answer(capsys, "check", "--quiet", tiny) == ""
 
 
@@ -130,7 +150,7 @@ def test_check_says_computed_and_expected(capsys, tiny):
     assert (code, err) == (1, "")
     assert f"{tiny}: tiny_two: params are 122, but 100 is expected (+22)" in out
     assert "alexnet.yaml: 4 networks as expected" in out
-    assert "1 files fail" in out
+    assert "1 file fails" in out
 
 
 def test_check_goes_on_after_a_broken_file(capsys, tiny):
@@ -183,3 +203,25 @@ def test_operators_knows_no_other(capsys):
     code, _, err = run(capsys, "operators", "cnov")
     assert code == 2
     assert "did you mean 'conv'?" in err
+
+
+@pytest.mark.parametrize("option", [["--batch", "8"], ["--dtype", "int8"]])
+def test_check_prices_at_a_batch_for_budgets_only(capsys, tiny, option):
+    code, out, err = run(capsys, "check", tiny, *option)
+    assert (code, out) == (2, "")
+    assert "give --budget, --max or --against" in err
+    assert run(capsys, "check", tiny, *option, "--max", "params=1k")[0] == 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_examples_on_lines_of_their_own(capsys, name):
+    code, out, err = run(capsys, name, "--help")
+    assert (code, err) == (0, "")
+    assert "\\b" not in out
+    block = re.split(r"Examples?:\n", out)[1].partition("\n\n")[0]
+    examples = [line.strip() for line in block.splitlines() if line.startswith("    costmodel ")]
+    assert examples
+    assert block.count("costmodel ") == len(examples) + block.count("| costmodel ")
+    for example in examples:
+        words = shlex.split(example.removesuffix("\\"))
+        assert words[words.index("costmodel") + 1] in COMMANDS

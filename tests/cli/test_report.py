@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 
 import costmodel as cm
-from cli.command import bare, process, run
+from cli.command import ROOT, bare, process, run
 from costmodel.cli import output
 from costmodel.units import DTYPES
 
@@ -171,13 +173,70 @@ def test_rows_that_are_not_shown_stand_as_one(capsys):
     assert sum(shares) == pytest.approx(100, abs=0.05)
 
 
-def test_texts_rise_and_numbers_fall(capsys):
-    rows = lines_of(report(capsys, "alexnet", "--by", "layer", "--sort", "kind"), "Layers")[2:]
-    assert rows[0][1] == "activation"
-    ordered = as_json(capsys, "alexnet", "--sort", "receptive_field")["layers"]
-    fields = [layer["receptive_field"] for layer in ordered if layer["receptive_field"]]
-    assert fields == sorted(fields, reverse=True)
-    assert ordered[-1]["receptive_field"] is None
+def test_paths_rise_and_numbers_fall(capsys):
+    paths = [layer["path"] for layer in as_json(capsys, "alexnet", "--sort", "path")["layers"]]
+    assert paths == sorted(paths) != cm.price(cm.load("alexnet")).values("path")
+    values = [
+        layer["arithmetic_intensity"]
+        for layer in as_json(capsys, "alexnet", "--sort", "arithmetic_intensity")["layers"]
+    ]
+    assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize("column", ["output_shape", "kernel", "receptive_field", "inputs", "kind", "nothing"])
+def test_what_has_no_order_sorts_nothing(capsys, column):
+    code, out, err = run(capsys, "report", "alexnet", "--by", "layer", "--sort", column)
+    assert (code, out) == (2, "")
+    assert f"cannot sort by '{column}'" in err
+    for shape in {"output_shape", "kernel", "receptive_field", "inputs"} - {column}:
+        assert shape not in err
+
+
+@pytest.mark.parametrize("column", ["mult_adds", "params", "live_bytes"])
+def test_the_columns_that_help_names_can_be_sorted_by(capsys, column):
+    assert column in run(capsys, "report", "--help")[1]
+    values = [layer[column] for layer in as_json(capsys, "alexnet", "--sort", column)["layers"]]
+    assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["alexnet", "vgg16"],
+        ["alexnet", "--by", "kind"],
+        ["alexnet", "--by", "layer"],
+        ["alexnet", "--format", "csv"],
+        ["alexnet", "vgg16", "--format", "json"],
+    ],
+)
+def test_depth_is_refused_where_it_would_change_nothing(capsys, words):
+    code, out, err = run(capsys, "report", *words, "--depth", "2")
+    assert (code, out) == (2, "")
+    assert "--depth says what a block is" in err
+
+
+def test_a_spec_comes_from_standard_input(tiny):
+    text = tiny.read_text()
+    piped = [sys.executable, "-m", "costmodel", "report", "-", "--set", "classes=2", "--format", "json"]
+
+    def ran(given):
+        return subprocess.run(piped, cwd=ROOT, input=given, capture_output=True, text=True)
+
+    assert json.loads(ran(text).stdout)["totals"]["params"] == 122
+    broken = ran(text.replace("op: conv,", "op: cnov,"))
+    assert broken.returncode == 2
+    assert "standard input:7:14" in broken.stderr
+    assert "did you mean 'conv'?" in broken.stderr
+    endless = ran("#" * 2_000_000)
+    assert endless.returncode == 2
+    assert "more than 1,000,000 bytes" in endless.stderr
+
+
+def test_a_batch_beyond_all_measure_is_refused_and_the_largest_is_readable(capsys):
+    code, _, err = run(capsys, "report", "vgg16", "--batch", str(10**20))
+    assert code == 2
+    assert "--batch" in err
+    assert "15.47 E" in report(capsys, "vgg16", "--batch", str(10**9))
 
 
 def test_a_field_without_bounds_is_the_whole_input(capsys):

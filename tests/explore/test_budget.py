@@ -126,7 +126,8 @@ def test_what_is_wrong_with_a_budget_file_is_said_all_at_once(tmp_path):
         (["--budget", "none.yaml"], "none.yaml: no such file"),
         (["--growth", "5%"], "give --against as well"),
         (["--against", "main"], "write git:REVISION"),
-        (["--against", "git:main"], "git knows no revision 'main'"),
+        (["--max", "params=abc"], "--max params=abc: 'abc' is no quantity"),
+        (["--against", "git:main"], "is not in a git repository"),
     ],
 )
 def test_questions_that_are_wrong_end_with_2(net, command, asked, says):
@@ -145,6 +146,7 @@ def test_growth_since_a_commit_fails_beyond_the_given_share(net, command):
     grown = command("check", "net.yaml", "--against", "git:main", "--growth", "20%", "--format", "markdown")
     assert grown.code == 0
     assert "| ok | net | params growth | 77 | 81 | +4 | +4.9 % |" in grown.out
+    assert "git knows no revision 'none'" in command("check", "net.yaml", "--against", "git:none").err
     (net.parent / "new.yaml").write_text(NET)
     fresh = command("check", "new.yaml", "--against", "git:main")
     assert fresh.code == 0

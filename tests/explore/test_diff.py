@@ -154,3 +154,38 @@ def test_what_cannot_be_done_ends_with_2_and_leaves_no_file(command, tmp_path, m
     assert ran.code == 2
     assert says in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_writes_over_the_edited_file_but_no_other_unless_forced(command, tmp_path):
+    mine, other = tmp_path / "mine.yaml", tmp_path / "other.yaml"
+    assert command("whatif", "vgg16", "--set", "classes=10", "--save", mine).code == 0
+    other.write_text("precious")
+    refused = command("whatif", mine, "--drop", "fc7", "--save", other)
+    assert (refused.code, refused.out, other.read_text()) == (2, "", "precious")
+    assert "--force" in refused.err
+    assert command("whatif", mine, "--drop", "fc7", "--save", mine).code == 0
+    assert command("whatif", mine, "--set", "classes=5", "--save", other, "--force").code == 0
+    assert "precious" not in other.read_text()
+
+
+def test_edits_of_a_saved_file_join_its_one_first_line(command, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    command("whatif", "vgg16", "--set", "classes=10", "--save", mine)
+    command("whatif", mine, "--drop", "fc7", "--save", mine)
+    first, rest = mine.read_text().split("\n", 1)
+    assert first == "# vgg16 after --set classes=10 --drop fc7"
+    assert "after --" not in rest
+    assert "$schema" not in rest  # there is none beside it
+    (tmp_path / "schema.json").write_text(command("schema").out)
+    command("whatif", "vgg16", "--set", "classes=10", "--save", tmp_path / "with.yaml")
+    assert "$schema=schema.json" in (tmp_path / "with.yaml").read_text()
+
+
+def test_columns_of_changes_say_so_and_one_row_is_no_rows(command):
+    out = command("whatif", "vgg16", "--drop", "conv1.0", "--top", "1").out
+    assert all(f"{name} change" in out for name in ("mult-adds", "params", "traffic"))
+    assert "and 1 more row;" in out
+
+
+def test_the_hint_on_a_move_without_a_pattern_keeps_its_number(command):
+    assert "width(0.25):PATTERN" in command("whatif", "vgg16", "--move", "width(0.25)").err

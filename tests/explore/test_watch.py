@@ -74,3 +74,9 @@ def test_the_command_watches_files_only(command):
     ran = command("watch", "vgg16")
     assert ran.code == 2
     assert "is no YAML file" in ran.err
+
+
+def test_a_file_that_never_was_is_an_error_at_once(command, tmp_path):
+    ran = command("watch", tmp_path / "none.yaml")
+    assert (ran.code, ran.out) == (2, "")
+    assert "none.yaml: no such file" in ran.err

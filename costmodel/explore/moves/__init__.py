@@ -49,7 +49,8 @@ def _read(written: str) -> tuple[Move, float | None, str]:
         raise CostModelError(f"no move {name!r}; {known_or_suggest(name, MOVES)}")
     move = MOVES[name]
     if pattern is None and not move.whole:
-        raise CostModelError(f"{name} needs to know where: {name}:PATTERN, as in {name}:conv*")
+        called = name if call["number"] is None else f"{name}({call['number']})"
+        raise CostModelError(f"{name} needs to know where: {called}:PATTERN, as in '{called}:conv*'")
     return move, _number(move, call["number"]), pattern or "*"
 
 
