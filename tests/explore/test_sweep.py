@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 import costmodel as cm
 from costmodel import pricing
 from costmodel.errors import CostModelError
-from costmodel.explore.chunks import answers
 from costmodel.exact import exact
+from costmodel.explore.chunks import answers
 from costmodel.explore.pareto import Front, Goal, best
 from costmodel.explore.points import grid
 from costmodel.explore.ranges import parse_vary
