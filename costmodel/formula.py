@@ -55,6 +55,15 @@ def is_number(value: Any) -> bool:
     return numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)) and value.dtype.kind in "iuf"
 
 
+def guarded(value: Number) -> Number:
+    """Return an array as one that refuses to wrap around past 2**63; other numbers never do."""
+    if not is_array(value):
+        return value
+    from costmodel.exact import exact
+
+    return exact(value)
+
+
 def ceil_div(a: Number, b: Number) -> Number:
     """Return a / b rounded up."""
     if is_plain(b) and b == 1:

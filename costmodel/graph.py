@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
-from costmodel.formula import Names, Shape, holds, is_symbol, show_shape
+from costmodel.formula import Names, Shape, guarded, holds, is_symbol, show_shape
 from costmodel.ops.base import Operator
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class LayerGraph:
         self.title = title or name
         self.source = source
         self.parameters = dict(parameters or {})
-        self.input_shape = input_shape
+        self.input_shape = tuple(map(guarded, input_shape))
         self.layers: list[Layer] = []
         self._nodes: dict[str, Layer | None] = {INPUT: None}
         self._digraph: nx.DiGraph[str] | None = None
@@ -124,7 +124,7 @@ class LayerGraph:
             question = self.question(op, shapes)
             known = self._shapes.get(question)
         if known is None:
-            known = self._shapes[question] = _sound(op, op.shape(*shapes))
+            known = self._shapes[question] = tuple(map(guarded, _sound(op, op.shape(*shapes))))
         return known
 
     def question(self, op: Operator, shapes: tuple[Shape, ...]) -> Any:

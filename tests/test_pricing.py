@@ -257,6 +257,39 @@ def test_a_sweep_over_resolution_equals_single_networks(name: str) -> None:
         equal_totals(many, totals(cm.load(name, resolution=size)), n)
 
 
+TWO: Any = np.array([1, 2])
+PAST_INT64 = {
+    "the sizes": lambda price: price(cm.load("mobilenet_v1", resolution=np.array([224, 200_000])), 10**7),
+    "the batches": lambda price: price(cm.load("mobilenet_v1"), TWO * 10**16),
+    "a number no array holds": lambda price: price(cm.load("mobilenet_v1", width=TWO), 10**20),
+    "a network made by hand": lambda price: price(network((2, TWO * 10**8, 10**9), HEAD), 10**4),
+}
+
+
+@pytest.mark.parametrize("price", [cm.price, totals, sums])
+@pytest.mark.parametrize("asked", PAST_INT64.values(), ids=list(PAST_INT64))
+def test_counts_of_arrays_past_int64_are_refused_and_never_wrap(asked: Any, price: Any) -> None:
+    with pytest.raises(cm.CostModelError, match=r"a count passes 2\*\*63, which an array cannot hold"):
+        asked(price)
+
+
+def test_arithmetic_of_a_spec_past_int64_is_refused_for_arrays(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    size = f"resolution * {10**17} // {10**17}"
+    head = "name: net\ntitle: Net\nparameters: {resolution: 8}\n"
+    file.write_text(f"{head}input: [3, {size}, 8]\nlayers: {{a: {{op: relu}}}}\n")
+    assert cm.load(file, resolution=TWO).input_shape[1].tolist() == [1, 2]
+    with pytest.raises(cm.CostModelError, match=r"passes 2\*\*63"):
+        cm.load(file, resolution=TWO * 112)
+
+
+def test_counts_of_arrays_just_below_int64_are_exact() -> None:
+    batches = np.array([1, 10**9])
+    many = totals(cm.load("mobilenet_v1"), batches)
+    assert many.mult_adds.tolist() == [totals(cm.load("mobilenet_v1"), batch).mult_adds for batch in batches.tolist()]
+    assert repr(many.params * TWO) == "array([4231976, 8463952])"
+
+
 def test_symbols_give_the_formula_of_the_paper() -> None:
     a, b = sympy.symbols("a b", positive=True)
     many = totals(cm.load("mobilenet_v1", width=a), b)

@@ -11,7 +11,7 @@ import numpy as np
 
 from costmodel.errors import CostModelError, SpecError
 from costmodel.explore.conditions import Condition
-from costmodel.explore.exact import LIMIT, exact
+from costmodel.exact import LIMIT, exact
 from costmodel.explore.points import BATCH, Box, Grid, Pairs, grid, pairs
 from costmodel.explore.ranges import axis_of
 from costmodel.formula import JUDGE

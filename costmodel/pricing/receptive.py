@@ -18,8 +18,8 @@ from costmodel.graph import INPUT, Layer, LayerGraph
 class View(NamedTuple):
     """Receptive field and stride in input pixels, as (height, width) each.
 
-    Padding is seen too, so a field may exceed the input. It is infinite where one position sees the whole input, however
-    large that is: behind a global pool, and so behind every gate that is made of one.
+    Padding is seen too, so a field may exceed the input. It is infinite where one position sees the whole input,
+    however large that is: behind a global pool, and so behind every gate that is made of one.
     """
 
     field: tuple[Number, Number]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
-from costmodel.formula import Number, is_plain, largest, product
+from costmodel.formula import Number, guarded, is_plain, largest, product
 from costmodel.graph import INPUT, Layer, LayerGraph
 from costmodel.ops.base import Cost
 from costmodel.pricing.elements import element_bytes
@@ -48,7 +48,7 @@ def sums(
         KeyError: if a name is none of `MEASURES`, or the dtype is unknown.
     """
     walk = _Sums(graph, DTYPES[dtype], graph.layers if layers is None else layers)
-    return {name: walk.measure(name, batch) for name in names}
+    return {name: walk.measure(name, guarded(batch)) for name in names}
 
 
 class _Sums:

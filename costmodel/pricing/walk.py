@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.formula import Number, holds, is_number, is_plain, largest, product, whole
+from costmodel.formula import Number, guarded, holds, is_number, is_plain, largest, product, whole
 from costmodel.graph import Layer, LayerGraph
 from costmodel.ops.base import Cost
 from costmodel.pricing.elements import element_bytes
@@ -173,4 +173,4 @@ def _images(batch: Any) -> Number:
     images = whole(batch) if is_number(batch) else None
     if images is None or not holds(images >= 1):
         raise CostModelError(f"batch is {batch!r}; it is a whole number of at least 1")
-    return images
+    return guarded(images)

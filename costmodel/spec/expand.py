@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from costmodel.errors import ShapeError, known_or_suggest, quote
-from costmodel.formula import Number, Shape
+from costmodel.formula import Number, Shape, guarded
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.ops import OPERATORS, Operator
 from costmodel.ops.fields import REQUIRED, FieldType, declared
@@ -102,6 +102,7 @@ class _Builder:
         self.faults: dict[tuple[KeyPath, str], Fault] = {}
         self.uses: list[Use] = []
         self._operators: dict[Any, Operator] = {}
+        self._parameters = {name: guarded(value) for name, value in spec.parameters.items()}
         self._wanted = {name: _wanted(block) for name, block in spec.blocks.items()}
         self._work = 0
 
@@ -111,7 +112,7 @@ class _Builder:
             spec.name, self._input(), title=spec.title, source=spec.source, parameters=spec.parameters
         )
         if not self.faults:
-            env = {**spec.parameters, **input_sizes(self.graph.input_shape)}
+            env = {**self._parameters, **input_sizes(self.graph.input_shape)}
             with suppress(_Stop):
                 self._layers(spec.layers, _Scope(env, "", ("layers",), ()), (INPUT,))
         return self.graph
@@ -120,7 +121,7 @@ class _Builder:
         sizes: list[Number] = []
         for index, written in enumerate(self.spec.input):
             try:
-                sizes.append(input_size(written, self.spec.parameters))
+                sizes.append(input_size(written, self._parameters))
             except Bad as bad:
                 self._fault(bad, ("input", index))
         return tuple(sizes)

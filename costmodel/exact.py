@@ -25,8 +25,11 @@ class Exact(np.ndarray[Any, Any]):
     def __array_finalize__(self, source: Any) -> None:
         self._bound = None
 
+    def __repr__(self) -> str:
+        return repr(self.view(np.ndarray))
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        plain = [x.view(np.ndarray) if isinstance(x, Exact) else x for x in inputs]
+        plain = [x.view(np.ndarray) if isinstance(x, Exact) else _held(x) for x in inputs]
         if method != "__call__" or "out" in options:
             options = {key: _plain(value) for key, value in options.items()}
             return getattr(ufunc, method)(*plain, **options)
@@ -43,8 +46,26 @@ class Exact(np.ndarray[Any, Any]):
 
 def exact(values: Any) -> Exact:
     """Return an array of whole numbers as int64, of other numbers as float64, that takes care of itself."""
+    if isinstance(values, Exact):
+        return values
     array = np.asarray(values)
     return array.astype("int64" if array.dtype.kind in "iu" else "float64").view(Exact)
+
+
+def _held(value: Any) -> Any:
+    """Return an operand, unless it is a whole number that no array can hold: it counts as past the limit everywhere."""
+    if not isinstance(value, int) or abs(value) <= LIMIT:
+        return value
+    _refuse(np.zeros((), dtype=bool))
+    return LIMIT
+
+
+def _refuse(good: Any) -> None:
+    """Hand over which elements are within the limit; where nobody judges, that is an error."""
+    judge = JUDGE.get()
+    if judge is None:
+        raise CostModelError("a count passes 2**63, which an array cannot hold; price this network alone")
+    judge(good)
 
 
 def _plain(value: Any) -> Any:
@@ -82,8 +103,5 @@ def _look_closer(ufunc: np.ufunc, operands: list[Any]) -> Bound:
     """Compute again in floating point, which does not wrap, and report the elements that pass the limit."""
     size = abs(ufunc(*(np.asarray(x, dtype="float64") for x in operands)))
     if not (size < float(LIMIT)).all():
-        judge = JUDGE.get()
-        if judge is None:
-            raise CostModelError("a count passes 2**63, which an array cannot hold; price this network alone")
-        judge(size < float(LIMIT))
+        _refuse(size < float(LIMIT))
     return LIMIT
