@@ -77,8 +77,8 @@ QUICK = (
     "resnet18",
     "resnet50",
     "squeezenet1_1",
-    "alexnet",
-    "googlenet",
+    "alexnet_owt",
+    "nin",
     "densenet121",
     "mobilenet_v2",
 )

@@ -80,8 +80,8 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> No
     from math import exp, log
 
     last = float("-inf")
-    heights = [log(height) for _, height, _, _ in ends]
-    room = max((max(heights) - min(heights)) / 22, 0.05) if ends else 0.0
+    low, high = axes.get_ylim()
+    room = log(high / low) / 26
     for x, height, name, colour in sorted(ends, key=lambda end: end[1]):
         at = max(log(height), last + room)
         last = at
@@ -112,7 +112,7 @@ def _operations(axes: Axes, rows: Sequence[Mapping[str, Any]], networks: Sequenc
     axes.set(
         xlabel="mult-adds of one image", ylabel=f"time per image at batch {batch} (ms)", xlim=(0, None), ylim=(0, None)
     )
-    axes.xaxis.set_major_formatter(lambda value, _: short(value, digits=3))
+    axes.xaxis.set_major_formatter(lambda value, _: short(value, digits=2))
     axes.set_title("time against mult-adds", loc="left", fontsize=10)
     axes.margins(x=0.18, y=0.1)
 
