@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from costmodel.explore.lines import flow
-from costmodel.explore.moves.draft import Cannot, Draft, computed, kernel, passed, replaced, require, tail, under
+from costmodel.explore.moves.draft import (
+    Cannot,
+    Draft,
+    computed,
+    kernel,
+    passed,
+    put_block,
+    replaced,
+    require,
+    tail,
+    under,
+)
 from costmodel.explore.moves.registry import move
 from costmodel.explore.rewrite import Insert, Put, fresh
 from costmodel.explore.uses import Tree, copy_of, parent
@@ -63,16 +74,18 @@ def _bottleneck(draft: Draft, first: Layer, second: Layer) -> None:
     _, edits = replaced(draft, first.path, ["kernel_size", "padding"])
     narrow = computed(draft, first.path, "out_channels", lambda value: value // 4, "{} // 4")
     draft.edit(first.path, *edits, Put("out_channels", narrow))
-    takes, edits = replaced(draft, second.path, ["kernel_size", "padding", "groups", "dilation"])
     conv: Any = second.op
-    lines: dict[str, dict[str, Any]] = {
-        "conv": {"op": "conv", "out_channels": "in_channels", "kernel_size": 3, "padding": conv.padding},
-        **tail(draft.tree.graph, first.path),
-        "back": {"op": "conv", "out_channels": "out_channels", **passed(takes, "bias")},
-    }
-    lines["conv"] |= passed(takes, "stride", "bias")
-    name = draft.block("bottleneck_end", takes, lines, "3x3, then 1x1 back to full width: arXiv:1512.03385")
-    draft.edit(second.path, Put("op", name), *edits)
+    middle = {"op": "conv", "out_channels": "in_channels", "kernel_size": 3, "padding": conv.padding}
+
+    def lines(takes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        return {
+            "conv": middle | passed(takes, "stride", "bias"),
+            **tail(draft.tree.graph, first.path),
+            "back": {"op": "conv", "out_channels": "out_channels", **passed(takes, "bias")},
+        }
+
+    without = ["kernel_size", "padding", "groups", "dilation"]
+    put_block(draft, second, "bottleneck_end", without, lines, "3x3, then 1x1 back to full width: arXiv:1512.03385")
 
 
 @move(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from costmodel.explore.moves.draft import Cannot, Draft, each, kernel, passed, replaced, require, tail
+from costmodel.explore.moves.draft import Cannot, Draft, each, kernel, passed, put_block, require, tail
 from costmodel.explore.moves.registry import move
 from costmodel.explore.rewrite import Put
 from costmodel.graph import Layer
@@ -26,15 +26,16 @@ def _separable(draft: Draft, layer: Layer) -> None:
     conv: Any = layer.op
     require(kernel(conv) != (1, 1), "its kernel is 1x1 already")
     require(conv.groups == 1, "it is grouped or depthwise already")
-    takes, edits = replaced(draft, layer.path, ["groups"])
-    spatial = passed(takes, "kernel_size", "stride", "padding", "dilation", "bias")
-    lines: Lines = {
-        "depthwise": {"op": "conv", "out_channels": "in_channels", **spatial, "groups": "in_channels"},
-        **tail(draft.tree.graph, layer.path),
-        "pointwise": {"op": "conv", "out_channels": "out_channels", **passed(takes, "bias")},
-    }
-    name = draft.block("separable_conv", takes, lines, "depthwise, then pointwise: arXiv:1704.04861")
-    draft.edit(layer.path, Put("op", name), *edits)
+
+    def lines(takes: dict[str, Any]) -> Lines:
+        spatial = passed(takes, "kernel_size", "stride", "padding", "dilation", "bias")
+        return {
+            "depthwise": {"op": "conv", "out_channels": "in_channels", **spatial, "groups": "in_channels"},
+            **tail(draft.tree.graph, layer.path),
+            "pointwise": {"op": "conv", "out_channels": "out_channels", **passed(takes, "bias")},
+        }
+
+    put_block(draft, layer, "separable_conv", ["groups"], lines, "depthwise, then pointwise: arXiv:1704.04861")
 
 
 @move(
@@ -53,16 +54,19 @@ def _stack3x3(draft: Draft, layer: Layer) -> None:
     require(conv.dilation == 1, "it is dilated")
     count = (high - 1) // 2
     padding = _stacked_padding(conv.padding, count)
-    takes, edits = replaced(draft, layer.path, ["kernel_size", "padding", "dilation"])
-    plain = {"op": "conv", "out_channels": "out_channels", "kernel_size": 3, "padding": padding}
-    plain |= passed(takes, "groups", "bias")
-    lines: Lines = {}
-    for number in range(1, count):
-        lines[f"conv{number}"] = plain
-        lines |= {f"{name}{number}": entry for name, entry in tail(draft.tree.graph, layer.path).items()}
-    lines[f"conv{count}"] = plain | passed(takes, "stride")
-    name = draft.block(f"stacked_{high}x{wide}", takes, lines, f"{count} 3x3 see {high}x{wide}: arXiv:1409.1556")
-    draft.edit(layer.path, Put("op", name), *edits)
+    after = tail(draft.tree.graph, layer.path)
+
+    def lines(takes: dict[str, Any]) -> Lines:
+        plain = {"op": "conv", "out_channels": "out_channels", "kernel_size": 3, "padding": padding}
+        plain |= passed(takes, "groups", "bias")
+        found: Lines = {}
+        for number in range(1, count):
+            found[f"conv{number}"] = plain
+            found |= {f"{name}{number}": entry for name, entry in after.items()}
+        return {**found, f"conv{count}": plain | passed(takes, "stride")}
+
+    why = f"{count} 3x3 see {high}x{wide}: arXiv:1409.1556"
+    put_block(draft, layer, f"stacked_{high}x{wide}", ["kernel_size", "padding", "dilation"], lines, why)
 
 
 def _stacked_padding(padding: Any, count: int) -> Any:
@@ -91,14 +95,16 @@ def _factorize(draft: Draft, layer: Layer) -> None:
     require(not isinstance(conv.stride, tuple), "its strides differ by direction")
     require(not isinstance(conv.dilation, tuple), "its dilations differ by direction")
     beside, above = _divided_padding(conv.padding)
-    takes, edits = replaced(draft, layer.path, ["kernel_size", "padding", "groups"])
-    bias, steps = passed(takes, "bias"), [name for name in ("stride", "dilation") if name in takes]
-    common = {"op": "conv", "out_channels": "out_channels"}
-    across: dict[str, Any] = {**common, "kernel_size": [1, wide], "padding": beside, **{n: [1, n] for n in steps}}
-    down: dict[str, Any] = {**common, "kernel_size": [high, 1], "padding": above, **{n: [n, 1] for n in steps}}
-    lines: Lines = {"across": across | bias, **tail(draft.tree.graph, layer.path), "down": down | bias}
-    name = draft.block(f"factorized_{high}x{wide}", takes, lines, f"1x{wide}, then {high}x1: arXiv:1512.00567")
-    draft.edit(layer.path, Put("op", name), *edits)
+
+    def lines(takes: dict[str, Any]) -> Lines:
+        bias, steps = passed(takes, "bias"), [name for name in ("stride", "dilation") if name in takes]
+        common = {"op": "conv", "out_channels": "out_channels"}
+        across: dict[str, Any] = {**common, "kernel_size": [1, wide], "padding": beside, **{n: [1, n] for n in steps}}
+        down: dict[str, Any] = {**common, "kernel_size": [high, 1], "padding": above, **{n: [n, 1] for n in steps}}
+        return {"across": across | bias, **tail(draft.tree.graph, layer.path), "down": down | bias}
+
+    why = f"1x{wide}, then {high}x1: arXiv:1512.00567"
+    put_block(draft, layer, f"factorized_{high}x{wide}", ["kernel_size", "padding", "groups"], lines, why)
 
 
 def _divided_padding(padding: Any) -> tuple[Any, Any]:

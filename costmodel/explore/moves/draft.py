@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from costmodel.explore.lines import Lines, flow
-from costmodel.explore.rewrite import Clear, LineEdit, fresh, rewrite
+from costmodel.explore.rewrite import Clear, LineEdit, Put, fresh, rewrite
 from costmodel.explore.uses import Tree
 from costmodel.graph import Layer, LayerGraph
 
@@ -127,6 +127,19 @@ def replaced(draft: Draft, path: str, without: Sequence[str] = ()) -> tuple[dict
         if name not in without
     }
     return takes, [Clear(name) for name in without if name in given]
+
+
+def put_block(
+    draft: Draft,
+    layer: Layer,
+    name: str,
+    without: Sequence[str],
+    build: Callable[[dict[str, Any]], dict[str, dict[str, Any]]],
+    why: str,
+) -> None:
+    """Put a block in the place of a layer: `build` gives its lines from what it takes, all fields but `without`."""
+    takes, edits = replaced(draft, layer.path, without)
+    draft.edit(layer.path, Put("op", draft.block(name, takes, build(takes), why)), *edits)
 
 
 def passed(takes: dict[str, Any], *names: str) -> dict[str, Any]:
