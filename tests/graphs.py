@@ -40,6 +40,9 @@ MAP_OPS = (
     "scale",
 )
 VECTOR_OPS = ("linear", "tanh", "relu", "dropout", "identity", "layer_norm", "scale")
+WITH_INDICES = (*MAP_OPS, *VECTOR_OPS, "max_unpool")
+"""Indices take 8 bytes each at any dtype: for tests that know."""
+POOLED = {"kernel_size": 2, "stride": 2}
 JOINS = ("add", "concat", "multiply")
 
 
@@ -52,6 +55,10 @@ def graphs(draw: Draw, most: int = 9, ops: tuple[str, ...] = (*MAP_OPS, *VECTOR_
     while len(graph) < wanted:
         path = f"l{len(graph)}"
         names = [INPUT, *(layer.path for layer in graph.layers)]
+        maps = [name for name in names if len(graph.shape(name)) == 3 and min(graph.shape(name)[1:]) > 1]
+        if "max_unpool" in ops and maps and draw(st.integers(0, 5)) == 0:
+            _pool_and_back(draw, graph, draw(st.sampled_from(maps)))
+            continue
         if draw(st.integers(0, 3)) == 0:
             op, reads = _join(draw, graph, names)
         else:
@@ -65,6 +72,21 @@ def graphs(draw: Draw, most: int = 9, ops: tuple[str, ...] = (*MAP_OPS, *VECTOR_
         if draw(st.integers(0, 5)) == 0:
             graph.mark_output(path)
     return graph
+
+
+def _pool_and_back(draw: Draw, graph: LayerGraph, source: str) -> None:
+    """Pool a map and put its values back, by indices that are read through a view or two, or none."""
+    start = len(graph)
+    graph.add(f"l{start}", OPERATORS["max_pool"](**POOLED), (source,))
+    graph.add(f"l{start + 1}", OPERATORS["max_pool_indices"](**POOLED), (source,))
+    for view in draw(st.lists(st.sampled_from(["identity", "dropout"]), max_size=2)):
+        last = graph.layers[-1].path
+        graph.add(f"l{len(graph)}", OPERATORS[view](), (last,))
+        if draw(st.integers(0, 5)) == 0:
+            graph.mark_output(f"l{len(graph) - 1}")
+    left_over = tuple(size % 2 for size in graph.shape(source)[1:])
+    back = OPERATORS["max_unpool"](**POOLED, output_padding=left_over)
+    graph.add(f"l{len(graph)}", back, (f"l{start}", graph.layers[-1].path))
 
 
 def _single(draw: Draw, shape: tuple[int, ...], ops: tuple[str, ...]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
-from graphs import graphs, network
+from graphs import WITH_INDICES, graphs, network
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
@@ -243,7 +243,7 @@ def equal_totals(many: Any, one: Any, n: int) -> None:
 
 
 @some
-@given(graph=graphs(), batch=st.integers(1, 9), dtype=st.sampled_from(sorted(DTYPES)))
+@given(graph=graphs(ops=WITH_INDICES), batch=st.integers(1, 9), dtype=st.sampled_from(sorted(DTYPES)))
 def test_the_sums_without_a_table_are_the_totals_of_the_table(graph: LayerGraph, batch: int, dtype: str) -> None:
     table = cm.price(graph, batch, dtype).totals
     assert sums(graph, batch, dtype) == {name: getattr(table, name) for name in MEASURES}
@@ -351,7 +351,7 @@ def test_a_view_passes_the_kernel_on(view: str) -> None:
 
 
 @some
-@given(graph=graphs())
+@given(graph=graphs(ops=WITH_INDICES))
 def test_fused_traffic_is_what_goes_in_and_out_of_kernels(graph: LayerGraph) -> None:
     table = cm.price(graph, dtype="int8")
     kernel = {row["path"]: row["kernel"] for row in table}
