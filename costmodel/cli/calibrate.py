@@ -50,7 +50,9 @@ class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gene
 )
 @click.option("--scale", metavar="DEVICE", help="With --from: too few to fit; scale this device by one factor.")
 @click.option(
-    "--runtime", metavar="TEXT", help="What runs the networks; with --from, in words.  [default: onnxruntime]"
+    "--runtime",
+    metavar="NAME",
+    help="onnxruntime, torch (eager) or torch-cuda; with --from, in words.  [default: onnxruntime]",
 )
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the runtime.  [default: 1]")
 @click.option(
@@ -106,15 +108,19 @@ class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gene
 def calibrate_command(**given: Any) -> None:
     """Fit a time model to this machine, or to a table of measurements.
 
-    Without --from, bundled networks run in ONNX Runtime on this machine for a few minutes. Ctrl-C stops, fits what is
-    there, and --resume goes on. The device file holds the coefficients, the error on families left out, and the
-    conditions.
+    Without --from, bundled networks run on this machine for a few minutes: in ONNX Runtime, or in eager PyTorch, where
+    each layer is a kernel of its own. Ctrl-C stops, fits what is there, and --resume goes on. The device file holds
+    the coefficients, the error on families left out, and the conditions.
+
+    The columns of --from are architecture (a bundled name or the path of a spec; see `costmodel list`), batch,
+    latency_s or throughput, and where wanted resolution, parameters and family. ONNX files are not read.
 
     \b
     Examples:
       costmodel calibrate --name my-laptop
       costmodel calibrate --name my-laptop-4t --threads 4 --batch 1,8 --minutes 20
       costmodel calibrate --name my-laptop --quick
+      costmodel calibrate --name my-laptop-torch --runtime torch
       costmodel calibrate --from measured.csv --name my-gpu --dtype float16 --eager
     """
     from costmodel.latency.device import check_name
@@ -165,25 +171,23 @@ def _from_table(given: dict[str, Any]) -> Device:
 
 def _from_machine(given: dict[str, Any]) -> Device:
     from costmodel.latency.machine import calibrate_machine
+    from costmodel.latency.runtimes import DEFAULT, find_runtime
 
-    if given["runtime"] not in (None, "onnxruntime"):
-        raise CostModelError(
-            f"--runtime {given['runtime']}: this machine is measured in onnxruntime only; "
-            "--from takes measurements of any"
-        )
+    runtime = find_runtime(given["runtime"] or DEFAULT)
     log = given["log"] or Path(f"{given['name']}.csv")
-    if given["force"] and not given["resume"] and log.exists():
-        log.unlink()
+    threads = given["threads"] or 1
     minutes = min(given["minutes"], QUICK_MINUTES) if given["quick"] else given["minutes"]
     say = _Progress()
     with tempfile.TemporaryDirectory() as folder:
+        runner = runtime.open(threads, Path(folder))
+        if given["force"] and not given["resume"] and log.exists():
+            log.unlink()
         try:
             return calibrate_machine(
                 given["name"],
                 given["title"],
                 log=log,
-                folder=Path(folder),
-                threads=given["threads"] or 1,
+                threads=threads,
                 batches=given["batches"],
                 rounds=given["rounds"],
                 seconds=60 * minutes,
@@ -198,6 +202,8 @@ def _from_machine(given: dict[str, Any]) -> Device:
                 peaks=_peaks(given["peak"], given["bandwidth"]),
                 progress=say,
                 tell=say.line,
+                runtime=runtime,
+                runner=runner,
             )
         finally:
             say.end()
@@ -257,7 +263,8 @@ def _measured(given: dict[str, Any]) -> dict[tuple[str, int], float]:
     from costmodel.latency.machine import read_measured
 
     log = given["log"] or Path(f"{given['name']}.csv")
-    return {(one.network, one.batch): one.seconds for one in read_measured(log, (given["threads"] or 1) == 1)}
+    single_thread = (given["threads"] or 1) == 1 and given["runtime"] != "torch-cuda"
+    return {(one.network, one.batch): one.seconds for one in read_measured(log, single_thread)}
 
 
 def _write(device: Device, output: Path, plot: Path | None, measured: dict[tuple[str, int], float]) -> None:

@@ -6,13 +6,13 @@ import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from costmodel.errors import CostModelError
 from costmodel.latency.calibrate import fit_device
 from costmodel.latency.crossvalidate import CHAIN
 from costmodel.latency.device import Conditions, Device
 from costmodel.latency.fit import Sample
-from costmodel.latency.measure import Measured, OnnxRuntime, Runner, judge, measure, read_log, summarize
+from costmodel.latency.measure import Measured, Runner, judge, measure, read_log, summarize
 from costmodel.latency.plan import NETWORKS, QUICK, jobs, network_of
+from costmodel.latency.runtimes import Runtime
 from costmodel.latency.tables import kernels_of
 
 
@@ -21,7 +21,6 @@ def calibrate_machine(
     title: str | None,
     *,
     log: Path,
-    folder: Path,
     threads: int,
     batches: Sequence[int],
     rounds: int,
@@ -37,15 +36,15 @@ def calibrate_machine(
     peaks: dict[str, float],
     progress: Callable[[int, int, str, float], None],
     tell: Callable[[str], None],
-    runner: Runner | None = None,
+    runtime: Runtime,
+    runner: Runner,
 ) -> Device:
-    """Measure bundled networks in ONNX Runtime on this machine and return the device that they describe.
+    """Measure bundled networks on this machine and return the device that they describe.
 
     Args:
         name: of the device.
         title: the same in words.
         log: the file that keeps what is measured.
-        folder: for exported networks, a few gigabytes.
         threads: of the runtime.
         batches: images at once.
         rounds: visits to each network.
@@ -61,21 +60,21 @@ def calibrate_machine(
         peaks: datasheet figures.
         progress: see `measure`.
         tell: says a line to the person who waits.
-        runner: in place of ONNX Runtime.
+        runtime: in which networks run.
+        runner: what it opened with `threads`, or a planted machine.
 
     Raises:
         CostModelError: if too little was measured, or the machine is too noisy.
     """
-    found = runner or _onnxruntime(threads, folder)
     todo = jobs(QUICK if quick else NETWORKS, batches, chains and not quick)
-    visits = measure(todo, found, log, rounds=rounds, seconds=seconds, resume=resume, progress=progress)
+    visits = measure(todo, runner, log, rounds=rounds, seconds=seconds, resume=resume, progress=progress)
     return fit_log(
         name,
         title,
-        summarize(visits, found.single_thread),
+        summarize(visits, runner.single_thread),
         Conditions(
-            hardware=hardware or processor(),
-            runtime=_runtime(),
+            hardware=hardware or getattr(runner, "hardware", None) or processor(),
+            runtime=str(runtime),
             threads=threads,
             dtype="float32",
             batch=[min(batches), max(batches)],
@@ -86,6 +85,7 @@ def calibrate_machine(
         made_by=made_by,
         peaks=peaks,
         tell=tell,
+        fuses=runtime.fuses,
     )
 
 
@@ -99,6 +99,7 @@ def fit_log(
     made_by: str,
     peaks: dict[str, float],
     tell: Callable[[str], None],
+    fuses: bool = True,
 ) -> Device:
     """Judge measurements and return the device that they describe: outliers are named and left out, and single-layer
     chains are fitted on only where that makes predictions of unseen families better.
@@ -110,7 +111,7 @@ def fit_log(
     tell(f"measurements repeat within {100 * quality.repeatability:.1f} % (median of {len(measured)})")
     for one in quality.outliers:
         tell(f"left out: {one.network} at batch {one.batch}, whose two halves differ by {100 * one.differs:.0f} %")
-    kept = samples_of_measured([one for one in measured if one not in quality.outliers])
+    kept = samples_of_measured([one for one in measured if one not in quality.outliers], fuses)
     networks = [sample for sample in kept if sample.family != CHAIN]
     fits = [
         fit_device(
@@ -118,7 +119,7 @@ def fit_log(
             title or name,
             samples,
             conditions,
-            fuses=True,
+            fuses=fuses,
             made_by=made_by,
             source=source,
             repeatability_percent=100 * quality.repeatability,
@@ -129,15 +130,15 @@ def fit_log(
     return min(fits, key=lambda device: device.error.mape_percent if device.error else 0.0)
 
 
-def samples_of_measured(measured: Sequence[Measured]) -> list[Sample]:
-    """Return measured networks with their features, under a runtime that fuses."""
+def samples_of_measured(measured: Sequence[Measured], fuses: bool) -> list[Sample]:
+    """Return measured networks with their features."""
     return [
         Sample(
             one.network,
             one.family,
             one.batch,
             one.seconds,
-            kernels_of(network_of(one.network), one.batch, "float32", True),
+            kernels_of(network_of(one.network), one.batch, "float32", fuses),
         )
         for one in measured
     ]
@@ -146,24 +147,6 @@ def samples_of_measured(measured: Sequence[Measured]) -> list[Sample]:
 def read_measured(log: Path, single_thread: bool) -> list[Measured]:
     """Return what the log of a calibration holds, each network once a batch."""
     return summarize(read_log(log), single_thread)
-
-
-def _onnxruntime(threads: int, folder: Path) -> OnnxRuntime:
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # type: ignore[import-untyped]  # noqa: F401
-    except ImportError:
-        raise CostModelError("measuring needs ONNX Runtime: pip install 'nn-costmodel[onnx]'") from None
-    return OnnxRuntime(threads, folder)
-
-
-def _runtime() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return f"ONNX Runtime {version('onnxruntime')}, CPU"
-    except PackageNotFoundError:
-        return "ONNX Runtime, CPU"
 
 
 def processor() -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 
 import pytest
 from latency.planted import seconds
@@ -212,7 +213,19 @@ def test_a_machine_is_not_measured_in_a_runtime_that_is_not_there(capsys, tmp_pa
         capsys, "calibrate", "--name", "mine", "--runtime", "tensorrt", "--output", tmp_path / "mine.yaml"
     )
     assert code == 2
-    assert "this machine is measured in onnxruntime only; --from takes measurements of any" in err
+    assert "this machine is measured in onnxruntime, torch, torch-cuda only; --from takes measurements of any" in err
+
+
+@pytest.mark.parametrize("runtime", ["torch", "torch-cuda"])
+def test_pytorch_is_asked_for_where_it_is_missing_and_an_old_log_stays(capsys, tmp_path, monkeypatch, runtime):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    log = tmp_path / "mine.csv"
+    log.write_text("measured for hours\n", "utf-8")
+    words = ("calibrate", "--name", "mine", "--runtime", runtime, "--log", log, "--output", tmp_path / "mine.yaml")
+    code, _, err = run(capsys, *words, "--force")
+    assert (code, err) == (2, "error: measuring in PyTorch needs it installed: pip install torch\n")
+    assert log.read_text("utf-8") == "measured for hours\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]
 
 
 def test_listing_devices_loads_no_plots_and_no_onnx():

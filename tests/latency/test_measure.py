@@ -13,6 +13,7 @@ from costmodel.latency.machine import calibrate_machine, fit_log, read_measured
 from costmodel.latency.measure import Job, OnnxRuntime, judge, measure, read_log, summarize
 from costmodel.latency.microbench import chains
 from costmodel.latency.predict import latency_of
+from costmodel.latency.runtimes import RUNTIMES
 from costmodel.latency.tables import kernels_of
 from latency.planted import REAL, seconds
 
@@ -24,7 +25,8 @@ class Planted:
 
     single_thread = True
 
-    def __init__(self, noise=0.0, seed=0, stop_after=None, sick=()):
+    def __init__(self, noise=0.0, seed=0, stop_after=None, sick=(), fuses=True):
+        self.fuses = fuses
         self.rng, self.noise = np.random.default_rng(seed), noise
         self.coefficients = [1e-11, 1e-10, 2e-10, 2e-5]
         self.now, self.opened, self.stop_after, self.sick = 0.0, [], stop_after, sick
@@ -40,7 +42,7 @@ class Planted:
         visit = self.opened.count(job.network)
 
         def make(batch):
-            truth = seconds(FORM, self.coefficients, kernels_of(graph, batch, "float32", True))
+            truth = seconds(FORM, self.coefficients, kernels_of(graph, batch, "float32", self.fuses))
 
             def run():
                 slow = 1 + abs(self.rng.normal(0, self.noise)) + (visit % 2 if job.network in self.sick else 0)
@@ -170,12 +172,11 @@ def small(monkeypatch):
     monkeypatch.setattr(plan, "chains", lambda: list(chains())[:2])
 
 
-def calibrated(runner, folder, monkeypatch, **changes):
+def calibrated(runner, folder, monkeypatch, runtime="onnxruntime", **changes):
     monkeypatch.setattr("costmodel.latency.machine.measure", lambda *a, **k: measure(*a, clock=runner.clock, **k))
     told = []
     given = {
         "log": folder / "log.csv",
-        "folder": folder,
         "threads": 1,
         "batches": (1, 8),
         "rounds": 4,
@@ -191,6 +192,7 @@ def calibrated(runner, folder, monkeypatch, **changes):
         "peaks": {},
         "progress": lambda *a: None,
         "tell": told.append,
+        "runtime": RUNTIMES[runtime],
         "runner": runner,
     }
     return calibrate_machine("planted", None, **given | changes), told
@@ -217,6 +219,15 @@ def test_calibrating_twice_gives_the_same_predictions_within_the_repeatability(s
         widest = max(device.interval.repeatability_percent for device in found) / 100
         assert abs(one["latency_s"] / other["latency_s"] - 1) < max(widest, 0.02)
         assert one["latency_low_s"] < other["latency_s"] < one["latency_high_s"]
+
+
+def test_a_runtime_that_fuses_nothing_is_fitted_layer_by_layer(small, tmp_path, monkeypatch):
+    for runtime, fuses in (("torch", False), ("onnxruntime", True)):
+        (tmp_path / runtime).mkdir()
+        device, _ = calibrated(Planted(fuses=fuses), tmp_path / runtime, monkeypatch, runtime=runtime)
+        assert device.model.fuses is fuses
+        assert device.error.mape_percent < 1
+        assert device.conditions.runtime.startswith({"torch": "PyTorch", "onnxruntime": "ONNX Runtime"}[runtime])
 
 
 def test_quick_measures_eight_networks_and_promises_less(tmp_path, monkeypatch):

@@ -1,0 +1,285 @@
+"""Every operator as a PyTorch function, for measuring what eager PyTorch takes. Imported only where PyTorch is there.
+
+An entry takes a layer and its arrays as tensors, settles at once all that does not depend on the values (paddings
+first of all), and returns the function that runs the layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import Any, TypeAlias
+
+import torch
+from torch.nn import functional as F  # noqa: N812, PyTorch's own custom
+
+from costmodel.errors import CostModelError
+from costmodel.graph import Layer
+from costmodel.ops import windows
+
+Tensor: TypeAlias = Any
+Step: TypeAlias = Callable[..., Tensor]
+Arrays: TypeAlias = Mapping[str, Tensor]
+
+
+def step_of(layer: Layer, arrays: Arrays) -> Step:
+    """Return the function that runs `layer` on tensors shaped (batch, *shape).
+
+    Raises:
+        CostModelError: if the operator has no entry here.
+    """
+    entry = STEPS.get(layer.op.name)
+    if entry is None:
+        raise CostModelError(f"{layer.path}: nobody has said how PyTorch runs {layer.op.name!r}")
+    return entry(layer, arrays)
+
+
+def _map(layer: Layer) -> bool:
+    return len(layer.input_shapes[0]) == 3
+
+
+def _channels(layer: Layer) -> int:
+    """Return the axis of channels."""
+    return 1 if _map(layer) else -1
+
+
+def _spread(values: Tensor, layer: Layer) -> Tensor:
+    """Shape one number a channel so that it broadcasts."""
+    return values.reshape(-1, 1, 1) if _map(layer) else values
+
+
+def _padded(pads: windows.Pads) -> list[Any]:
+    """Return a padding in PyTorch's order: left, right, top, bottom."""
+    return [*pads[1], *pads[0]]
+
+
+def _even(pads: windows.Pads) -> tuple[Any, Any] | None:
+    """Return (height, width) of a padding that is the same on both sides, as PyTorch's own windows take it."""
+    (top, bottom), (left, right) = pads
+    return (top, left) if top == bottom and left == right else None
+
+
+def _conv(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    weight, bias = arrays["weight"], arrays.get("bias")
+    stride, dilation, groups = windows.pair(op.stride), windows.pair(op.dilation), op.groups
+    pads = windows.pads(layer.input_shapes[0], op.kernel_size, op.stride, op.padding, op.dilation)
+    even = _even(pads)
+    if even is not None:
+        return lambda x: F.conv2d(x, weight, bias, stride, even, dilation, groups)
+    return lambda x: F.conv2d(F.pad(x, _padded(pads)), weight, bias, stride, 0, dilation, groups)
+
+
+def _conv_transpose(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    weight, bias = arrays["weight"], arrays.get("bias")
+    stride, dilation, extra = (windows.pair(v) for v in (op.stride, op.dilation, op.output_padding))
+    pads = windows.transposed_pads(op.kernel_size, op.stride, op.padding, op.dilation)
+    even = _even(pads)
+    if even is not None:
+        return lambda x: F.conv_transpose2d(x, weight, bias, stride, even, extra, op.groups, dilation)
+    cut = [-size for size in _padded(pads)]
+    return lambda x: F.pad(F.conv_transpose2d(x, weight, bias, stride, 0, extra, op.groups, dilation), cut)
+
+
+def _linear(layer: Layer, arrays: Arrays) -> Step:
+    weight, bias = arrays["weight"], arrays.get("bias")
+    return lambda x: F.linear(x, weight, bias)
+
+
+def _attention(layer: Layer, arrays: Arrays) -> Step:
+    heads = layer.op.heads  # type: ignore[attr-defined]
+
+    def split(x: Tensor) -> Tensor:
+        return x.unflatten(2, (heads, -1)).transpose(1, 2)
+
+    return lambda q, k, v: F.scaled_dot_product_attention(split(q), split(k), split(v)).transpose(1, 2).flatten(2)
+
+
+def _batch_norm(layer: Layer, arrays: Arrays) -> Step:
+    mean, variance, weight, bias = (arrays.get(name) for name in ("mean", "variance", "weight", "bias"))
+    eps = layer.op.eps  # type: ignore[attr-defined]
+    return lambda x: F.batch_norm(x, mean, variance, weight, bias, eps=eps)
+
+
+def _layer_norm(layer: Layer, arrays: Arrays) -> Step:
+    eps = layer.op.eps  # type: ignore[attr-defined]
+    weight, bias = arrays.get("weight"), arrays.get("bias")
+    size = [layer.input_shapes[0][0 if _map(layer) else -1]]
+    if _map(layer):
+        return lambda x: F.layer_norm(x.permute(0, 2, 3, 1), size, weight, bias, eps).permute(0, 3, 1, 2)
+    return lambda x: F.layer_norm(x, size, weight, bias, eps)
+
+
+def _lrn(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    return lambda x: F.local_response_norm(x, op.size, op.alpha, op.beta, op.k)
+
+
+def _layer_scale(layer: Layer, arrays: Arrays) -> Step:
+    factor = _spread(arrays["weight"], layer)
+    return lambda x: x * factor
+
+
+def _prelu(layer: Layer, arrays: Arrays) -> Step:
+    slope = arrays["slope"]
+    if _map(layer) or len(slope) == 1:
+        return lambda x: F.prelu(x, slope)
+    return lambda x: torch.where(x > 0, x, x * slope)
+
+
+def _max_pool(layer: Layer, arrays: Arrays) -> Step:
+    pool = _max_window(layer)
+    return lambda x: pool(x)[0]
+
+
+def _max_pool_indices(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    pool, (_, _, wide) = _max_window(layer, indices=True), layer.input_shapes[0]
+    own, over = op.reach(layer.input_shapes[0])
+    if _fits(own, op.kernel_size) is not None:
+        return lambda x: pool(x)[1]
+    across = own[1][0] + wide + own[1][1] + over[1][1]
+
+    def run(x: Tensor) -> Tensor:
+        places = pool(x)[1]
+        return (places // across - own[0][0]) * wide + places % across - own[1][0]
+
+    return run
+
+
+def _max_window(layer: Layer, indices: bool = False) -> Callable[[Tensor], tuple[Tensor, Tensor | None]]:
+    """Return what pools and says where the values stood, in the plane that it sees."""
+    op: Any = layer.op
+    own, over = op.reach(layer.input_shapes[0])
+    kernel, stride, dilation = (windows.pair(v) for v in (op.kernel_size, op.stride, op.dilation))
+    even = _fits(own, op.kernel_size)
+    both = [first + second for first, second in zip(_padded(own), _padded(over), strict=True)]
+
+    def run(x: Tensor) -> tuple[Tensor, Tensor | None]:
+        if even is None:
+            x = F.pad(x, both, value=float("-inf"))
+        padding, rounds_up = (0, False) if even is None else (even, op.ceil_mode)
+        found = F.max_pool2d(x, kernel, stride, padding, dilation, rounds_up, indices)
+        return found if indices else (found, None)
+
+    return run
+
+
+def _fits(pads: windows.Pads, kernel_size: Any) -> tuple[Any, Any] | None:
+    """Return a padding as PyTorch's pools take it: even, and at most half a window."""
+    even = _even(pads)
+    kernel = windows.pair(kernel_size)
+    return even if even and all(2 * pad <= size for pad, size in zip(even, kernel, strict=True)) else None
+
+
+def _avg_pool(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    own, over = op.reach(layer.input_shapes[0])
+    kernel, stride = windows.pair(op.kernel_size), windows.pair(op.stride)
+    even = _fits(own, op.kernel_size)
+    if even is not None:
+        return lambda x: F.avg_pool2d(x, kernel, stride, even, op.ceil_mode, op.count_include_pad)
+    both = [first + second for first, second in zip(_padded(own), _padded(over), strict=True)]
+
+    def summed(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, kernel, stride, divisor_override=1)
+
+    real = F.pad(torch.ones(1, 1, *layer.input_shapes[0][1:]), _padded(own), value=float(op.count_include_pad))
+    number = summed(F.pad(real, _padded(over)))
+    return lambda x: summed(F.pad(x, both)) / number.to(x.device)
+
+
+def _global_pool(reduction: Callable[..., Tensor]) -> Callable[[Layer, Arrays], Step]:
+    def entry(layer: Layer, arrays: Arrays) -> Step:
+        keep = layer.op.keep_dims  # type: ignore[attr-defined]
+        return lambda x: reduction(x, (2, 3), keep)
+
+    return entry
+
+
+def _max_unpool(layer: Layer, arrays: Arrays) -> Step:
+    channels, high, wide = layer.shape
+
+    def run(x: Tensor, indices: Tensor) -> Tensor:
+        flat = x.new_zeros(len(x), channels, high * wide).scatter_(2, indices.flatten(2), x.flatten(2))
+        return flat.unflatten(2, (high, wide))
+
+    return run
+
+
+def _upsample(layer: Layer, arrays: Arrays) -> Step:
+    size = list(layer.shape[1:])
+    how: dict[str, Any] = {"mode": "nearest"}
+    if layer.op.bilinear:  # type: ignore[attr-defined]
+        how = {"mode": "bilinear", "align_corners": False}
+    return lambda x: F.interpolate(x, size, **how)
+
+
+def _class_token(layer: Layer, arrays: Arrays) -> Step:
+    token = arrays["token"]
+    return lambda x: torch.cat((token.expand(len(x), 1, -1), x), 1)
+
+
+def _position_embedding(layer: Layer, arrays: Arrays) -> Step:
+    embedding = arrays["embedding"]
+    return lambda x: x + embedding
+
+
+def _plain(function: Step) -> Callable[[Layer, Arrays], Step]:
+    """Return the entry of an operator that has neither fields nor arrays."""
+    return lambda layer, arrays: function
+
+
+def _with(function: Callable[[Any, Tensor], Tensor]) -> Callable[[Layer, Arrays], Step]:
+    """Return the entry of an operator without arrays: `function` takes its fields and its input."""
+    return lambda layer, arrays: lambda x: function(layer.op, x)
+
+
+def _along(function: Callable[[Any, int], Tensor]) -> Callable[[Layer, Arrays], Step]:
+    """Return the entry of an operator along the channels: `function` takes its inputs and the axis."""
+    return lambda layer, arrays: lambda *inputs: function(inputs, _channels(layer))
+
+
+STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "linear": _linear,
+    "attention": _attention,
+    "batch_norm": _batch_norm,
+    "layer_norm": _layer_norm,
+    "lrn": _lrn,
+    "layer_scale": _layer_scale,
+    "relu": _plain(F.relu),
+    "relu6": _plain(F.relu6),
+    "leaky_relu": _with(lambda op, x: F.leaky_relu(x, op.slope)),
+    "prelu": _prelu,
+    "sigmoid": _plain(torch.sigmoid),
+    "tanh": _plain(torch.tanh),
+    "hardsigmoid": _plain(F.hardsigmoid),
+    "hardswish": _plain(F.hardswish),
+    "silu": _plain(F.silu),
+    "gelu": _plain(F.gelu),
+    "softmax": _along(lambda inputs, axis: F.softmax(inputs[0], axis)),
+    "max_pool": _max_pool,
+    "max_pool_indices": _max_pool_indices,
+    "avg_pool": _avg_pool,
+    "global_avg_pool": _global_pool(torch.mean),
+    "global_max_pool": _global_pool(torch.amax),
+    "max_unpool": _max_unpool,
+    "add": _plain(lambda *inputs: reduce(torch.add, inputs)),
+    "multiply": _plain(lambda *inputs: reduce(torch.mul, inputs)),
+    "concat": _along(lambda inputs, axis: torch.cat(inputs, axis)),
+    "identity": _plain(lambda x: x),
+    "dropout": _plain(lambda x: x),
+    "flatten": _plain(lambda x: x.flatten(1)),
+    "pad_channels": _with(lambda op, x: F.pad(x, [0, 0, 0, 0, op.before, op.after])),
+    "slice_channels": _with(lambda op, x: x[:, op.start : op.stop]),
+    "channel_shuffle": _with(lambda op, x: x.unflatten(1, (op.groups, -1)).transpose(1, 2).flatten(1, 2)),
+    "upsample": _upsample,
+    "scale": _with(lambda op, x: x * op.factor),
+    "tokens": _plain(lambda x: x.flatten(2).transpose(1, 2)),
+    "class_token": _class_token,
+    "position_embedding": _position_embedding,
+    "select_token": _with(lambda op, x: x[:, op.index]),
+}
