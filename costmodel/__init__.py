@@ -5,7 +5,8 @@
     >>> table.totals.params, table.totals.mult_adds
     (2585560, 325400448)
 
-`read` finds a spec by name or path; `load` also builds its graph; `price` returns one row a layer and the totals. Names are imported when first used.
+`read` finds a spec by name or path; `load` also builds its graph; `price` returns one row a layer and the totals. Names
+are imported when first used.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costmodel.errors import CostModelError, SpecError
-from costmodel.explore.conditions import Condition
 from costmodel.exact import LIMIT, exact
+from costmodel.explore.conditions import Condition
 from costmodel.explore.points import BATCH, Box, Grid, Pairs, grid, pairs
 from costmodel.explore.ranges import axis_of
 from costmodel.formula import JUDGE
