@@ -30,6 +30,7 @@ HINT = "Latency depends on the device: add --device NAME; `costmodel devices` li
 @batch_option
 @dtype_option
 @click.option("--device", metavar="NAME", help="Add latency on a device (see `costmodel devices`), at its dtype.")
+@click.option("--energy", is_flag=True, help="Add joules: on a 45 nm chip; with --device, its measured power x time.")
 @click.option(
     "--by", type=click.Choice(["layer", "block", "kind"]), help="Show this table alone instead of kinds and blocks."
 )
@@ -63,6 +64,7 @@ def report_command(
     batch: int,
     dtype: str,
     device: str | None,
+    energy: bool,
     by: str | None,
     depth: int,
     sort: str | None,
@@ -85,6 +87,7 @@ def report_command(
       costmodel report vgg16 --by layer --sort params --top 5
       costmodel report googlenet --depth 2
       costmodel report resnet50 --device pi5
+      costmodel report alexnet googlenet --energy
       costmodel report my_net.yaml --format markdown -o costs.md
       costmodel report alexnet vgg16 resnet50 --sort mult_adds
       costmodel report resnet50 --format json | jq .totals
@@ -98,6 +101,8 @@ def report_command(
     tables = [price(expand(spec), batch, dtype, training=training, in_place=in_place) for spec in specs]
     if found is not None:
         tables = [_timed(table, found) for table in tables]
+    if energy:
+        tables = [_with_energy(table, found) for table in tables]
     emit(_rendered(specs, tables, View(by, depth, sort, top), form, output), output)
 
 
@@ -118,9 +123,22 @@ def _rendered(specs: Sequence[Spec], tables: Sequence[CostTable], view: View, fo
         return {"json": data.as_json, "csv": data.as_csv}[form](tables, view)
     from costmodel.render import report
 
-    hint = "; ".join(tables[0].totals.latency["notes"]) if tables[0].totals.latency else HINT
-    page = report.compare(tables, view) if len(tables) > 1 else report.page(tables[0], view, reported(specs[0]), hint)
-    return _drawn(page, form, output)
+    energy = _energy_hint(tables[0])
+    if len(tables) > 1:
+        return _drawn(report.compare(tables, view, energy), form, output)
+    latency = "; ".join(tables[0].totals.latency["notes"]) if tables[0].totals.latency else HINT
+    hint = " ".join(text for text in (latency and f"{latency.rstrip('.')}.", energy) if text) if energy else latency
+    return _drawn(report.page(tables[0], view, reported(specs[0]), hint), form, output)
+
+
+def _energy_hint(table: CostTable) -> str:
+    """Say where the joules come from."""
+    found = table.totals.energy
+    if not found:
+        return ""
+    if "power_w" in found:
+        return f"Energy: measured power times predicted time, the interval that of the time. {found['source']}."
+    return f"Energy: a comparison at published energies of operations, no measurement of a device. {found['source']}."
 
 
 def _drawn(page: Page, form: str, output: Path | None) -> str:
@@ -152,6 +170,12 @@ def _timed(table: CostTable, device: Device) -> CostTable:
     from costmodel.latency.predict import time
 
     return time(table, device)
+
+
+def _with_energy(table: CostTable, device: Device | None) -> CostTable:
+    from costmodel.latency.energy import with_energy
+
+    return with_energy(table, device)
 
 
 def reported(spec: Spec) -> Iterator[Fact]:

@@ -67,9 +67,11 @@ class Totals:
     """
     latency: Mapping[str, Any] | None = None
     """On a device, added by its time model: see `costmodel.latency.predict.time`."""
+    energy: Mapping[str, Any] | None = None
+    """Of one batch, in joules: see `costmodel.latency.energy.with_energy`."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the totals by name; what was not asked for (training) is left out."""
+        """Return the totals by name; what was not asked for (training, latency, energy) is left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 

@@ -114,6 +114,19 @@ def _throughput(table: CostTable) -> Fact | None:
     )
 
 
+def _energy(table: CostTable) -> Fact | None:
+    found = table.totals.energy
+    if not found:
+        return None
+    if "power_w" in found:
+        low, high = (seconds_text(found[f"energy_{side}_j"], 3, "J") for side in ("low", "high"))
+        note = f"90 % within {low} .. {high}; at {found['power_w']:.4g} W"
+    else:
+        compute, memory = (seconds_text(found[name], 3, "J") for name in ("mult_adds_j", "dram_j"))
+        note = f"{compute} mult-adds, {memory} DRAM; at 45 nm"
+    return Fact("energy", seconds_text(found["energy_j"], base="J"), note)
+
+
 HEADLINE: tuple[Callable[[CostTable], Fact | None], ...] = (
     _params,
     _mult_adds,
@@ -127,6 +140,7 @@ HEADLINE: tuple[Callable[[CostTable], Fact | None], ...] = (
     _state,
     _latency,
     _throughput,
+    _energy,
 )
 """The lines of the headline in order; one that has nothing to say returns None."""
 
@@ -253,7 +267,7 @@ def _measured(measures: Iterable[Measure], shown: Sequence[Row], rest: Sequence[
 
 def written(measure: Measure, values: Sequence[Any]) -> tuple[list[str], str]:
     """Return a column's cells under one prefix, and its unit."""
-    return seconds_column(values) if measure.unit == "s" else column(list(values), measure.unit)
+    return seconds_column(values, base=measure.unit) if measure.unit in ("s", "J") else column([*values], measure.unit)
 
 
 def _shares(values: Sequence[Any], total: Any, measure: Measure, has_rest: bool) -> list[Column]:
@@ -272,6 +286,7 @@ COMPARED = (
     Measure("mult_adds", "mult-adds", paint="cool"),
     Measure("params", "params", paint="warm"),
     Measure("latency_s", "latency", "s"),
+    Measure("energy_j", "energy", "J", rank=1),
     Measure("step_mult_adds", "step", rank=3),
     Measure("saved_bytes", "saved", "B", rank=3),
     Measure("peak_live_bytes", "peak", "B", rank=2),
@@ -287,6 +302,7 @@ def totals_row(table: CostTable) -> Row:
     totals = table.totals.as_dict()
     step: Mapping[str, Any] = totals.pop("training", {})
     latency: Mapping[str, Any] = totals.pop("latency", {})
+    energy = {"energy_source" if key == "source" else key: value for key, value in totals.pop("energy", {}).items()}
     return (
         {
             "name": table.name,
@@ -298,11 +314,12 @@ def totals_row(table: CostTable) -> Row:
         | totals
         | dict(step)
         | dict(latency)
+        | energy
     )
 
 
-def compare(tables: Sequence[CostTable], view: View | None = None) -> Page:
-    """Return a comparison of networks, a row each.
+def compare(tables: Sequence[CostTable], view: View | None = None, hint: str = "") -> Page:
+    """Return a comparison of networks, a row each; `hint` stands below.
 
     Raises:
         CostModelError: if the view sorts by an unknown column.
@@ -328,4 +345,4 @@ def compare(tables: Sequence[CostTable], view: View | None = None) -> Page:
     columns.append(Column("field", fields, "px", rank=8))
     note = f"and {len(rest)} more" if rest else ""
     asked = f"batch {tables[0].batch}, {tables[0].dtype}" if tables else ""
-    return Page(f"{len(tables)} networks", [asked], (), [Section("", columns, note)])
+    return Page(f"{len(tables)} networks", [asked], (), [Section("", columns, note)], hint)

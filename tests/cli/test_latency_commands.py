@@ -11,6 +11,7 @@ from latency.planted import seconds
 import costmodel as cm
 from cli.command import SPECS, process, run
 from costmodel.latency.device import find_device, read_device
+from costmodel.latency.energy import chip_energy
 from costmodel.latency.forms import FORMS
 from costmodel.latency.plan import QUICK
 from costmodel.latency.predict import latency_of
@@ -73,6 +74,51 @@ def test_networks_are_compared_by_latency(capsys):
     assert code == 0
     assert "latency" in out
     assert out.index("vgg16") < out.index("mobilenet_v1")
+
+
+def test_energy_of_operations_names_its_parts_and_its_source(capsys):
+    code, out, _ = run(capsys, "report", "alexnet", "--energy")
+    found = chip_energy(cm.price(cm.load("alexnet")))
+    parts = (found["energy_j"], found["mult_adds_j"], found["dram_j"])
+    assert code == 0
+    total, compute, memory = (f"{1e3 * joules:.{digits}g} mJ" for joules, digits in zip(parts, (4, 3, 3), strict=True))
+    line = next(line for line in out.splitlines() if line.strip().startswith("energy "))
+    assert total in line
+    assert f"{compute} mult-adds, {memory} DRAM; at 45 nm" in line
+    words = " ".join(out.split())
+    assert "no measurement of a device. Horowitz, ISSCC 2014, 45 nm at 0.9 V; DRAM: Han et al. 2015" in words
+    assert "add --device NAME" in words
+    assert "energy" not in run(capsys, "report", "alexnet")[1]
+
+
+def test_energy_on_a_device_is_its_power_times_the_time(capsys):
+    words = ("report", "vgg16", "--device", "jetson-tx1", "--batch", "16", "--energy")
+    code, out, _ = run(capsys, *words)
+    assert code == 0
+    assert "37.76 J" in out  # 11.8 W for the 3.2 s that the paper puts in words
+    assert "J; at 11.8 W" in out
+    assert "arXiv:1605.07678: 11.8 W above idle" in " ".join(out.split())
+    totals = json.loads(run(capsys, *words, "--format", "json")[1])["totals"]
+    for side in ("", "low_", "high_"):
+        assert totals["energy"][f"energy_{side}j"] == 11.8 * totals["latency"][f"latency_{side}s"]
+
+
+def test_energy_on_a_device_whose_power_nobody_measured_is_refused(capsys):
+    code, out, err = run(capsys, "report", "vgg16", "--device", "pi4", "--energy")
+    assert (code, out) == (2, "")
+    assert "nobody measured the power of pi4" in err
+    assert "energy without a device is that of a 45 nm chip" in err
+
+
+def test_networks_are_compared_and_sorted_by_energy(capsys):
+    words = ("report", "mobilenet_v1", "vgg16", "alexnet", "--energy", "--sort", "energy_j")
+    _, out, _ = run(capsys, *words)
+    assert out.index("vgg16") < out.index("alexnet") < out.index("mobilenet_v1")
+    assert "Horowitz, ISSCC 2014" in out
+    rows = list(csv.DictReader(io.StringIO(run(capsys, *words, "--format", "csv")[1])))
+    for row in rows:
+        assert float(row["energy_j"]) == float(row["mult_adds_j"]) + float(row["dram_j"])
+        assert row["energy_source"].startswith("Horowitz")
 
 
 def test_latency_over_batches_as_text_csv_and_json(capsys):
