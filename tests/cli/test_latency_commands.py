@@ -10,6 +10,7 @@ from latency.planted import seconds
 
 import costmodel as cm
 from cli.command import SPECS, process, run
+from costmodel.execute import random_images
 from costmodel.latency.device import find_device, read_device
 from costmodel.latency.energy import chip_energy
 from costmodel.latency.forms import FORMS
@@ -246,6 +247,21 @@ def test_an_open_batch_is_exported_by_default(tmp_path, capsys):
     path = tmp_path / "net.onnx"
     run(capsys, "export", "squeezenet1_1", "-o", path)
     assert onnx.load(path).graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+@pytest.mark.parametrize(("name", "resolution"), [("shufflenet_v2", 32), ("enet", 64), ("squeezenet", 32)])
+def test_an_exported_file_runs_at_any_batch_and_gives_what_the_executor_gives(tmp_path, capsys, name, resolution):
+    import numpy as np
+    import onnxruntime
+
+    path = tmp_path / "net.onnx"
+    assert run(capsys, "export", name, "--resolution", resolution, "--seed", "7", "-o", path)[0] == 0
+    graph = cm.load(name, resolution=resolution)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    images = random_images(graph, 3)
+    ours = cm.run(graph, images, seed=7)
+    for node, theirs in zip(session.get_outputs(), session.run(None, {"input": images}), strict=True):
+        np.testing.assert_allclose(theirs, ours[node.name], atol=1e-4 * np.abs(theirs).max())
 
 
 def test_a_folder_that_is_not_there_is_said_so(tmp_path, capsys):
