@@ -143,7 +143,17 @@ def test_two_networks_are_really_timed(tmp_path):
         for name, batch in (("nin_cifar10", 1), ("nin_cifar10", 2), ("resnet20", 1))
     ]
     assert all(one.seconds > 0 for one in summarize(visits, runner.single_thread))
-    assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize("threads", [3, 1])
+def test_as_many_threads_as_asked_for_and_the_clock_that_suits_them(threads):
+    before = torch.get_num_threads()
+    try:
+        runner = TorchRunner(threads)
+        assert torch.get_num_threads() == threads
+        assert runner.single_thread is (threads == 1)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
