@@ -261,9 +261,10 @@ def _measured(given: dict[str, Any]) -> dict[tuple[str, int], float]:
 
         return {(one.network, one.batch): one.seconds for one in read_table(given["table"])}
     from costmodel.latency.machine import read_measured
+    from costmodel.latency.runtimes import DEFAULT, find_runtime
 
     log = given["log"] or Path(f"{given['name']}.csv")
-    single_thread = (given["threads"] or 1) == 1 and given["runtime"] != "torch-cuda"
+    single_thread = (given["threads"] or 1) == 1 and not find_runtime(given["runtime"] or DEFAULT).gpu
     return {(one.network, one.batch): one.seconds for one in read_measured(log, single_thread)}
 
 

@@ -75,7 +75,7 @@ def calibrate_machine(
         Conditions(
             hardware=hardware or getattr(runner, "hardware", None) or processor(),
             runtime=str(runtime),
-            threads=threads,
+            threads=None if runtime.gpu else threads,
             dtype="float32",
             batch=[min(batches), max(batches)],
             date=date,

@@ -250,6 +250,14 @@ def test_a_runtime_that_fuses_nothing_is_fitted_layer_by_layer(small, tmp_path, 
         assert device.conditions.runtime.startswith({"torch": "PyTorch", "onnxruntime": "ONNX Runtime"}[runtime])
 
 
+def test_a_gpu_is_timed_by_the_wall_and_has_no_threads(small, tmp_path, monkeypatch):
+    runner = Planted(fuses=False)
+    runner.single_thread = False
+    device, _ = calibrated(runner, tmp_path, monkeypatch, runtime="torch-cuda")
+    assert device.conditions.threads is None
+    assert "CUDA" in device.conditions.runtime
+
+
 def test_quick_measures_eight_networks_and_promises_less(tmp_path, monkeypatch):
     runner = Planted(noise=0.02)
     device, _ = calibrated(runner, tmp_path, monkeypatch, quick=True, batches=(1,), rounds=2)
