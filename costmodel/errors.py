@@ -6,7 +6,6 @@ complaints about one file travel in one exception. Nothing else may reach a user
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -112,6 +111,8 @@ def quote(value: object, room: int = 60) -> str:
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the nearest of `known`, or an empty text. `BatchNorm2d` is near `batch_norm`."""
     plain = {_plain(name): name for name in islice(known, MAX_COMPARED)}
+    import difflib  # only where something is wrong
+
     near = difflib.get_close_matches(_plain(wrong[:100]), plain, n=1, cutoff=0.65)
     return f"did you mean {quote(plain[near[0]])}?" if near else ""
 

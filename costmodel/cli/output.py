@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +72,8 @@ def write_file(path: Path, text: str) -> None:
     Raises:
         CostModelError: if it cannot be written.
     """
+    import tempfile  # it brings random and hashlib along, which a report on the screen does without
+
     try:
         if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
             path.write_text(text, "utf-8")
