@@ -69,11 +69,16 @@ def _say(verdicts: Mapping[Path, Verdict], failed: int, quiet: bool) -> None:
         for fault in verdict.faults:
             emit(f"{fault}\n")
         if not quiet and not verdict.faults:
-            emit(f"{path}: {_counted(verdict)}\n")
+            emit(f"{_near(path)}: {_counted(verdict)}\n")
     if not quiet or failed:
         networks = sum(verdict.networks for verdict in verdicts.values())
         summary = f"{counted(failed, 'file')} fail{'s' * (failed == 1)}" if failed else "all as expected"
         emit(f"{counted(networks, 'network')} in {counted(len(verdicts), 'file')}: {summary}\n")
+
+
+def _near(path: Path) -> Path:
+    """Return a path as seen from here, where it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _counted(verdict: Verdict) -> str:
