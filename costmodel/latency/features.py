@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from costmodel.formula import Number, Shape, product
+from costmodel.formula import Number, Shape, largest, product
 
 if TYPE_CHECKING:
     from costmodel.pricing.table import CostTable
@@ -44,6 +44,9 @@ FEATURES: Mapping[str, Feature] = {
     "lrn_elements": Feature("element", "local response normalisation, a power an element", "compute"),
     "compute_bytes": Feature("byte", "activations that convolutions and matrix products read and write", "memory"),
     "memory_bytes": Feature("byte", "activations that all other kernels read and write", "memory"),
+    "spilled_bytes": Feature(
+        "byte", "of a kernel's activations, what is beyond 4 MB and so beyond a near cache", "memory"
+    ),
     "conv_weight_bytes": Feature("byte", "weights of convolutions and norms, read once a batch", "memory"),
     "linear_weight_bytes": Feature("byte", "weights of linear layers, read once a batch", "memory"),
     "kernels": Feature("kernel", "kernels launched, once a batch", "overhead"),
@@ -66,6 +69,9 @@ ELEMENTS = dict.fromkeys(("sigmoid", "silu", "hardsigmoid", "hardswish", "gelu")
     "lrn": "lrn_elements"
 }
 """Operators whose time goes by the number of their elements rather than by what they move."""
+
+NEAR_BYTES = 4 * 10**6
+"""What a kernel reads and writes beyond so many bytes has left the caches near a core (about one core's share)."""
 
 STEM_CHANNELS = 4
 """A convolution that reads at most so many channels (a picture) is never computed by Winograd's method."""
@@ -118,6 +124,7 @@ def kernel_counts(rows: Iterable[tuple[Any, ...]], batch: Number, fuses: bool) -
         if head == path:
             computes[path] = kind in COMPUTE_KINDS
             counts["kernels"] = 1
+            counts["spilled_bytes"] = largest(read + wrote - NEAR_BYTES, 0)
         counts["compute_bytes" if computes[head] else "memory_bytes"] = fused - weights if fuses else read + wrote
         if kind == "conv kxk":
             winograd = mult_adds * _suits_winograd(mult_adds, inputs[0], out, batch)

@@ -22,6 +22,8 @@ def _without(term: Term, *names: str) -> Term:
     return tuple(name for name in term if name not in names)
 
 
+NARROW: Term = ("mult_adds_grouped", "mult_adds_depthwise")
+"""Mult-adds of convolutions whose groups are narrow, which fill no vector unit."""
 GROUPED = _without(MULT_ADDS, "mult_adds_grouped")
 """All mult-adds but those of grouped convolutions."""
 
@@ -59,6 +61,18 @@ FORMS = (
     Form(
         "grouped apart, bytes, weights, smooth activations, response normalisation",
         (GROUPED, ("mult_adds_grouped",), BYTES, WEIGHTS, ("smooth_elements",), ("lrn_elements",)),
+    ),
+    Form(
+        "narrow groups apart, bytes, bytes past the caches, weights, smooth activations, response normalisation",
+        (
+            _without(MULT_ADDS, *NARROW),
+            NARROW,
+            BYTES,
+            ("spilled_bytes",),
+            WEIGHTS,
+            ("smooth_elements",),
+            ("lrn_elements",),
+        ),
     ),
     Form(
         "Winograd and grouped apart, bytes, weights of linear layers",

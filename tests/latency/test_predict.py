@@ -10,6 +10,7 @@ import pytest
 
 import costmodel as cm
 from costmodel.formula import product
+from costmodel.graph import LayerGraph
 from costmodel.latency.device import Conditions, Device, Errors, Interval, Model, TermModel, device_files, find_device
 from costmodel.latency.energy import chip_energy, device_energy
 from costmodel.latency.features import FEATURES, total_counts
@@ -17,6 +18,7 @@ from costmodel.latency.fit import Design, Sample
 from costmodel.latency.forms import FORMS, Form
 from costmodel.latency.predict import latency_of, over_batches
 from costmodel.latency.tables import kernels_of
+from costmodel.ops.activation import Relu
 from costmodel.ops.conv import Conv
 from costmodel.ops.windows import pair
 
@@ -45,10 +47,22 @@ def test_nothing_is_counted_twice_or_forgotten(network, batch):
     table = cm.price(cm.load(network), batch=batch)
     for fuses, moved in ((True, table.totals.fused_traffic_bytes), (False, table.totals.traffic_bytes)):
         counts = total_counts(table, fuses)
-        by_unit = {unit: sum(counts[n] for n, f in FEATURES.items() if f.unit == unit) for unit in ("mult-add", "byte")}
+        counts.pop("spilled_bytes")  # those of other features again, as far as they leave the caches
+        by_unit = {
+            unit: sum(n for name, n in counts.items() if FEATURES[name].unit == unit) for unit in ("mult-add", "byte")
+        }
         assert by_unit == {"mult-add": table.totals.mult_adds, "byte": moved}
     assert total_counts(table, True)["kernels"] == len(set(table.columns["kernel"]) - {None})
     assert total_counts(table, False)["kernels"] == sum(row["kernel"] is not None for row in table)
+
+
+def test_bytes_past_the_caches_are_what_a_kernel_moves_beyond_4_mb():
+    graph = LayerGraph("one", (3, 224, 224))
+    graph.add("conv", Conv(out_channels=64, kernel_size=3, padding=1), ("input",))
+    graph.add("relu", Relu(), ("conv",))
+    counts = total_counts(cm.price(graph), True)
+    assert counts["spilled_bytes"] == 9_447_168  # 602,112 read and 12,845,056 written, less 4,000,000
+    assert total_counts(cm.price(cm.load("resnet20")), True)["spilled_bytes"] == 0
 
 
 @pytest.mark.parametrize("network", ["vgg16", "resnet50", "resnext50_32x4d", "inception_v3", "squeezenet1_1", "enet"])
