@@ -188,11 +188,16 @@ def _why(row: Sequence[Any], device: Device) -> str:
     return f"off its own family, whose mean is {mean(kin):+.0f} %"
 
 
+def _digits(value: float, digits: int) -> str:
+    """Write a number with so many digits and no exponent: ``1,030``."""
+    return f"{float(f'{value:.{digits}g}'):,.10g}"
+
+
 def latency_columns(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     """Return predictions over batches as a table."""
     times, unit = seconds_column([row["latency_s"] for row in rows])
     size = dict(PREFIXES)[unit]
-    spans = [f"{row['latency_low_s'] / size:.3g} .. {row['latency_high_s'] / size:.3g}" for row in rows]
+    spans = [f"{_digits(row['latency_low_s'] / size, 3)} .. {_digits(row['latency_high_s'] / size, 3)}" for row in rows]
     images, image_unit = seconds_column([row["latency_per_image_s"] for row in rows])
     return [
         Column("network", [row["network"] for row in rows], left=True),
@@ -200,7 +205,7 @@ def latency_columns(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
         Column("latency", times, unit),
         Column("90 % interval", spans, unit, rank=1),
         Column("an image", images, image_unit, rank=2),
-        Column("images", [f"{row['throughput_per_s']:.4g}" for row in rows], "per s", rank=2),
+        Column("images", [_digits(row["throughput_per_s"], 4) for row in rows], "per s", rank=2),
         Column("bound", [row["bound"] for row in rows], left=True, rank=3),
         *(
             [Column("ops only", seconds_column([row["operations_only_s"] for row in rows])[0], unit, rank=4)]
