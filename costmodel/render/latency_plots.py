@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError
 from costmodel.latency.device import Device
+from costmodel.render.palette import PALETTE
 from costmodel.units import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-"""Okabe and Ito's colours, which colour-blind readers can tell apart."""
 MARKERS = "os^Dv*PX"
 
 
