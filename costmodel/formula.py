@@ -81,6 +81,8 @@ def product(sizes: Iterable[Number]) -> Number:
 
 def largest(a: Number, b: Number) -> Number:
     """Return the larger of two numbers, element by element for arrays."""
+    if type(a) is int and type(b) is int:  # by far the most frequent
+        return a if a > b else b
     if is_plain(a) and is_plain(b):
         return max(a, b)
     if is_symbol(a) or is_symbol(b):
@@ -90,6 +92,8 @@ def largest(a: Number, b: Number) -> Number:
 
 def smallest(a: Number, b: Number) -> Number:
     """Return the smaller of two numbers, element by element for arrays."""
+    if type(a) is int and type(b) is int:
+        return a if a < b else b
     if is_plain(a) and is_plain(b):
         return min(a, b)
     if is_symbol(a) or is_symbol(b):

@@ -80,6 +80,13 @@ class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gene
     help="With --from: of weights and activations.",
 )
 @click.option("--eager", is_flag=True, help="With --from: the runtime fuses nothing; each layer is a kernel.")
+@click.option(
+    "--lanes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="With --from: channels in a block; ONNX Runtime keeps 16 with AVX-512, 8 with AVX2.",
+)
 @click.option("--source", default="", metavar="TEXT", help="Who measured.")
 @click.option("--date", default="", metavar="TEXT", help="When it was measured.")
 @click.option("--notes", default="", metavar="TEXT", help="What else one must know.")
@@ -137,14 +144,15 @@ def _from_table(given: dict[str, Any]) -> Device:
     from costmodel.latency.calibrate import fit_device
     from costmodel.latency.device import Conditions
     from costmodel.latency.fit import Prior
+    from costmodel.latency.lowering import Lowering
     from costmodel.latency.tables import read_table, samples_of
 
-    fuses = not given["eager"]
+    lowering = Lowering(fuses=not given["eager"], lanes=given["lanes"])
     measurements = read_table(given["table"])
-    samples = samples_of(measurements, given["dtype"], fuses)
+    samples = samples_of(measurements, given["dtype"], lowering)
     prior = None
     if given["prior"]:
-        prior = Prior(samples_of(read_table(given["prior"]), given["dtype"], fuses))
+        prior = Prior(samples_of(read_table(given["prior"]), given["dtype"], lowering))
     batches = [one.batch for one in measurements]
     about = {"made_by": made_by(), "source": given["source"]}
     about |= {"peaks": _peaks(given["peak"], given["bandwidth"]), "power_w": given["power"]}
@@ -164,9 +172,9 @@ def _from_table(given: dict[str, Any]) -> Device:
         from costmodel.latency.transfer import scale
 
         other = find_device(given["scale"])
-        counted = samples_of(measurements, given["dtype"], other.model.fuses)
+        counted = samples_of(measurements, given["dtype"], other.model.lowering)
         return scale(other, counted, given["name"], title, conditions, **about)
-    return fit_device(given["name"], title, samples, conditions, fuses=fuses, prior=prior, **about)
+    return fit_device(given["name"], title, samples, conditions, lowering=lowering, prior=prior, **about)
 
 
 def _from_machine(given: dict[str, Any]) -> Device:

@@ -19,6 +19,7 @@ from costmodel.latency.crossvalidate import (
 from costmodel.latency.device import Conditions, Device, Errors, Interval, Model, Operations, TermModel
 from costmodel.latency.fit import Design, Prior, Sample, coefficients_of
 from costmodel.latency.forms import FORMS, OPERATIONS, Form
+from costmodel.latency.lowering import Lowering
 
 
 def fit_device(
@@ -27,7 +28,7 @@ def fit_device(
     samples: Sequence[Sample],
     conditions: Conditions,
     *,
-    fuses: bool,
+    lowering: Lowering,
     made_by: str,
     source: str = "",
     prior: Prior | None = None,
@@ -44,7 +45,7 @@ def fit_device(
         title: the same in words.
         samples: the measured networks.
         conditions: under which they were measured.
-        fuses: whether the runtime computes norms and activations within the convolution before them.
+        lowering: how the runtime turns layers into kernels.
         made_by: the command that can be run again to get the same file.
         source: who measured.
         prior: measurements of similar devices, towards which the ratios of coefficients are drawn.
@@ -69,7 +70,13 @@ def fit_device(
         made_by=made_by,
         source=source,
         conditions=conditions,
-        model=Model(form=form.name, fuses=fuses, combine=form.combine, terms=_terms(design, samples, form, prior)),
+        model=Model(
+            form=form.name,
+            fuses=lowering.fuses,
+            lanes=lowering.lanes,
+            combine=form.combine,
+            terms=_terms(design, samples, form, prior),
+        ),
         error=_errors(samples, form, forms, scores, prior),
         interval=Interval(
             level_percent=100 * LEVEL,

@@ -22,6 +22,7 @@ from pydantic import (
 
 from costmodel.errors import CostModelError, known_or_suggest, suggest
 from costmodel.latency.features import FEATURES
+from costmodel.latency.lowering import Lowering
 from costmodel.spec.faults import Fault, complain
 from costmodel.spec.library import folders
 from costmodel.spec.text import Places, parse, read_text
@@ -88,8 +89,15 @@ class Model(_Part):
     form: StrictStr = ""
     fuses: StrictBool
     """Whether the runtime computes norms and activations within the convolution before them."""
+    lanes: int = Field(1, ge=1)
+    """Channels that it keeps side by side in memory; see `costmodel.latency.blocked`."""
     combine: Literal["sum", "max"] = "sum"
     terms: Annotated[list[TermModel], Field(min_length=1)]
+
+    @property
+    def lowering(self) -> Lowering:
+        """How the runtime turns layers into kernels."""
+        return Lowering(self.fuses, self.lanes)
 
 
 class Errors(_Part):

@@ -13,17 +13,27 @@ from costmodel.latency.features import FEATURES
 Term: TypeAlias = tuple[str, ...]
 """The features that one coefficient is shared by. All of them are counted in one unit."""
 
-MULT_ADDS: Term = tuple(name for name, feature in FEATURES.items() if feature.unit == "mult-add")
+MULT_ADDS: Term = tuple(name for name in FEATURES if name.startswith("mult_adds_"))
 BYTES: Term = ("compute_bytes", "memory_bytes")
 WEIGHTS: Term = ("conv_weight_bytes", "linear_weight_bytes")
+
+
+ELEMENTS: tuple[Term, ...] = (("smooth_elements",), ("slow_elements",), ("lrn_elements",), ("index_elements",))
+BLOCKS: tuple[Term, ...] = (
+    ("idle_mult_adds",),
+    BYTES,
+    ("spilled_bytes",),
+    ("spilled_weight_bytes",),
+    ("unfolded_elements",),
+    ("reordered_bytes",),
+)
+"""What takes time in a runtime that keeps maps in blocks of channels (`costmodel.latency.blocked`)."""
 
 
 def _without(term: Term, *names: str) -> Term:
     return tuple(name for name in term if name not in names)
 
 
-NARROW: Term = ("mult_adds_grouped", "mult_adds_depthwise")
-"""Mult-adds of convolutions whose groups are narrow, which fill no vector unit."""
 GROUPED = _without(MULT_ADDS, "mult_adds_grouped")
 """All mult-adds but those of grouped convolutions."""
 
@@ -55,24 +65,12 @@ FORMS = (
         (MULT_ADDS, BYTES, ("smooth_elements",), ("lrn_elements",)),
     ),
     Form(
-        "grouped apart, bytes, smooth activations, response normalisation",
-        (GROUPED, ("mult_adds_grouped",), BYTES, ("smooth_elements",), ("lrn_elements",)),
-    ),
-    Form(
         "grouped apart, bytes, weights, smooth activations, response normalisation",
         (GROUPED, ("mult_adds_grouped",), BYTES, WEIGHTS, ("smooth_elements",), ("lrn_elements",)),
     ),
     Form(
-        "narrow groups apart, bytes, bytes past the caches, weights, smooth activations, response normalisation",
-        (
-            _without(MULT_ADDS, *NARROW),
-            NARROW,
-            BYTES,
-            ("spilled_bytes",),
-            WEIGHTS,
-            ("smooth_elements",),
-            ("lrn_elements",),
-        ),
+        "blocks of channels: operations, idle lanes, bytes, spilled bytes and weights, unfolding, reordering, elements",
+        (MULT_ADDS, *BLOCKS, *ELEMENTS),
     ),
     Form(
         "Winograd and grouped apart, bytes, weights of linear layers",
@@ -91,17 +89,6 @@ FORMS = (
             ("mult_adds_depthwise",),
             BYTES,
             WEIGHTS,
-            ("kernels",),
-        ),
-    ),
-    Form(
-        "depthwise apart, bytes, weights of convolutions and of linear layers, kernels",
-        (
-            _without(MULT_ADDS, "mult_adds_depthwise"),
-            ("mult_adds_depthwise",),
-            BYTES,
-            ("conv_weight_bytes",),
-            ("linear_weight_bytes",),
             ("kernels",),
         ),
     ),

@@ -10,7 +10,18 @@ from costmodel.latency.calibrate import fit_device
 from costmodel.latency.crossvalidate import CHAIN
 from costmodel.latency.device import Conditions, Device
 from costmodel.latency.fit import Sample
-from costmodel.latency.measure import Measured, Runner, judge, measure, read_log, summarize
+from costmodel.latency.lowering import Lowering
+from costmodel.latency.measure import (
+    Measured,
+    Runner,
+    Setting,
+    judge,
+    measure,
+    read_log,
+    read_setting,
+    summarize,
+)
+from costmodel.latency.microbench import is_rare
 from costmodel.latency.plan import NETWORKS, QUICK, jobs, network_of
 from costmodel.latency.runtimes import Runtime
 from costmodel.latency.tables import kernels_of
@@ -67,25 +78,34 @@ def calibrate_machine(
         CostModelError: if too little was measured, or the machine is too noisy.
     """
     todo = jobs(QUICK if quick else NETWORKS, batches, chains and not quick)
-    visits = measure(todo, runner, log, rounds=rounds, seconds=seconds, resume=resume, progress=progress)
+    here = Setting(
+        hardware or getattr(runner, "hardware", None) or processor(),
+        str(runtime),
+        None if runtime.gpu else threads,
+        runner.lowering.fuses,
+        runner.lowering.lanes,
+        date,
+    )
+    visits = measure(todo, runner, log, here, rounds=rounds, seconds=seconds, resume=resume, progress=progress)
+    setting = read_setting(log)
     return fit_log(
         name,
         title,
         summarize(visits, runner.single_thread),
         Conditions(
-            hardware=hardware or getattr(runner, "hardware", None) or processor(),
-            runtime=str(runtime),
-            threads=None if runtime.gpu else threads,
+            hardware=setting.hardware,
+            runtime=setting.runtime,
+            threads=setting.threads,
             dtype="float32",
             batch=[min(batches), max(batches)],
-            date=date,
+            date=setting.date,
             notes=notes,
         ),
         source=source,
         made_by=made_by,
         peaks=peaks,
         tell=tell,
-        fuses=runtime.fuses,
+        lowering=setting.lowering,
     )
 
 
@@ -99,10 +119,10 @@ def fit_log(
     made_by: str,
     peaks: dict[str, float],
     tell: Callable[[str], None],
-    fuses: bool = True,
+    lowering: Lowering,
 ) -> Device:
     """Judge measurements and return the device that they describe: outliers are named and left out, and single-layer
-    chains are fitted on only where that makes predictions of unseen families better.
+    chains, all or those of rare operators, are fitted on only where that makes predictions of unseen families better.
 
     Raises:
         CostModelError: if there are too few, or the machine was too noisy.
@@ -111,26 +131,27 @@ def fit_log(
     tell(f"measurements repeat within {100 * quality.repeatability:.1f} % (median of {len(measured)})")
     for one in quality.outliers:
         tell(f"left out: {one.network} at batch {one.batch}, whose two halves differ by {100 * one.differs:.0f} %")
-    kept = samples_of_measured([one for one in measured if one not in quality.outliers], fuses)
+    kept = samples_of_measured([one for one in measured if one not in quality.outliers], lowering)
     networks = [sample for sample in kept if sample.family != CHAIN]
+    rare = [sample for sample in kept if sample.family != CHAIN or is_rare(sample.network)]
     fits = [
         fit_device(
             name,
             title or name,
             samples,
             conditions,
-            fuses=fuses,
+            lowering=lowering,
             made_by=made_by,
             source=source,
             repeatability_percent=100 * quality.repeatability,
             peaks=peaks,
         )
-        for samples in ([networks, kept] if len(networks) < len(kept) else [networks])
+        for samples in ([networks, rare, kept] if len(networks) < len(kept) else [networks])
     ]
     return min(fits, key=lambda device: device.error.mape_percent if device.error else 0.0)
 
 
-def samples_of_measured(measured: Sequence[Measured], fuses: bool) -> list[Sample]:
+def samples_of_measured(measured: Sequence[Measured], lowering: Lowering) -> list[Sample]:
     """Return measured networks with their features."""
     return [
         Sample(
@@ -138,7 +159,7 @@ def samples_of_measured(measured: Sequence[Measured], fuses: bool) -> list[Sampl
             one.family,
             one.batch,
             one.seconds,
-            kernels_of(network_of(one.network), one.batch, "float32", fuses),
+            kernels_of(network_of(one.network), one.batch, "float32", lowering),
         )
         for one in measured
     ]

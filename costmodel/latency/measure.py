@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any, Protocol, TypeAlias
 
 from costmodel.errors import CostModelError
-from costmodel.graph import LayerGraph
+from costmodel.graph import INPUT, LayerGraph
+from costmodel.latency.lowering import Lowering
+from costmodel.ops.conv import Conv
 
 FIELDS = ("network", "family", "batch", "round", "wall_s", "cpu_s")
 LEAST_SECONDS = 0.06
@@ -27,6 +31,9 @@ TOO_NOISY = 0.15
 OUTLIER = 0.25
 """A network whose halves differ by more is named and left out."""
 FEWEST_ROUNDS = 2
+WARM_UPS = 2
+"""Runs before the clock counts: the first allocates, and after it a runtime may lay its memory out anew."""
+LEAST_RUNS = 3
 
 Run: TypeAlias = Callable[[], None]
 """Runs one batch."""
@@ -48,8 +55,38 @@ class Runner(Protocol):
     single_thread: bool
     """Whether all work is done by the calling thread, so that its processor time is the better clock."""
 
+    @property
+    def lowering(self) -> Lowering:
+        """How it turns layers into kernels."""
+
     def prepare(self, job: Job) -> Callable[[int], Run]:
         """Return what makes a run of a batch; called once a visit."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a log was measured with: its first line. A log is gone on with only under the same."""
+
+    hardware: str
+    runtime: str
+    threads: int | None
+    fuses: bool
+    lanes: int
+    date: str = ""
+
+    @property
+    def lowering(self) -> Lowering:
+        """How the runtime turned layers into kernels."""
+        return Lowering(self.fuses, self.lanes)
+
+    def same(self, other: Setting) -> bool:
+        """Say whether two measurements can stand in one log: all but the date is equal."""
+        return replace(self, date="") == replace(other, date="")
+
+    def __str__(self) -> str:
+        """The setting in words."""
+        threads = f", {self.threads} thread{'s' * (self.threads > 1)}" if self.threads else ""
+        return f"{self.runtime}{threads} on {self.hardware}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +128,7 @@ def measure(
     jobs: Sequence[Job],
     runner: Runner,
     log: Path,
+    setting: Setting,
     *,
     rounds: int,
     seconds: float,
@@ -104,6 +142,7 @@ def measure(
         jobs: what to measure.
         runner: what runs it.
         log: the CSV file that every visit is written to.
+        setting: written down in a new log, and compared with an old one's.
         rounds: visits to each job.
         seconds: to stop after; a round that has begun is not finished.
         resume: go on with what `log` holds.
@@ -114,10 +153,20 @@ def measure(
         All visits, those of an earlier session included. Ctrl-C ends the measuring, and what was measured is returned.
 
     Raises:
-        CostModelError: if the log exists and is not to be resumed, or cannot be read.
+        CostModelError: if the log exists and is not to be resumed, cannot be read, or was measured under another
+        setting and is not complete.
     """
-    visits = list(_begin(log, resume))
+    visits = list(_begin(log, resume, setting))
     done = {(visit.network, visit.batch, visit.round) for visit in visits}
+    before = read_setting(log)
+    missing = any(
+        (job.network, batch, turn) not in done for turn in range(rounds) for job in jobs for batch in job.batches
+    )
+    if missing and not before.same(setting):
+        raise CostModelError(
+            f"{log} was measured in {before}, but this is {setting}; "
+            "begin another with --log, or this one anew with --force"
+        )
     planned = rounds * len(jobs)
     start = clock()[0]
     try:
@@ -148,11 +197,12 @@ def _visit(job: Job, batches: Iterable[int], runner: Runner, turn: int, clock: C
     make = runner.prepare(job)
     for batch in batches:
         run = make(batch)
-        run()  # warm-up: the first run allocates
+        for _ in range(WARM_UPS):
+            run()
         walls: list[float] = []
         cpus: list[float] = []
         spent = 0.0
-        while not walls or spent < LEAST_SECONDS:
+        while len(walls) < LEAST_RUNS or spent < LEAST_SECONDS:
             wall, cpu = clock()
             run()
             now = clock()
@@ -162,15 +212,15 @@ def _visit(job: Job, batches: Iterable[int], runner: Runner, turn: int, clock: C
         yield Visit(job.network, job.family, batch, turn, min(walls), min(cpus))
 
 
-def _begin(log: Path, resume: bool) -> Iterator[Visit]:
-    """Yield what an earlier session measured; write the header of a new log."""
+def _begin(log: Path, resume: bool, setting: Setting) -> Iterator[Visit]:
+    """Yield what an earlier session measured; write the first lines of a new log."""
     if log.exists():
         if not resume:
             raise CostModelError(f"{log} exists; --resume goes on with it, --force begins anew")
         yield from read_log(log)
         return
     try:
-        log.write_text(",".join(FIELDS) + "\n", "utf-8")
+        log.write_text(f"# {json.dumps(asdict(setting))}\n{','.join(FIELDS)}\n", "utf-8")
     except OSError as error:
         raise CostModelError(f"{log}: cannot be written: {error.strerror}") from None
 
@@ -194,6 +244,19 @@ def read_log(log: Path) -> list[Visit]:
                 break
             raise CostModelError(f"{log}:{number}: {','.join(row)!r} is no visit ({', '.join(FIELDS)})") from None
     return visits
+
+
+def read_setting(log: Path) -> Setting:
+    """Return what a log was measured with.
+
+    Raises:
+        CostModelError: if its first line does not tell.
+    """
+    first = log.read_text("utf-8").partition("\n")[0]
+    try:
+        return Setting(**json.loads(first.removeprefix("# ")))
+    except (ValueError, TypeError):
+        raise CostModelError(f"{log}: its first line does not tell what it was measured with") from None
 
 
 def summarize(visits: Iterable[Visit], single_thread: bool) -> list[Measured]:
@@ -246,6 +309,10 @@ def judge(measured: Sequence[Measured]) -> Quality:
     return Quality(repeatability, tuple(one for one in measured if one.differs > OUTLIER))
 
 
+BLOCKED = "com.microsoft.nchwc"
+"""ONNX Runtime's name for operators on maps in blocks of channels. It pads output channels to whole blocks."""
+
+
 class OnnxRuntime:
     """Runs networks in ONNX Runtime on the CPU, with random weights.
 
@@ -256,6 +323,19 @@ class OnnxRuntime:
         self.threads, self.folder = threads, folder
         self.single_thread = threads == 1
         self.files: dict[str, Path] = {}
+
+    @cached_property
+    def lowering(self) -> Lowering:
+        """How ONNX Runtime turns layers into kernels on this processor, as its answer to one convolution tells."""
+        import onnx
+
+        probe = LayerGraph("probe", (64, 8, 8))
+        probe.add("conv", Conv(out_channels=1), (INPUT,))
+        self._open(Job("probe", "", (1,), lambda: probe))
+        graph = onnx.load(self.files["probe"]).graph
+        blocks = [node for node in graph.node if node.op_type == "Conv" and node.domain == BLOCKED]
+        sizes = {array.name: array.dims[0] for array in graph.initializer}
+        return Lowering(fuses=True, lanes=sizes[blocks[0].input[1]] if blocks else 1)
 
     def prepare(self, job: Job) -> Callable[[int], Run]:
         """Open the network; the weights are read from a file in `folder`."""
@@ -268,6 +348,7 @@ class OnnxRuntime:
         def make(batch: int) -> Run:
             size = [batch, *entry.shape[1:]]
             dtype = np.int64 if "int64" in entry.type else np.float32
+            # not negative, as pictures are: PReLU's branch on random signs takes ten times as long as on smooth maps
             picture = {entry.name: np.random.default_rng(0).random(size).astype(dtype)}
             return lambda: session.run(outputs, picture)
 

@@ -6,17 +6,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from costmodel.graph import INPUT, LayerGraph
-from costmodel.ops.activation import Relu
+from costmodel.ops.activation import Gelu, Hardswish, Prelu, Relu, Silu
 from costmodel.ops.base import Operator
 from costmodel.ops.conv import Conv
 from costmodel.ops.linear import Linear
 from costmodel.ops.merge import Add
-from costmodel.ops.pool import MaxPool
+from costmodel.ops.norm import Lrn
+from costmodel.ops.pool import MaxPool, MaxPoolIndices, MaxUnpool
 
 LENGTH = 6
 """Layers in a chain: enough that what happens once a run is small beside them."""
 MAPS = ((32, 112), (64, 56), (128, 28), (256, 28), (512, 14), (512, 7))
 """Channels and side of the maps that networks are made of."""
+FEW_MAPS = ((64, 56), (128, 28))
+RARE: dict[str, Callable[[], Operator]] = {
+    "gelu": Gelu,
+    "hardswish": Hardswish,
+    "prelu": Prelu,
+    "silu": Silu,
+    "lrn": Lrn,
+}
+"""Operators that few networks have, and that some runtimes compute slowly."""
+UNPOOL = "max_unpool"
 
 
 @dataclass(frozen=True)
@@ -37,8 +48,17 @@ def chains() -> Iterator[Chain]:
         yield _conv(f"grouped3x3 {shape}", channels, side, 3, 8)
         yield _plain(f"max_pool {shape}", channels, side, lambda: MaxPool(kernel_size=3, stride=1, padding=1))
         yield _adds(f"add {shape}", channels, side)
+    for channels, side in FEW_MAPS:
+        for name, operator in RARE.items():
+            yield _plain(f"{name} {channels}x{side}", channels, side, operator)
+        yield _unpools(f"{UNPOOL} {channels}x{side}", channels, side)
     for features in (1024, 2048, 4096):
         yield _linear(f"linear {features}", features)
+
+
+def is_rare(name: str) -> bool:
+    """Say whether a chain is made of an operator that few networks have."""
+    return name.split()[0] in {*RARE, UNPOOL}
 
 
 def _conv(name: str, channels: int, side: int, kernel: int, groups: int) -> Chain:
@@ -65,6 +85,18 @@ def _adds(name: str, channels: int, side: int) -> Chain:
         graph, before, last = LayerGraph(name, (channels, side, side)), INPUT, INPUT
         for step in range(LENGTH):
             before, last = last, graph.add(f"layer{step}", Add(), (before, last)).path
+        return graph
+
+    return Chain(name, build)
+
+
+def _unpools(name: str, channels: int, side: int) -> Chain:
+    def build() -> LayerGraph:
+        graph, last = LayerGraph(name, (channels, side, side)), INPUT
+        for step in range(LENGTH // 2):
+            places = graph.add(f"places{step}", MaxPoolIndices(kernel_size=2, stride=2), (last,)).path
+            pooled = graph.add(f"pool{step}", MaxPool(kernel_size=2, stride=2), (last,)).path
+            last = graph.add(f"layer{step}", MaxUnpool(kernel_size=2, stride=2), (pooled, places)).path
         return graph
 
     return Chain(name, build)

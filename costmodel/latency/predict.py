@@ -14,8 +14,9 @@ from costmodel.errors import CostModelError
 from costmodel.formula import Number, is_array
 from costmodel.graph import LayerGraph
 from costmodel.latency.device import Device, find_device
-from costmodel.latency.features import Counts, kernel_counts, of_rows, of_table
-from costmodel.pricing import rows, totals
+from costmodel.latency.features import Counts
+from costmodel.latency.lowering import graph_kernels, table_kernels
+from costmodel.pricing import totals
 from costmodel.pricing.table import CostTable
 
 BOUNDS = ("compute", "memory", "overhead")
@@ -42,11 +43,12 @@ def time(table: CostTable, device: str | Path | Device) -> CostTable:
     found = find_device(device)
     _same_dtype(found, table.dtype)
     clock = Clock(found)
-    times = clock.kernels(of_table(table), table.batch)
+    times = clock.kernels(table_kernels(table, found.model.lowering))
     summary = clock.summary(times, table.batch)
     low, high = (summary[f"latency_{side}_s"] / summary["latency_s"] for side in ("low", "high"))
-    spent = {path: (sum(shares.values(), 0.0), clock.bound(shares)) for path, shares in times.items()}
-    columns = [spent.get(path, (0.0, None)) for path in table.columns["path"]]
+    spent = {path: sum(shares.values(), 0.0) for path, shares in times.items()}
+    bounds = {path: clock.bound(times[path]) for path, seconds in spent.items() if is_array(seconds) or seconds}
+    columns = [(spent.get(path, 0.0), bounds.get(path)) for path in table.columns["path"]]
     timed = table.with_columns(
         latency_s=[seconds for seconds, _ in columns],
         latency_low_s=[seconds * low for seconds, _ in columns],
@@ -65,11 +67,11 @@ def latency_of(graph: LayerGraph, device: str | Path | Device, batch: Number = 1
     """
     found = find_device(device)
     clock = Clock(found)
-    streamed = of_rows(rows(graph, batch, found.conditions.dtype))
+    layers = graph_kernels(graph, batch, found.conditions.dtype, found.model.lowering)
     if found.model.combine == "max":
-        return clock.summary(clock.kernels(streamed, batch), batch)
+        return clock.summary(clock.kernels(layers), batch)
     sums: dict[str, Number] = {}
-    for _, counts in kernel_counts(streamed, batch, found.model.fuses):
+    for _, counts in layers:
         for name, count in counts.items():
             sums[name] = sums.get(name, 0) + count
     return clock.summary({"": clock.terms(sums)}, batch)
@@ -101,10 +103,13 @@ class Clock:
 
     def __init__(self, device: Device) -> None:
         self.device = device
-        self.fuses, self.rooflines = device.model.fuses, device.model.combine == "max"
-        self.term_of = {name: place for place, term in enumerate(device.model.terms) for name in term.of}
+        self.rooflines = device.model.combine == "max"
         self.seconds = [term.seconds for term in device.model.terms]
+        self.term_of = {
+            name: (place, term.seconds) for place, term in enumerate(device.model.terms) for name in term.of
+        }
         self.bounds = [term.bound for term in device.model.terms]
+        self.sides = [BOUNDS.index(bound) for bound in self.bounds]
 
     def terms(self, counts: Counts) -> dict[int, Number]:
         """Return the seconds of each term."""
@@ -115,15 +120,14 @@ class Clock:
     def _spend(self, counts: Counts, spent: dict[int, Number]) -> None:
         """Add the seconds of `counts` to those of each term."""
         for name, count in counts.items():
-            place = self.term_of.get(name)
-            if place is not None:
-                seconds = count * self.seconds[place]
-                spent[place] = spent[place] + seconds if place in spent else seconds
+            if name in self.term_of:
+                place, each = self.term_of[name]
+                spent[place] = spent[place] + count * each if place in spent else count * each
 
-    def kernels(self, layers: Iterable[tuple[Any, ...]], batch: Number) -> dict[str, dict[int, Number]]:
+    def kernels(self, layers: Iterable[tuple[str, Counts]]) -> dict[str, dict[int, Number]]:
         """Return the seconds of each term for each kernel, by the path of the layer that heads it."""
         times: dict[str, dict[int, Number]] = {}
-        for head, counts in kernel_counts(layers, batch, self.fuses):
+        for head, counts in layers:
             self._spend(counts, times.setdefault(head, {}))
         if self.rooflines:
             times = {head: self._roof(spent) for head, spent in times.items()}
@@ -165,13 +169,13 @@ class Clock:
 
     def bound(self, terms: Mapping[int, Number]) -> Any:
         """Return what takes most of the time: compute, memory or overhead; for arrays an array of these."""
-        by_bound: dict[str, Number] = dict.fromkeys(BOUNDS, 0.0)
-        plain = True
+        by_bound: list[Number] = [0.0] * len(BOUNDS)
         for place, seconds in terms.items():
-            name = self.bounds[place]
-            by_bound[name] = by_bound[name] + seconds
-            plain = plain and type(seconds) is float
-        return max(by_bound, key=by_bound.__getitem__) if plain else _largest(by_bound)
+            side = self.sides[place]
+            by_bound[side] = by_bound[side] + seconds
+        if any(map(is_array, by_bound)):
+            return _largest(dict(zip(BOUNDS, by_bound, strict=True)))
+        return BOUNDS[by_bound.index(max(by_bound))]
 
     def _beyond(self, terms: Mapping[int, Number], total: Number, batch: Number) -> tuple[Any, list[str]]:
         """Return where the network asks more of the model than its measurements showed, and the reasons in words."""

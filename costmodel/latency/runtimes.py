@@ -15,13 +15,11 @@ from costmodel.latency.measure import OnnxRuntime, Runner
 class Runtime:
     """A runtime: its name in words, the package it comes in, and how it is opened with threads and a folder for files.
 
-    `fuses`: whether it computes norms and activations within the convolution before them. `gpu`: whether the work is
-    done elsewhere than on the processor's threads.
+    `gpu`: whether the work is done elsewhere than on the processor's threads.
     """
 
     title: str
     package: str
-    fuses: bool
     open: Callable[[int, Path], Runner]
     gpu: bool = False
 
@@ -54,9 +52,9 @@ def _torch(device: str) -> Callable[[int, Path], Runner]:
 
 DEFAULT = "onnxruntime"
 RUNTIMES = {
-    "onnxruntime": Runtime("ONNX Runtime, CPU", "onnxruntime", True, _onnxruntime),
-    "torch": Runtime("PyTorch, eager, CPU", "torch", False, _torch("cpu")),
-    "torch-cuda": Runtime("PyTorch, eager, CUDA", "torch", False, _torch("cuda"), gpu=True),
+    "onnxruntime": Runtime("ONNX Runtime, CPU", "onnxruntime", _onnxruntime),
+    "torch": Runtime("PyTorch, eager, CPU", "torch", _torch("cpu")),
+    "torch-cuda": Runtime("PyTorch, eager, CUDA", "torch", _torch("cuda"), gpu=True),
 }
 
 

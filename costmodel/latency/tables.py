@@ -19,8 +19,9 @@ from typing import Any
 from costmodel.api import load
 from costmodel.errors import CostModelError, Place, Problem, SpecError, known_or_suggest
 from costmodel.graph import LayerGraph
-from costmodel.latency.features import Counts, kernel_counts, of_table
+from costmodel.latency.features import Counts
 from costmodel.latency.fit import Sample
+from costmodel.latency.lowering import Lowering, table_kernels
 from costmodel.pricing import price
 from costmodel.spec.library import files, names
 from costmodel.spec.text import read_text, scalar
@@ -65,23 +66,22 @@ def read_table(path: Path) -> list[Measurement]:
     return [measurement for measurement, _ in found]
 
 
-def samples_of(measurements: Iterable[Measurement], dtype: str, fuses: bool) -> list[Sample]:
+def samples_of(measurements: Iterable[Measurement], dtype: str, lowering: Lowering) -> list[Sample]:
     """Return the measurements with the features that a model is fitted on.
 
     Raises:
         CostModelError: if a network cannot be built.
     """
     return [
-        Sample(one.network, one.family, one.batch, one.seconds, kernels_of(graph_of(one), one.batch, dtype, fuses))
+        Sample(one.network, one.family, one.batch, one.seconds, kernels_of(graph_of(one), one.batch, dtype, lowering))
         for one in measurements
     ]
 
 
-def kernels_of(graph: LayerGraph, batch: int, dtype: str, fuses: bool) -> tuple[Counts, ...]:
+def kernels_of(graph: LayerGraph, batch: int, dtype: str, lowering: Lowering) -> tuple[Counts, ...]:
     """Return the features of each kernel of a network."""
-    table = price(graph, batch, dtype)
     kernels: dict[str, Counts] = {}
-    for head, counts in kernel_counts(of_table(table), batch, fuses):
+    for head, counts in table_kernels(price(graph, batch, dtype), lowering):
         kernel = kernels.setdefault(head, {})
         for name, count in counts.items():
             kernel[name] = kernel.get(name, 0) + count

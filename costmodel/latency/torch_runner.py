@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from costmodel.errors import CostModelError
 from costmodel.execute import random_images
 from costmodel.graph import INPUT, LayerGraph
+from costmodel.latency.lowering import Lowering
 from costmodel.weights import RandomWeights
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class TorchRunner:
     Raises:
         CostModelError: if PyTorch is not installed, or has no such device.
     """
+
+    lowering = Lowering(fuses=False)
 
     def __init__(self, threads: int, device: str = "cpu") -> None:
         try:

@@ -27,7 +27,7 @@ SUMS = (
     "fused_bytes",
 )
 TRAINING = ("backward_mult_adds", "saved_bytes")
-COLUMNS = (*TEXT, *SUMS, "live_bytes", "arithmetic_intensity", "receptive_field", "receptive_stride")
+COLUMNS = (*TEXT, "groups", *SUMS, "live_bytes", "arithmetic_intensity", "receptive_field", "receptive_stride")
 """What every table has; one priced for training has TRAINING as well."""
 
 
@@ -80,7 +80,8 @@ class CostTable:
     """What each layer costs. `columns` holds plain lists; `frame` is the same as a pandas frame.
 
     Columns: path, op, kind, inputs (paths), input_shapes, output_shape, kernel (the path that heads its fused kernel),
-    params, matrix_params (those in kernels and matrices, so without biases and norms), buffers, mult_adds, other_ops,
+    groups (of a convolution's channels; 1 elsewhere), params, matrix_params (those in kernels and matrices, so without
+    biases and norms), buffers, mult_adds, other_ops,
     weight_bytes, input_bytes, output_bytes, traffic_bytes, fused_bytes, live_bytes, arithmetic_intensity,
     receptive_field, receptive_stride, and when priced for training backward_mult_adds and saved_bytes.
     """

@@ -87,6 +87,7 @@ class Walk:
             "input_shapes": layer.input_shapes,
             "output_shape": layer.shape,
             "kernel": head,
+            "groups": getattr(op, "groups", 1),
             "params": cost.params,
             "matrix_params": cost.matrix_params,
             "buffers": cost.buffers,

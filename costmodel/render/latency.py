@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from costmodel.latency.device import Device, Errors, TermModel
+from costmodel.latency.device import Device, Errors, Model, TermModel
 from costmodel.latency.features import FEATURES
+from costmodel.latency.forms import MULT_ADDS
 from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.render.seconds import PREFIXES, seconds_column, seconds_text
 from costmodel.units import short
@@ -120,12 +121,17 @@ def _coefficients(device: Device) -> Section:
             Column("per", [term.unit for term in terms], left=True),
             Column("that is", [_rate(term) for term in terms], left=True),
             Column("up to", [f"{100 * term.largest_share:.0f}" for term in terms], "% of time", rank=2),
-            Column("of", [_of(term) for term in terms], left=True, prose=True, rank=1),
+            Column("of", [_of(term) for term in terms], left=True, prose=True),
         ],
-        "fused kernels: norms and activations are computed within the convolution before them"
-        if device.model.fuses
-        else "nothing is fused: every layer is a kernel",
+        _lowering(device.model),
     )
+
+
+def _lowering(model: Model) -> str:
+    if not model.fuses:
+        return "nothing is fused: every layer is a kernel"
+    blocks = f"; maps lie in blocks of {model.lanes} channels" if model.lanes > 1 else ""
+    return f"fused kernels: norms and activations are computed within the convolution before them{blocks}"
 
 
 def _rate(term: TermModel) -> str:
@@ -133,9 +139,8 @@ def _rate(term: TermModel) -> str:
 
 
 def _of(term: TermModel) -> str:
-    everything = [name for name, feature in FEATURES.items() if feature.unit == term.unit]
-    if term.unit == "mult-add":
-        missing = [name for name in everything if name not in term.of]
+    if set(term.of) <= set(MULT_ADDS):
+        missing = [name for name in MULT_ADDS if name not in term.of]
         if not missing:
             return "all mult-adds"
         if len(missing) < len(term.of):

@@ -14,6 +14,7 @@ from costmodel.execute import random_images
 from costmodel.latency.device import find_device, read_device
 from costmodel.latency.energy import chip_energy
 from costmodel.latency.forms import FORMS
+from costmodel.latency.lowering import Lowering
 from costmodel.latency.plan import QUICK
 from costmodel.latency.predict import latency_of
 from costmodel.latency.tables import kernels_of
@@ -32,7 +33,7 @@ def measured(tmp_path):
     """A table of a machine that is known: 10 ps a mult-add, 100 ps a byte."""
 
     def planted(name, batch):
-        return seconds(FORMS[0], [1e-11, 1e-10], kernels_of(cm.load(name), batch, "float32", True))
+        return seconds(FORMS[0], [1e-11, 1e-10], kernels_of(cm.load(name), batch, "float32", Lowering()))
 
     return table_of(tmp_path / "measured.csv", planted)
 

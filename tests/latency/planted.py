@@ -5,6 +5,7 @@ import numpy as np
 import costmodel as cm
 from costmodel.latency.features import FEATURES
 from costmodel.latency.fit import Sample
+from costmodel.latency.lowering import Lowering
 from costmodel.latency.tables import kernels_of
 
 SIZES = {"mult-add": 1e9, "byte": 1e8, "element": 1e7, "kernel": 1.0}
@@ -71,6 +72,6 @@ def real_samples(form, coefficients, batches=(1, 8), names=REAL):
     for name in names:
         graph = cm.load(name)
         for batch in batches:
-            kernels = kernels_of(graph, batch, "float32", True)
+            kernels = kernels_of(graph, batch, "float32", Lowering())
             found.append(Sample(name, name, batch, seconds(form, coefficients, kernels), kernels))
     return found

@@ -9,6 +9,7 @@ import pytest
 import costmodel as cm
 from costmodel.latency.device import device_files, find_device, read_device, to_yaml
 from costmodel.latency.machine import fit_log, read_measured
+from costmodel.latency.measure import read_setting
 from costmodel.latency.predict import latency_of
 from costmodel.latency.transfer import quantity, transfer
 
@@ -66,7 +67,8 @@ def test_what_is_written_can_be_read_again(path, tmp_path):
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.stem)
 def test_a_machine_that_was_measured_here_is_fitted_again_from_its_log(log):
     stated = find_device(log.stem)
-    measured = read_measured(log, stated.conditions.threads == 1)
+    measured, setting = read_measured(log, stated.conditions.threads == 1), read_setting(log)
+    assert (setting.runtime, setting.threads) == (stated.conditions.runtime, stated.conditions.threads)
     found = fit_log(
         stated.name,
         stated.title,
@@ -75,6 +77,7 @@ def test_a_machine_that_was_measured_here_is_fitted_again_from_its_log(log):
         source=stated.source,
         made_by=stated.made_by,
         peaks=stated.peaks,
+        lowering=setting.lowering,
         tell=lambda text: None,
     )
     assert found.model == stated.model

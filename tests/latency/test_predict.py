@@ -13,19 +13,21 @@ from costmodel.formula import product
 from costmodel.graph import LayerGraph
 from costmodel.latency.device import Conditions, Device, Errors, Interval, Model, TermModel, device_files, find_device
 from costmodel.latency.energy import chip_energy, device_energy
-from costmodel.latency.features import FEATURES, total_counts
+from costmodel.latency.features import FEATURES
 from costmodel.latency.fit import Design, Sample
 from costmodel.latency.forms import FORMS, Form
+from costmodel.latency.lowering import Lowering, total_counts
 from costmodel.latency.predict import latency_of, over_batches
 from costmodel.latency.tables import kernels_of
 from costmodel.ops.activation import Relu
 from costmodel.ops.conv import Conv
 from costmodel.ops.windows import pair
 
+EVERYTHING = Form("a coefficient for each feature", tuple((name,) for name in FEATURES))
 NETWORKS = ("alexnet", "mobilenet_v1", "resnet18", "squeezenet1_1", "densenet121", "vit_b_32")
 
 
-def device(form=FORMS[3], fuses=True, **changes):
+def device(form=FORMS[3], lowering=Lowering(), **changes):  # noqa: B008
     """Return a device of one form with plain coefficients."""
     size = {"mult-add": 1e-11, "byte": 1e-10, "element": 1e-9, "kernel": 1e-5}
     terms = [TermModel(of=list(term), seconds=size[FEATURES[term[0]].unit]) for term in form.terms]
@@ -34,7 +36,7 @@ def device(form=FORMS[3], fuses=True, **changes):
         title="A planted machine",
         made_by="a test",
         conditions=Conditions(hardware="none", runtime="none", dtype="float32", batch=[1, 16]),
-        model=Model(form=form.name, fuses=fuses, combine=form.combine, terms=terms),
+        model=Model(form=form.name, fuses=lowering.fuses, lanes=lowering.lanes, combine=form.combine, terms=terms),
         error=Errors(networks=0, families=0, mape_percent=0, within_10_percent=0, spearman=0),
         interval=Interval(half_width=0.2),
     )
@@ -46,23 +48,24 @@ def device(form=FORMS[3], fuses=True, **changes):
 def test_nothing_is_counted_twice_or_forgotten(network, batch):
     table = cm.price(cm.load(network), batch=batch)
     for fuses, moved in ((True, table.totals.fused_traffic_bytes), (False, table.totals.traffic_bytes)):
-        counts = total_counts(table, fuses)
-        counts.pop("spilled_bytes")  # those of other features again, as far as they leave the caches
+        counts = total_counts(table, Lowering(fuses))
+        for name in ("spilled_bytes", "spilled_weight_bytes"):
+            counts.pop(name)  # those of other features again, as far as they leave the caches
         by_unit = {
             unit: sum(n for name, n in counts.items() if FEATURES[name].unit == unit) for unit in ("mult-add", "byte")
         }
         assert by_unit == {"mult-add": table.totals.mult_adds, "byte": moved}
-    assert total_counts(table, True)["kernels"] == len(set(table.columns["kernel"]) - {None})
-    assert total_counts(table, False)["kernels"] == sum(row["kernel"] is not None for row in table)
+    assert total_counts(table, Lowering())["kernels"] == len(set(table.columns["kernel"]) - {None})
+    assert total_counts(table, Lowering(False))["kernels"] == sum(row["kernel"] is not None for row in table)
 
 
 def test_bytes_past_the_caches_are_what_a_kernel_moves_beyond_4_mb():
     graph = LayerGraph("one", (3, 224, 224))
     graph.add("conv", Conv(out_channels=64, kernel_size=3, padding=1), ("input",))
     graph.add("relu", Relu(), ("conv",))
-    counts = total_counts(cm.price(graph), True)
+    counts = total_counts(cm.price(graph), Lowering())
     assert counts["spilled_bytes"] == 9_447_168  # 602,112 read and 12,845,056 written, less 4,000,000
-    assert total_counts(cm.price(cm.load("resnet20")), True)["spilled_bytes"] == 0
+    assert total_counts(cm.price(cm.load("resnet20")), Lowering())["spilled_bytes"] == 0
 
 
 @pytest.mark.parametrize("network", ["vgg16", "resnet50", "resnext50_32x4d", "inception_v3", "squeezenet1_1", "enet"])
@@ -74,15 +77,15 @@ def test_winograd_layers_are_those_whose_operator_says_so(network):
             channels = layer.input_shapes[0][0]
             if layer.op.groups == 1 and channels > 4:
                 expected += 9 * channels * product(layer.shape)
-    assert total_counts(cm.price(graph), True)["mult_adds_winograd"] == expected
+    assert total_counts(cm.price(graph), Lowering())["mult_adds_winograd"] == expected
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-@pytest.mark.parametrize("fuses", [True, False])
+@pytest.mark.parametrize("lowering", [Lowering(), Lowering(False), Lowering(lanes=16)], ids=str)
 @pytest.mark.parametrize("network", ["mobilenet_v1", "densenet121"])
-def test_prediction_is_what_was_fitted(form, fuses, network):
-    graph, planted = cm.load(network), device(form, fuses)
-    sample = Sample(network, network, 4, 1.0, kernels_of(graph, 4, "float32", fuses))
+def test_prediction_is_what_was_fitted(form, lowering, network):
+    graph, planted = cm.load(network), device(form, lowering)
+    sample = Sample(network, network, 4, 1.0, kernels_of(graph, 4, "float32", lowering))
     fitted = Design([sample], form).predict(np.array([term.seconds for term in planted.model.terms]))[0]
     assert cm.time(cm.price(graph, 4), planted).totals.latency["latency_s"] == pytest.approx(fitted)
     assert latency_of(graph, planted, 4)["latency_s"] == pytest.approx(fitted)
@@ -126,14 +129,16 @@ def test_weights_and_kernels_are_paid_once_a_batch_and_the_rest_for_each_image()
     assert latency_of(graph, each, 16)["latency_s"] == pytest.approx(16 * latency_of(graph, each, 1)["latency_s"])
 
 
-@pytest.mark.parametrize("form", [FORMS[3], FORMS[-1], FORMS[4]], ids=lambda form: form.name)
-def test_a_thousand_networks_at_once_take_what_each_takes(form):
-    widths, sizes = np.array([0.25, 0.5, 1.0]), np.array([128, 160, 224])
+@pytest.mark.parametrize("form", [FORMS[3], FORMS[-1], EVERYTHING], ids=lambda form: form.name)
+@pytest.mark.parametrize("lowering", [Lowering(), Lowering(lanes=16)], ids=str)
+@pytest.mark.parametrize("network", ["mobilenet_v1", "mobilenet_v2"])
+def test_a_thousand_networks_at_once_take_what_each_takes(form, lowering, network):
+    widths, sizes = np.array([0.25, 0.3, 1.0]), np.array([128, 160, 224])
     batches = np.array([1, 8, 64])
-    planted = device(form)
-    together = latency_of(cm.load("mobilenet_v1", width=widths, resolution=sizes), planted, batches)
+    planted = device(form, lowering)
+    together = latency_of(cm.load(network, width=widths, resolution=sizes), planted, batches)
     for place in range(3):
-        graph = cm.load("mobilenet_v1", width=float(widths[place]), resolution=int(sizes[place]))
+        graph = cm.load(network, width=float(widths[place]), resolution=int(sizes[place]))
         alone = latency_of(graph, planted, int(batches[place]))
         for key in ("latency_s", "latency_low_s", "latency_high_s", "throughput_per_s", "latency_per_image_s"):
             assert together[key][place] == pytest.approx(alone[key])

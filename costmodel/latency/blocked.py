@@ -1,0 +1,182 @@
+"""Kernels of a runtime that keeps maps in blocks of channels, as ONNX Runtime does on processors (its NCHWc layout).
+
+Where `lanes` channels lie side by side in memory, one vector instruction serves them all. What follows from it:
+
+- A convolution runs on blocks if its input channels come in fours, or are fewer than a block (a picture, read as it
+  is); one with groups if they fill whole blocks or hold a single channel each. Any other has its windows unfolded and
+  multiplied as a matrix.
+- Four blocks of output channels are computed at a time; what is missing to them is idle.
+- A sum joins the block convolution whose result it adds to, if no activation stands between, and an activation that
+  convolutions know joins that sum. Other activations are kernels of their own.
+- A layer that knows no blocks needs its map turned back, and the next block convolution turns it again.
+
+The tests hold this against the graphs that ONNX Runtime itself makes. Conditions are 0 or 1, or arrays of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from costmodel.formula import Number, ceil_div, equal, is_plain, largest, product
+from costmodel.latency.features import MULT_ADDS_OF, Counts, Row, spilled_bytes, work_counts
+
+FOURS = 4
+"""Input channels must be a multiple of so many."""
+BLOCKS_AT_ONCE = 4
+JOIN_CONVOLUTIONS = frozenset(("relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hardsigmoid"))
+STAY_APART = frozenset(("silu", "gelu", "hardswish", "prelu"))
+ANY_LAYOUT = (JOIN_CONVOLUTIONS | STAY_APART) - {"prelu"}
+"""Activations that go element by element, in whichever order these lie."""
+POOLS = frozenset(("max_pool", "avg_pool"))
+"""Layers that always ask for maps in blocks, if their channels fill whole ones."""
+WHOLE_BLOCKS = frozenset(("global_avg_pool", "batch_norm", "concat"))
+"""Layers that take maps in whole blocks if they lie so."""
+SAME_SHAPES = frozenset(("add", "multiply"))
+CONVOLUTIONS = frozenset(("conv kxk", "conv 1x1", "grouped conv", "depthwise conv"))
+RENAMES = frozenset(("identity", "dropout"))
+
+
+class Blocks:
+    """A walk over a network's rows that knows how each map lies in memory."""
+
+    def __init__(self, readers: Mapping[str, int], batch: Number, lanes: int) -> None:
+        self.readers, self.batch, self.lanes = readers, batch, lanes
+        self.bytes: dict[str, Number] = {}
+        self.blocked: dict[str, Number] = {}  # 1 where a map lies in blocks
+        self.turned: dict[str, Number] = {}  # 1 where it has been turned, and so lies in memory both ways
+        self.takes_sum: dict[str, Number] = {}  # 1 where a sum can join what made the map
+        self.takes_activation: dict[str, Number] = {}
+        self.computes: dict[str, bool] = {}
+
+    def kernels(self, rows: Iterable[Row]) -> Iterator[tuple[str, Counts]]:
+        """Yield what each layer adds to its kernel, as `costmodel.latency.lowering.table_kernels` says."""
+        for row in rows:
+            source = row.inputs[0]
+            self.bytes.setdefault(source, row.input_bytes)  # the network's input
+            if row.kernel is None:
+                turned = self._rename(row, source)
+                if turned is not None:
+                    yield row.path, {"reordered_bytes": turned}
+                continue
+            self.bytes[row.path] = row.output_bytes
+            head = row.kernel
+            if head != row.path and row.op in STAY_APART:
+                yield head, {self._moved(head): row.input_bytes}  # what comes before writes its result after all
+                head = row.path
+            self.computes.setdefault(head, row.kind in MULT_ADDS_OF)
+            counts = work_counts(row, self.batch)
+            if head != row.path:  # a norm or activation within the kernel of the layer before
+                counts[self._moved(head)] = row.fused_bytes - row.weight_bytes
+                self.blocked[row.path] = self.blocked.get(source, 0)
+                self.takes_sum[row.path] = 0 if row.op in JOIN_CONVOLUTIONS else self.takes_sum.get(source, 0)
+            else:
+                self._head(row, counts)
+            yield head, counts
+
+    def _moved(self, head: str) -> str:
+        return "compute_bytes" if self.computes[head] else "memory_bytes"
+
+    def _rename(self, row: Row, source: str) -> Number | None:
+        """Follow a view; return the bytes that it takes to turn its map, None if it stays as it is."""
+        self.bytes[row.path] = self.bytes.get(source, 0)
+        if row.op in RENAMES:
+            self.blocked[row.path] = self.blocked.get(source, 0)
+            return None
+        return self._turn(source, 0) if source in self.blocked else None
+
+    def _head(self, row: Row, counts: Counts) -> None:
+        """Count a layer that heads a kernel, or joins the kernel before it."""
+        joins: Number = 0
+        if row.kind in CONVOLUTIONS:
+            self._convolution(row, counts)
+        else:
+            wanted = self._wants_blocks(row)
+            joins = self._joins(row, wanted)
+            self._lay(row, counts, wanted)
+            if row.kind == "transposed conv":
+                counts["unfolded_elements"] = row.mult_adds // row.input_shapes[0][0]
+        if row.kind in MULT_ADDS_OF:
+            counts["spilled_bytes"] = spilled_bytes(row)
+        apart = row.path != row.kernel
+        moved = row.input_bytes + row.output_bytes if apart else row.fused_bytes - row.weight_bytes
+        counts["kernels"] = 1 - joins
+        counts[self._moved(row.path)] = moved * (1 - joins)
+        if row.op == "add":
+            counts["compute_bytes"] = row.output_bytes * joins  # the other summand is read
+            self.takes_activation[row.path] = joins
+
+    def _joins(self, row: Row, blocked: Number) -> Number:
+        """Say whether a sum or activation is computed within the kernel before it."""
+        if row.op == "add":
+            taken: Number = 0
+            for name in row.inputs:
+                taken = largest(taken, self.takes_sum.get(name, 0) * (self.readers[name] == 1))
+            return blocked * taken
+        if row.op in JOIN_CONVOLUTIONS:
+            source = row.inputs[0]
+            return self.takes_activation.get(source, 0) * (self.readers[source] == 1)
+        return 0
+
+    def _wants_blocks(self, row: Row) -> Number:
+        """Say whether a layer that is no convolution wants its inputs in blocks, and leaves blocks behind."""
+        wanted: Number = 1
+        if row.op not in POOLS:
+            for name in row.inputs:
+                wanted = wanted * self.blocked.get(name, 0)
+        if row.op in ANY_LAYOUT or (is_plain(wanted) and not wanted):
+            return wanted
+        if row.op in POOLS or row.op in WHOLE_BLOCKS:
+            for shape in row.input_shapes:
+                wanted = wanted * (shape[0] % self.lanes == 0)
+            return wanted
+        if row.op in SAME_SHAPES:
+            for shape in row.input_shapes:
+                for size, out_size in zip(shape, row.output_shape, strict=True):
+                    wanted = wanted * equal(size, out_size)
+            return wanted
+        return 0
+
+    def _convolution(self, row: Row, counts: Counts) -> None:
+        in_channels, out_channels = row.input_shapes[0][0], row.output_shape[0]
+        picture, fits = self._fits(row)
+        windows = row.mult_adds * row.groups // out_channels  # input values, each as often as a window holds it
+        if row.kind != "depthwise conv":
+            width = BLOCKS_AT_ONCE * self.lanes
+            filled = windows * width * ceil_div(out_channels // row.groups, width)
+            counts["idle_mult_adds"] = fits * (filled - row.mult_adds)
+        unfolds = windows > in_channels * (product(row.output_shape) // out_channels) * self.batch
+        counts["unfolded_elements"] = (1 - fits) * unfolds * windows
+        self._lay(row, counts, fits * (1 - picture))
+        self.blocked[row.path] = self.takes_sum[row.path] = fits
+
+    def _fits(self, row: Row) -> tuple[Number, Number]:
+        """Say whether a convolution reads its input as it is, for having so few channels, and whether it runs on
+        blocks.
+        """
+        in_channels, out_channels = row.input_shapes[0][0], row.output_shape[0]
+        fours = 1 * (in_channels % FOURS == 0)
+        if row.kind == "grouped conv":
+            fills = in_channels // row.groups % self.lanes == 0
+            return 0, 1 * fills * (out_channels // row.groups % self.lanes == 0)
+        if row.kind == "depthwise conv":
+            return 0, fours * equal(in_channels, out_channels)
+        picture = 1 * (in_channels < self.lanes)
+        return picture, largest(fours, picture)
+
+    def _lay(self, row: Row, counts: Counts, wanted: Number) -> None:
+        """Turn the inputs of a layer to the layout it wants, and leave its result in the same."""
+        turned: Number = 0
+        for name in row.inputs:
+            turned = turned + self._turn(name, wanted)
+        counts["reordered_bytes"] = turned
+        self.blocked[row.path] = wanted
+
+    def _turn(self, name: str, wanted: Number) -> Number:
+        """Return the bytes read and written to have a map in the layout that is wanted, none if it is there already."""
+        other = wanted != self.blocked.get(name, 0)
+        if other is False:
+            return 0
+        before = self.turned.get(name, 0)
+        missing = other * (1 - before)
+        self.turned[name] = largest(before, missing)
+        return 2 * missing * self.bytes.get(name, 0)

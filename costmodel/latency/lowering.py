@@ -1,0 +1,85 @@
+"""How a runtime turns layers into kernels, as far as it shows in time, and the features of each kernel."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from costmodel.formula import Number
+from costmodel.graph import LayerGraph
+from costmodel.latency.blocked import Blocks
+from costmodel.latency.features import FEATURES, MULT_ADDS_OF, Counts, Row, spilled_bytes, work_counts
+
+if TYPE_CHECKING:
+    from costmodel.pricing.table import CostTable
+
+
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """What a runtime does with layers.
+
+    fuses: whether it computes norms and activations within the convolution before them. If not, every layer is a
+    kernel of its own and moves its whole input and output.
+    lanes: channels that its convolutions keep side by side in memory and compute at once; 1 if maps stay as they are.
+    What follows from more is told in `costmodel.latency.blocked`.
+    """
+
+    fuses: bool = True
+    lanes: int = 1
+
+
+def table_kernels(table: CostTable, lowering: Lowering) -> Iterator[tuple[str, Counts]]:
+    """Yield what each layer of a table adds to its kernel: the path of the layer that heads the kernel, and the counts.
+
+    Views take no time and are left out.
+    """
+    columns = (table.columns[name] for name in Row._fields)
+    readers = Counter(chain.from_iterable(table.columns["inputs"]))
+    return _kernels(map(Row._make, zip(*columns, strict=True)), readers, table.batch, lowering)
+
+
+def graph_kernels(graph: LayerGraph, batch: Number, dtype: str, lowering: Lowering) -> Iterator[tuple[str, Counts]]:
+    """Yield the same from a network, without keeping rows."""
+    from costmodel.pricing import rows
+
+    streamed = map(Row._make, map(itemgetter(*Row._fields), rows(graph, batch, dtype)))
+    readers = {path: len(found) for path, found in graph.readers().items()}
+    return _kernels(streamed, readers, batch, lowering)
+
+
+def total_counts(table: CostTable, lowering: Lowering) -> Counts:
+    """Return the counts of the whole network, every feature present."""
+    total: Counts = dict.fromkeys(FEATURES, 0)
+    for _, counts in table_kernels(table, lowering):
+        for name, count in counts.items():
+            total[name] = total[name] + count
+    return total
+
+
+def _kernels(
+    rows: Iterable[Row], readers: Mapping[str, int], batch: Number, lowering: Lowering
+) -> Iterator[tuple[str, Counts]]:
+    if lowering.lanes > 1:
+        return Blocks(readers, batch, lowering.lanes).kernels(rows)
+    return _plain_kernels(rows, batch, lowering.fuses)
+
+
+def _plain_kernels(rows: Iterable[Row], batch: Number, fuses: bool) -> Iterator[tuple[str, Counts]]:
+    computes: dict[str, bool] = {}
+    for row in rows:
+        if row.kernel is None:
+            continue
+        head = row.kernel if fuses else row.path
+        counts = work_counts(row, batch)
+        if head == row.path:
+            computes[head] = row.kind in MULT_ADDS_OF
+            counts["kernels"] = 1
+            if computes[head]:
+                counts["spilled_bytes"] = spilled_bytes(row)
+        moved = row.fused_bytes - row.weight_bytes if fuses else row.input_bytes + row.output_bytes
+        counts["compute_bytes" if computes[head] else "memory_bytes"] = moved
+        yield head, counts
