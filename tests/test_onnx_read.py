@@ -1,5 +1,5 @@
-"""Networks read from ONNX files: what is written here comes back, what other exporters write is understood, and the rest
-is refused by name.
+"""Networks read from ONNX files: what is written here comes back, what other exporters write is understood, and the
+rest is refused by name.
 
 Bad files are `bad/onnx/*.onnxtxt`, in ONNX's own text form, each beside the exact message it gives. After a change of
 wording, ``python tests/test_onnx_read.py`` writes the messages anew, to be read in the diff.
@@ -297,7 +297,8 @@ WRITTEN: dict[str, tuple[str, str, tuple[str, ...], int, list[str]]] = {
     "softmax_of_11": (VECTOR, "y = Softmax(x)", (), 11, ["softmax"]),
     "unpool": (
         MAP,
-        "p, i = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(x) y = MaxUnpool<kernel_shape = [2, 2], strides = [2, 2]>(p, i)",
+        "p, i = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(x) "
+        "y = MaxUnpool<kernel_shape = [2, 2], strides = [2, 2]>(p, i)",
         (),
         11,
         ["max_pool", "max_pool_indices", "max_unpool"],

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 FEW = 1024
 """Numbers up to which a constant's values are looked at."""
 EVALUATED = (
-    "Abs Add Cast CastLike Ceil Concat Div Equal Floor Gather Max Min Mod Mul Neg Pow ReduceProd Reciprocal Slice Sqrt "
-    "Sub Where"
+    "Abs Add Ceil Concat Div Equal Floor Gather Max Min Mod Mul Neg Pow ReduceProd Reciprocal Slice Sqrt Sub Where"
 ).split()
 """Operations that files do on sizes."""
 
@@ -27,14 +26,16 @@ class Unknown(ValueError):  # noqa: N818 - said of a value, not of a program
 
 @dataclass(frozen=True)
 class Known:
-    """A constant of `shape`. `params` is how many numbers of it are stored; `held` its values, read when asked for.
+    """A constant of `shape`, its values read when asked for from what is `held`.
 
-    `origin` is the initialiser that it comes from; empty for one that no training changes.
+    `origin` is the initialiser that it comes from; empty for one that no training changes. `copies` says how many times
+    the stored numbers stand in it.
     """
 
     shape: tuple[int, ...]
     held: Any = None
     origin: str = ""
+    copies: int = 1
 
     @property
     def size(self) -> int:
@@ -101,7 +102,16 @@ class Known:
 
     def repeated(self, shape: Sequence[int]) -> Known:
         """Return the constant repeated to a shape, its values no longer of interest."""
-        return replace(self, shape=tuple(shape), held=None)
+        return replace(self, shape=tuple(shape), held=None, copies=self.copies * prod(shape) // self.size)
+
+    def cast(self, kind: int) -> Known:
+        """Return the numbers as another of ONNX's types."""
+        from onnx import helper
+
+        try:
+            return replace(self, held=self.values().astype(helper.tensor_dtype_to_np_dtype(kind)))
+        except Unknown:
+            return replace(self, held=None)
 
 
 def stored(tensor: onnx.TensorProto) -> Known:

@@ -216,13 +216,13 @@ _ENDS = {"ToVector": ("Flatten", "Reshape", "Squeeze"), "Relu6": ("Clip",)}
 def _is_vector(index: Nodes, values: Mapping[str, str]) -> bool:
     """Whether the bias is one: a stored array of one axis."""
     bias = index.known(values["b"])
-    return bias is not None and len(bias.shape) == 1 and bool(bias.origin)
+    return bias is not None and len(bias.shape) == 1
 
 
 def _is_bias_of_map(index: Nodes, values: Mapping[str, str]) -> bool:
     """Whether what is added to a convolution is one stored number a channel."""
     bias, weight = index.known(values["b"]), index.known(values["w"])
-    if bias is None or weight is None or not bias.origin or len(weight.shape) != 4:
+    if bias is None or weight is None or len(weight.shape) != 4:
         return False
     return bias.shape in ((weight.shape[0], 1, 1), (1, weight.shape[0], 1, 1))
 

@@ -68,7 +68,7 @@ class Walk:
                 raise node.complaint(
                     self.file, "it depends on numbers that are not in the file, or on too many"
                 ) from None
-            except (IndexError, AttributeError, TypeError, ValueError, ArithmeticError):
+            except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError):
                 raise node.complaint(self.file, "its inputs or attributes do not fit its type") from None
 
     def _read(self, node: Node) -> None:
@@ -164,7 +164,7 @@ class Walk:
         path = self._free(path or node.path)
         layer = self.graph.add(path, op, tuple(view.source for view in reads))
         wanted = (op.weights(*layer.input_shapes) | op.buffers(*layer.input_shapes)).values()
-        if sorted(map(product, wanted)) != sorted(known.size for known in arrays):
+        if sorted(map(product, wanted)) != sorted(known.size // known.copies for known in arrays):
             ours, theirs = (", ".join(map(show_shape, shapes)) for shapes in (wanted, [a.shape for a in arrays]))
             raise Unread(f"as {op.name} it would have arrays of {ours or 'none'}, but the file has {theirs or 'none'}")
         for known in arrays:

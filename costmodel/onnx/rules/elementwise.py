@@ -96,6 +96,15 @@ def _identity(walk: Walk, node: Node) -> Value:
     return value if isinstance(value, Scores) else _per_element(walk, node, OPERATORS["identity"]())
 
 
+@rule("Cast")
+def _cast(walk: Walk, node: Node) -> Known:
+    node.ignore("saturate")
+    value = walk.value(node, 0)
+    if not isinstance(value, Known):
+        raise Unread("no operator changes the type of numbers; export the network in one type")
+    return value.cast(node.get("to", 0))
+
+
 @rule("Dropout")
 def _dropout(walk: Walk, node: Node) -> Value:
     node.ignore("seed", "is_test")

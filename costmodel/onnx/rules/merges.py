@@ -127,5 +127,7 @@ def _class_token(walk: Walk, node: Node, values: Sequence[Value], axis: int) -> 
     view = walk.plain(node, 1)
     if len(view.of) != 2 or axis_in(axis, view.shape) != 1 or token.shape[1:] != (1, view.of[1]) or not token.origin:
         raise Unread("only one learned token before a sequence is known beside constants")
-    stored = replace(token, shape=token.shape[1:])
+    if token.size // token.copies != view.of[1]:
+        raise Unread("only a token with a number of its own for each feature is known")
+    stored = replace(token, shape=token.shape[1:], copies=1)
     return walk.output(walk.add(node, OPERATORS["class_token"](), view, arrays=[stored]))

@@ -85,7 +85,7 @@ def _expand(walk: Walk, node: Node) -> Value:
     if any(own not in (1, size) for own, size in zip((*lead, *shape), wide, strict=True)):
         raise Unread("its shapes do not fit each other")
     if isinstance(value, Known):
-        return replace(value.repeated(wide), origin=value.origin)
+        return value.repeated(wide)
     if lead:
         raise Unread("values are known to be repeated along axes that they have only")
     return replace(walk.view(node), shape=wide)
@@ -98,7 +98,8 @@ def _gather(walk: Walk, node: Node) -> View:
     axis = axis_in(node.get("axis", 0), view.shape)
     if index.size != 1:
         raise Unread("only one place along an axis can be gathered")
-    at = index.integers()[0] % view.shape[axis]
+    at = index.integers()[0]
+    at += view.shape[axis] if at < 0 else 0
     taken = _selected(walk, node, view, axis, at, at + 1)
     return taken if index.shape else _settled_without(walk, node, taken, axis)
 
