@@ -155,8 +155,7 @@ def _mark(walk: Walk, value: onnx.ValueInfoProto, file: str) -> None:
         raise CostModelError(
             f"{file}: its output {value.name!r} comes out as {show_shape(found.shape)}, but the file says {shown}"
         )
-    if found.source != walk.graph.layers[-1].path:
-        walk.graph.mark_output(found.source)
+    walk.graph.mark_output(found.source)
 
 
 def _lies_in_order(view: View) -> bool:
