@@ -1,6 +1,6 @@
 """What PyTorch's own exporter writes, read back: the costs are those of the bundled spec of the same network.
 
-``python tests/oracle/test_oracle_onnx.py FILE.onnx`` writes MobileNet v3 small as PyTorch exports it, but for the weights:
+``python tests/oracle/test_oracle_onnx.py FILE.onnx`` writes MobileNet v3 small as PyTorch exports it, without weights:
 so `tests/mobilenet_v3_small.onnx` was made, which README and tests read without PyTorch.
 """
 
