@@ -59,11 +59,11 @@ def read_model(path: Path) -> onnx.ModelProto:
         import onnx
     except ImportError:
         raise CostModelError(MISSING) from None
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped, unused-ignore]
 
     raw = _bytes(path)
     try:
-        model = onnx.ModelProto.FromString(raw)
+        model: onnx.ModelProto = onnx.ModelProto.FromString(raw)
         if model.functions:
             from onnx.inliner import inline_local_functions
 

@@ -154,7 +154,7 @@ class View:
         shape[axis], axes[axis] = size, whole(self.channel, size)
         return View(source, of, tuple(shape), tuple(axes))
 
-    def made_by(self) -> Operator | None | Unfit:
+    def made_by(self) -> Operator | Unfit | None:
         """Return the operator that makes this of its layer's output; None for the output itself, Unfit if none does."""
         if self.plain:
             return None

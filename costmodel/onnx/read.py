@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,8 @@ def graph_of(model: onnx.ModelProto, file: str, name: str) -> LayerGraph:
     Raises:
         CostModelError: as `read_onnx`.
     """
+    if not all(isinstance(text, str) for text in _texts(model)):
+        raise CostModelError(f"{file}: a name in it is not UTF-8; the file is damaged")
     opset = _opset(model, file)
     arrays = {tensor.name: stored(tensor) for tensor in model.graph.initializer}
     outputs = [value.name for value in model.graph.output]
@@ -73,6 +76,18 @@ def graph_of(model: onnx.ModelProto, file: str, name: str) -> LayerGraph:
     return graph
 
 
+def _texts(model: onnx.ModelProto) -> Iterator[object]:
+    """Yield every text of a model that the walk looks at; one that is not UTF-8 comes as bytes."""
+    graph = model.graph
+    yield model.producer_name
+    yield from (entry.domain for entry in model.opset_import)
+    yield from (one.name for one in (*graph.initializer, *graph.input, *graph.output))
+    yield from (dim.dim_param for value in graph.input for dim in value.type.tensor_type.shape.dim)
+    for node in graph.node:
+        yield from (node.op_type, node.name, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+
+
 def _opset(model: onnx.ModelProto, file: str) -> int:
     """Return the version of ONNX's vocabulary that a model is written in."""
     versions = [int(entry.version) for entry in model.opset_import if entry.domain in STANDARD]
@@ -84,7 +99,9 @@ def _opset(model: onnx.ModelProto, file: str) -> int:
 def _input(graph: onnx.GraphProto, arrays: set[str], nodes: list[Node], file: str) -> onnx.ValueInfoProto:
     """Return the one input that the network computes from."""
     read = readers(nodes)
-    found = [value for value in graph.input if value.name not in arrays and value.name in read]
+    found: list[onnx.ValueInfoProto] = [
+        value for value in graph.input if value.name not in arrays and value.name in read
+    ]
     if len(found) != 1:
         names = ", ".join(repr(value.name) for value in found)
         raise CostModelError(

@@ -85,7 +85,7 @@ def test_it_is_verified_and_written_again(capsys, file, tmp_path):
         ("show",),
         ("whatif", "--drop", "ds1"),
         ("sweep", "--vary", "width=0.5,1"),
-        ("solve", "--vary", "width=0.5,1", "--maximize", "params"),
+        ("solve", "--vary", "width=0.5,1", "--maximize", "params", "--subject-to", "params < 1M"),
         ("formula",),
         ("suggest", "--goal", "params < 1M"),
     ],
