@@ -27,7 +27,7 @@ def _add(walk: Walk, node: Node) -> View:
     view, known = walk.view(node, 1 if values[0] is constants[0] else 0), constants[0]
     if not (len(view.of) == 2 and view.plain and known.origin and known.shape[-2:] == view.of == known.shape[-2:]):
         raise Unread(
-            f"a constant of {show_shape(known.shape)} is added, where only biases right after a convolution or linear "
+            f"a constant {show_shape(known.shape) or 'number'} is added, where only biases right after a convolution or linear "
             "layer and learned positions of tokens are known"
         )
     if known.size != view.of[0] * view.of[1]:
