@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf, isclose
 
-from costmodel.onnx.constants import Known, constant, of_node
+from costmodel.onnx.constants import FEW, Known, constant, of_node
 from costmodel.onnx.layout import Scores, View
 from costmodel.onnx.node import Node, Unread
 from costmodel.onnx.rewrite import NEAR
@@ -134,17 +134,11 @@ def _shape(walk: Walk, node: Node) -> Known:
 
 @rule("ConstantOfShape")
 def _constant_of_shape(walk: Walk, node: Node) -> Known:
+    import numpy as np
+
     fill = node.get("value", None)
     shape = tuple(walk.known(node, 0).integers())
     found = Known(shape)
-    if found.size > 1024 or fill is None:
-        import numpy as np
-
-        return found if found.size > 1024 else constant(np.zeros(shape, np.float32))
-    return _filled(shape, Known(tuple(fill.dims), fill))
-
-
-def _filled(shape: tuple[int, ...], fill: Known) -> Known:
-    import numpy as np
-
-    return constant(np.full(shape, fill.values().reshape(-1)[0]))
+    if found.size > FEW:
+        return found
+    return constant(np.full(shape, 0.0 if fill is None else Known(tuple(fill.dims), fill).values().reshape(-1)[0]))

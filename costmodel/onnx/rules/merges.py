@@ -27,8 +27,8 @@ def _add(walk: Walk, node: Node) -> View:
     view, known = walk.view(node, 1 if values[0] is constants[0] else 0), constants[0]
     if not (len(view.of) == 2 and view.plain and known.origin and known.shape[-2:] == view.of):
         raise Unread(
-            f"a constant {show_shape(known.shape) or 'number'} is added, where only biases right after a convolution or "
-            "linear layer and learned positions of tokens are known"
+            f"a constant {show_shape(known.shape) or 'number'} is added, where only biases right after a convolution "
+            "or linear layer and learned positions of tokens are known"
         )
     if known.size != view.of[0] * view.of[1]:
         raise Unread("positions are known that are the same for every image")

@@ -8,6 +8,7 @@ from math import inf
 from typing import Any
 
 from costmodel.formula import show_shape
+from costmodel.graph import INPUT
 from costmodel.onnx.constants import Known
 from costmodel.onnx.layout import View
 from costmodel.onnx.node import Node, Unread
@@ -146,7 +147,7 @@ def _mod(walk: Walk, node: Node) -> View:
 def _pool_of_indices(walk: Walk, view: View) -> str:
     """Return the layer that indices come from, through layers that only pass them on."""
     path = view.source
-    while path != "input":
+    while path != INPUT:
         layer = walk.graph.layer(path)
         if layer.op.name == "max_pool_indices":
             return path
