@@ -10,7 +10,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from costmodel.errors import CostModelError
-from costmodel.spec import Spec
+from costmodel.graph import LayerGraph
+from costmodel.spec import Spec, expand
 from costmodel.spec.text import scalar
 from costmodel.units import DTYPES
 
@@ -18,7 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Arch(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
-    """The name of an architecture, or the path of a spec."""
+    """The name of an architecture, or the path of a spec or an ONNX file."""
 
     name = "arch"
 
@@ -69,6 +70,38 @@ def open_spec(arch: str, settings: Sequence[str] = (), resolution: int | None = 
             raise CostModelError(f"--resolution {resolution} and --set resolution={values['resolution']} differ")
         values["resolution"] = resolution
     return read(read_stream(sys.stdin.buffer) if arch == STDIN else arch, **values)
+
+
+def open_network(arch: str, settings: Sequence[str] = (), resolution: int | None = None) -> Spec | LayerGraph:
+    """Return the spec of what was asked for, or the network in an ONNX file, which has none.
+
+    Raises:
+        CostModelError: as `open_spec`, if something is to be set in an ONNX file, or if that cannot be read.
+        SpecError: with everything that is wrong in a spec's file.
+    """
+    from costmodel.api import load
+    from costmodel.spec.library import is_onnx
+
+    if not is_onnx(arch):
+        return open_spec(arch, settings, resolution)
+    if settings or resolution is not None:
+        raise CostModelError(f"{arch}: an ONNX file has no parameters; --set and --resolution are for specs")
+    return load(arch)
+
+
+def open_graph(arch: str, settings: Sequence[str] = (), resolution: int | None = None) -> LayerGraph:
+    """Return the network of what was asked for.
+
+    Raises:
+        CostModelError: as `open_network`.
+        SpecError: with everything that is wrong in a spec's file.
+    """
+    return built(open_network(arch, settings, resolution))
+
+
+def built(network: Spec | LayerGraph) -> LayerGraph:
+    """Return a network, expanded if it is a spec."""
+    return expand(network) if isinstance(network, Spec) else network
 
 
 def setting(text: str) -> tuple[str, Any]:

@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
+from costmodel.api import load
 from costmodel.cli.arguments import ARCH
 from costmodel.cli.gate import file_of, gate, gate_options, judge_all, shown
 from costmodel.cli.output import emit
 from costmodel.errors import SpecError
 from costmodel.pricing import totals
 from costmodel.spec import Spec, expand
-from costmodel.spec.library import files, read_file
+from costmodel.spec.library import files, is_onnx, read_file
 from costmodel.units import counted
 
 
@@ -45,6 +46,7 @@ def check_command(archs: tuple[str, ...], quiet: bool, form: str, **asked: Any) 
       costmodel check
       costmodel check my_net.yaml
       costmodel check --quiet specs/*.yaml
+      costmodel check model.onnx --max params=5M
       costmodel check my_net.yaml --max params=5M --max mult_adds=600M --max peak_live_bytes=8MB
       costmodel check nets/*.yaml --budget budget.yaml --against git:main --growth 5%
     """
@@ -88,11 +90,14 @@ def _counted(verdict: Verdict) -> str:
 
 
 def check_file(path: Path) -> Verdict:
-    """Build and price every network of a file.
+    """Build and price every network of a file; an ONNX file holds one, and expects nothing of it.
 
     Raises:
         CostModelError: if the file cannot be read at all.
     """
+    if is_onnx(path.name):
+        totals(load(path))
+        return Verdict(networks=1, without=1)
     verdict = Verdict()
     try:
         spec = read_file(path)

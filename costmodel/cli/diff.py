@@ -22,8 +22,8 @@ from costmodel.cli.output import emit, output_option
 def diff_command(a: str, b: str, batch: int, dtype: str, top: int, form: str, output: Path | None) -> None:
     """What differs from A to B, in all and layer by layer.
 
-    A and B are names, paths, or git:REVISION:PATH. Layers are matched by path; the rest by operator and
-    shapes. The last column says which.
+    A and B are names, paths (of ONNX files too), or git:REVISION:PATH. Layers are matched by path; the rest by operator
+    and shapes. The last column says which.
 
     \b
     Examples:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.arguments import ARCH, open_spec, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
 from costmodel.errors import CostModelError
 
 
@@ -34,9 +34,8 @@ def export_command(
       costmodel export mobilenet_v1 --set width=0.5 -o mobilenet.onnx
     """
     from costmodel.onnx.file import save_onnx
-    from costmodel.spec import expand
 
     if output.exists() and not force:
         raise CostModelError(f"{output} exists; --force overwrites it")
-    save_onnx(expand(open_spec(arch, settings, resolution)), output, batch or "batch", seed)
+    save_onnx(open_graph(arch, settings, resolution), output, batch or "batch", seed)
     click.echo(f"wrote {output}", err=True)

@@ -14,10 +14,10 @@ from costmodel.cli.output import screen
 from costmodel.errors import CostModelError
 from costmodel.explore.budget import Budget, Judged, judge, limit, read_budget, share
 from costmodel.explore.budget import growth as grown
-from costmodel.explore.revisions import NotThere, at_git, open_any
+from costmodel.explore.revisions import NotThere, at_git, network, open_any
 from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
-from costmodel.spec import expand
+from costmodel.spec.library import is_onnx
 from costmodel.units import DTYPES
 
 _OPTIONS = (
@@ -119,13 +119,13 @@ def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
 
 
 def _priced(arch: str, gate: Gate) -> CostTable:
-    return price(expand(open_any(arch)), gate.batch, gate.dtype)
+    return price(network(arch), gate.batch, gate.dtype)
 
 
 def file_of(arch: str) -> Path:
     """Return the file that a name or a path (with ``#VARIANT`` after it) stands for."""
     path = arch.partition("#")[0]
-    return Path(path if path.endswith((".yaml", ".yml")) or "/" in path else open_any(arch).file)
+    return Path(path if path.endswith((".yaml", ".yml")) or "/" in path or is_onnx(path) else open_any(arch).file)
 
 
 def shown(judgement: Judgement | None, faults: Sequence[str], form: str, quiet: bool) -> str:

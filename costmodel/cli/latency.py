@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, open_spec, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
 from costmodel.cli.calibrate import Batches
 from costmodel.cli.output import draw_table, emit, output_option
 
@@ -45,14 +45,14 @@ def latency_command(
     \b
     Examples:
       costmodel latency resnet50 --device rtx3090 --batch 128,256,512
+      costmodel latency model.onnx --device rtx3090
       costmodel latency alexnet vgg16 googlenet resnet50 --device gtx1080ti --batch 1,2,4,8,16,32,64 --plot figure3.svg
     """
     from costmodel.latency.device import find_device
     from costmodel.latency.predict import over_batches
-    from costmodel.spec import expand
 
     found = find_device(device)
-    graphs = [expand(open_spec(arch, settings, resolution)) for arch in archs]
+    graphs = [open_graph(arch, settings, resolution) for arch in archs]
     rows = [row for graph in graphs for row in over_batches(graph, found, batches)]
     if plot is not None:
         from costmodel.render.latency_plots import batch_chart, save

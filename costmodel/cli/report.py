@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from costmodel.cli.arguments import ARCH, batch_option, dtype_option, open_spec, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, batch_option, built, dtype_option, open_network, resolution_option, set_option
 from costmodel.cli.output import emit, output_option, screen
 from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
 from costmodel.render.page import Fact, Page
 from costmodel.render.rows import View
-from costmodel.spec import Spec, expand
+from costmodel.spec import Spec
 
 if TYPE_CHECKING:
     from costmodel.latency.device import Device
@@ -76,8 +76,8 @@ def report_command(
 ) -> None:
     """What a network costs, and where: params, mult-adds, memory and traffic.
 
-    ARCH is a name (see `costmodel list`), the path of a spec, or - for a spec on standard input. One gets a report of
-    its own; several are compared, a row each.
+    ARCH is a name (see `costmodel list`), the path of a spec or of an ONNX file, or - for a spec on standard input. One
+    gets a report of its own; several are compared, a row each.
 
     \b
     Examples:
@@ -89,21 +89,23 @@ def report_command(
       costmodel report resnet50 --device pi5
       costmodel report alexnet googlenet --energy
       costmodel report my_net.yaml --format markdown -o costs.md
+      costmodel report model.onnx
       costmodel report alexnet vgg16 resnet50 --sort mult_adds
       costmodel report resnet50 --format json | jq .totals
       costmodel show mobilenet_v1 | costmodel report -
     """
     _sensible(len(archs) > 1, by, form)
-    specs = [open_spec(arch, settings, resolution) for arch in archs]
+    networks = [open_network(arch, settings, resolution) for arch in archs]
     found = _device(device) if device else None
     if found is not None and not _given("dtype"):
         dtype = found.conditions.dtype
-    tables = [price(expand(spec), batch, dtype, training=training, in_place=in_place) for spec in specs]
+    tables = [price(built(network), batch, dtype, training=training, in_place=in_place) for network in networks]
     if found is not None:
         tables = [_timed(table, found) for table in tables]
     if energy:
         tables = [_with_energy(table, found) for table in tables]
-    emit(_rendered(specs, tables, View(by, depth, sort, top), form, output), output)
+    facts = reported(networks[0]) if isinstance(networks[0], Spec) else ()
+    emit(_rendered(facts, tables, View(by, depth, sort, top), form, output), output)
 
 
 def _sensible(several: bool, by: str | None, form: str) -> None:
@@ -115,7 +117,7 @@ def _sensible(several: bool, by: str | None, form: str) -> None:
         raise click.UsageError("--depth says what a block is, and no blocks are shown here; --by block shows them")
 
 
-def _rendered(specs: Sequence[Spec], tables: Sequence[CostTable], view: View, form: str, output: Path | None) -> str:
+def _rendered(facts: Iterable[Fact], tables: Sequence[CostTable], view: View, form: str, output: Path | None) -> str:
     """Return the report in one of its formats. Each imports only what it needs."""
     if form in ("json", "csv"):
         from costmodel.render import data
@@ -128,7 +130,7 @@ def _rendered(specs: Sequence[Spec], tables: Sequence[CostTable], view: View, fo
         return _drawn(report.compare(tables, view, energy), form, output)
     latency = "; ".join(tables[0].totals.latency["notes"]) if tables[0].totals.latency else HINT
     hint = " ".join(text for text in (latency and f"{latency.rstrip('.')}.", energy) if text) if energy else latency
-    return _drawn(report.page(tables[0], view, reported(specs[0]), hint), form, output)
+    return _drawn(report.page(tables[0], view, facts, hint), form, output)
 
 
 def _energy_hint(table: CostTable) -> str:

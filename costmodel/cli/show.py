@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.arguments import ARCH, open_spec, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, open_graph, open_spec, resolution_option, set_option
 from costmodel.cli.output import draw_table, emit, output_option
 from costmodel.errors import CostModelError
 from costmodel.formula import show_shape
@@ -14,7 +14,7 @@ from costmodel.graph import LayerGraph
 from costmodel.ops.base import Operator
 from costmodel.ops.fields import declared
 from costmodel.render.page import Column
-from costmodel.spec import Spec, expand
+from costmodel.spec import Spec
 
 
 @click.command("show")
@@ -34,11 +34,14 @@ def show_command(
       costmodel show mobilenet_v1 -o my_net.yaml
       costmodel show resnet18 --graph
       costmodel show mobilenet_v1 --graph --set width=0.5
+      costmodel show model.onnx --graph
     """
     if not graph and (settings or resolution):
         raise CostModelError("the text of a spec has no values to set; --set and --resolution go with --graph")
-    spec = open_spec(arch, settings, resolution)
-    emit(draw_table(_columns(expand(spec)), "text", output) if graph else _text(spec), output)
+    if graph:
+        emit(draw_table(_columns(open_graph(arch, settings, resolution)), "text", output), output)
+    else:
+        emit(_text(open_spec(arch)), output)
 
 
 def _text(spec: Spec) -> str:

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import click
 
-from costmodel.cli.arguments import ARCH, open_spec, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
 from costmodel.cli.output import draw_table, emit
 from costmodel.execute import Check
 from costmodel.formula import show_shape
 from costmodel.graph import LayerGraph
 from costmodel.render.page import Column
-from costmodel.spec import expand
 
 
 @click.command("verify")
@@ -44,7 +43,7 @@ def verify_command(
       costmodel verify resnet18 googlenet densenet121 --resolution 64
       costmodel verify my_net.yaml --layers
     """
-    checked = [_verify(expand(open_spec(arch, settings, resolution)), batch, seed) for arch in archs]
+    checked = [_verify(open_graph(arch, settings, resolution), batch, seed) for arch in archs]
     for graph, checks in checked if layers else ():
         emit(f"{graph.title}\n{draw_table(_layer_columns(checks))}\n")
     emit(draw_table(_sums(checked)))

@@ -9,7 +9,7 @@ from costmodel.explore.diff import Diff
 from costmodel.explore.diff import compare as compare_tables
 from costmodel.explore.edit import Edit, Edited, edit
 from costmodel.explore.lines import flow
-from costmodel.explore.revisions import open_any
+from costmodel.explore.revisions import network, open_any
 from costmodel.graph import LayerGraph
 from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
@@ -54,7 +54,8 @@ def diff(
     """Return what differs from `a` to `b`, layer by layer and in all: ``diff("resnet50", "resnet50_v1_5").frame``.
 
     Args:
-        a: before: a name, a path, ``git:REVISION:PATH``, a spec, a graph, or a cost table (taken as it was priced).
+        a: before: a name, a path (of an ONNX file too), ``git:REVISION:PATH``, a spec, a graph, or a cost table (taken
+            as it was priced).
         b: after, the same.
         batch: images at once.
         dtype: of weights and activations.
@@ -69,5 +70,5 @@ def _table(one: str | Spec | LayerGraph | CostTable, batch: int, dtype: str) -> 
     if isinstance(one, CostTable):
         return one
     if isinstance(one, str):
-        one = open_any(one)
+        one = network(one)
     return price(expand(one) if isinstance(one, Spec) else one, batch, dtype)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from costmodel.api import load
 from costmodel.errors import CostModelError
+from costmodel.graph import LayerGraph
+from costmodel.spec import expand
 from costmodel.spec.document import Spec
-from costmodel.spec.library import checked, find
+from costmodel.spec.library import checked, find, is_onnx
 from costmodel.spec.text import MAX_BYTES, decode
 
 GIT = "git:"
@@ -30,8 +33,19 @@ def open_any(arch: str) -> Spec:
     path, _, variant = path.partition("#")
     if not (revision and colon and path):
         raise CostModelError(f"{arch!r}: write git:REVISION:PATH, as in git:main:specs/my_network.yaml")
+    _refuse_onnx(path)
     spec = checked(at_revision(revision, Path(path)), arch)
     return spec.choose(variant) if variant else spec
+
+
+def network(arch: str) -> LayerGraph:
+    """Return the network of what `open_any` opens, or of an ONNX file.
+
+    Raises:
+        CostModelError: if there is none, or git cannot show it.
+        SpecError: with everything that is wrong in a spec.
+    """
+    return expand(open_any(arch)) if arch.startswith(GIT) or not is_onnx(arch) else load(arch)
 
 
 def at_revision(revision: str, path: Path) -> str:
@@ -64,11 +78,19 @@ def at_git(revision: str, arch: str) -> str:
     Raises:
         CostModelError: if there is no such architecture.
     """
+    _refuse_onnx(arch)
     path, hash_, variant = arch.partition("#")
     if not path.endswith((".yaml", ".yml")):
         spec = find(arch)
         path, hash_, variant = spec.file, *(("#", spec.name) if spec.name in spec.variants else ("", ""))
     return f"{revision}:{path}{hash_}{variant}"
+
+
+def _refuse_onnx(path: str) -> None:
+    if is_onnx(path):
+        raise CostModelError(
+            f"{path}: ONNX files are not read from git; `costmodel diff` compares two that are at hand"
+        )
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:

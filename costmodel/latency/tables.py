@@ -1,6 +1,6 @@
 """Measurements as a table: read a CSV file that somebody wrote, and turn its rows into samples to fit.
 
-Columns: architecture (a name or the path of a spec, not of an ONNX file), latency_s (of one batch) or throughput
+Columns: architecture (a name, or the path of a spec or an ONNX file), latency_s (of one batch) or throughput
 (images a second); and where wanted batch (1 by default), resolution, parameters (`width=0.75 groups=64`), family (the
 architecture's file by default). Lines that start with # are comments.
 """
@@ -23,7 +23,7 @@ from costmodel.latency.features import Counts
 from costmodel.latency.fit import Sample
 from costmodel.latency.lowering import Lowering, table_kernels
 from costmodel.pricing import price
-from costmodel.spec.library import files, names
+from costmodel.spec.library import files
 from costmodel.spec.text import read_text, scalar
 
 COLUMNS = ("architecture", "parameters", "resolution", "batch", "latency_s", "throughput", "family", "cpu_s", "note")
@@ -212,11 +212,6 @@ class _Reader:
         return tuple(found.items())
 
     def _builds(self, line: int, architecture: str, parameters: tuple[tuple[str, Any], ...]) -> bool:
-        if architecture.lower().endswith(".onnx"):
-            hint = f"{known_or_suggest(Path(architecture).stem, names())}; `costmodel list` shows them all"
-            message = "ONNX files are written here, not read; name an architecture or the path of a spec"
-            self._complain(line, message, architecture, hint)
-            return False
         try:
             _graph(architecture, parameters)
         except CostModelError as error:

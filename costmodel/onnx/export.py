@@ -63,7 +63,8 @@ def model(
         return helper.make_tensor_value_info(value, kind, [batch, *shapes[value]])
 
     graph = helper.make_graph(nodes, name, [typed(v) for v in inputs], [typed(v) for v in outputs], arrays)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    opsets = [helper.make_opsetid("", OPSET)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="costmodel")
 
 
 @dataclass
@@ -87,12 +88,18 @@ class Writer:
         return names[output]
 
     def constant(self, values: Any) -> str:
-        """Add a constant (integers as int64, other numbers as float32) and return its name."""
+        """Add a constant (integers as int64, other numbers as float32) and return its name.
+
+        It is a node: what the model stores as its initialisers are weights and buffers alone.
+        """
         import numpy as np
+        from onnx import helper, numpy_helper
 
         array = np.asarray(values)
         array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float32)
-        return self.store(f"constant{len(self.arrays)}", array)
+        name = f"{self.path}/constant{len(self.nodes)}"
+        self.nodes.append(helper.make_node("Constant", [], [name], name, value=numpy_helper.from_array(array)))
+        return name
 
     def shape(self, value: str) -> Shape:
         """Return the shape of an input of the operator, of one image."""

@@ -1,14 +1,20 @@
-"""An ONNX file of a network: exported, checked by ONNX itself, written whole or not at all."""
+"""ONNX files: written whole or not at all, once ONNX itself has checked them; and opened."""
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from costmodel.errors import CostModelError
+from costmodel.errors import CostModelError, quote
 from costmodel.graph import LayerGraph
 from costmodel.weights import RandomWeights
 
+if TYPE_CHECKING:
+    import onnx
+
+MISSING = "ONNX files need its library: pip install 'nn-costmodel[onnx]'"
 LARGEST = 2_000_000_000
 """Bytes of weights beyond which they go into a file beside the model, since one file holds at most 2 GB."""
 
@@ -22,7 +28,7 @@ def save_onnx(graph: LayerGraph, path: Path, batch: int | str = "batch", seed: i
     try:
         import onnx
     except ImportError:
-        raise CostModelError("ONNX files need its library: pip install 'nn-costmodel[onnx]'") from None
+        raise CostModelError(MISSING) from None
     from costmodel.onnx.export import to_onnx
     from costmodel.pricing import totals
 
@@ -41,3 +47,47 @@ def save_onnx(graph: LayerGraph, path: Path, batch: int | str = "batch", seed: i
         raise CostModelError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """Return the model in a file. Weights in files beside it are not read, and need not be there.
+
+    Raises:
+        CostModelError: if ONNX is not installed, or the file is missing, unreadable or no ONNX file.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise CostModelError(MISSING) from None
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped, unused-ignore]
+
+    raw = _bytes(path)
+    try:
+        model: onnx.ModelProto = onnx.ModelProto.FromString(raw)
+        if model.functions:
+            from onnx.inliner import inline_local_functions
+
+            model = inline_local_functions(model)
+    except (DecodeError, RuntimeError, ValueError, TypeError):
+        raise CostModelError(f"{path}: this is not an ONNX file, or not all of one") from None
+    if not model.HasField("graph") or not (model.graph.node or model.graph.input):
+        raise CostModelError(f"{path}: this is not an ONNX file, or one without a graph")
+    return model
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise CostModelError(f"{path}: this is a directory; name one of the files in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise CostModelError(f"{path}: this is not a regular file")
+        if status.st_size >= 2**31:
+            raise CostModelError(f"{path}: {status.st_size:,} bytes; one ONNX file holds at most 2 GB")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise CostModelError(f"{path}: no such file") from None
+    except OSError as error:
+        raise CostModelError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise CostModelError(f"{quote(str(path))} is no path of a file") from None

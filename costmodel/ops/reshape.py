@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.formula import Number, Shape, product, show_shape, smallest
 from costmodel.ops import windows
-from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides, require_map
+from costmodel.ops.base import Cost, Emit, Operator, Weights, channels, require, require_divides, require_map
 from costmodel.ops.fields import Count, Pair, Real, Size
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ class Dropout(Identity):
         require(0 <= self.rate < 1, lambda: f"rate must be at least 0 and below 1, but is {self.rate}", "rate")
         return x
 
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Dropout", x, emit.constant(float(self.rate)))
+
 
 class Flatten(Free):
     """All values of one image in a row: (channels * height * width,)."""
@@ -93,7 +96,8 @@ class PadChannels(Free):
 
 
 class SliceChannels(Free):
-    """The channels of a feature map from `start` up to, and not including, `stop` (counted from 0).
+    """The channels of a map, or the features of a vector or of each token, from `start` up to, and not including,
+    `stop` (counted from 0).
 
     Source: the channel split of Ma et al. 2018 (ShuffleNet V2, arXiv:1807.11164).
     """
@@ -102,19 +106,21 @@ class SliceChannels(Free):
     start: Count = 0
 
     def shape(self, x: Shape) -> Shape:
-        require_map(self, x)
+        number = channels(x)
         require(
-            (self.start < self.stop) & (self.stop <= x[0]),
-            lambda: f"channels {self.start} up to {self.stop} are not among the {x[0]} of the input",
+            (self.start < self.stop) & (self.stop <= number),
+            lambda: f"channels {self.start} up to {self.stop} are not among the {number} of the input",
             "stop",
         )
-        return (self.stop - self.start, x[1], x[2])
+        taken = self.stop - self.start
+        return (taken, x[1], x[2]) if len(x) == 3 else (*x[:-1], taken)
 
     def run(self, weights: Weights, x: Array) -> Array:
-        return x[:, self.start : self.stop]
+        return x[:, self.start : self.stop] if x.ndim == 4 else x[..., self.start : self.stop]
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        return emit("Slice", x, emit.constant([self.start]), emit.constant([self.stop]), emit.constant([1]))
+        axis = 1 if len(emit.shape(x)) == 3 else -1
+        return emit("Slice", x, emit.constant([self.start]), emit.constant([self.stop]), emit.constant([axis]))
 
 
 class ChannelShuffle(Free):

@@ -12,7 +12,8 @@ import pytest
 import costmodel as cm
 from costmodel.cli import main
 from costmodel.latency.device import read_device
-from costmodel.latency.tables import read_table
+from costmodel.latency.tables import graph_of, read_table
+from costmodel.onnx.file import save_onnx
 
 BAD = Path(__file__).parent / "bad"
 FILES = [path for path in sorted(BAD.iterdir()) if path.suffix in (".csv", ".yaml")]
@@ -89,6 +90,18 @@ def test_a_table_good_in_every_way_is_read(tmp_path):
         "mine",
     )
     assert (second.network, second.seconds, second.family) == ("alexnet", 0.125, "alexnet")
+
+
+def test_a_table_may_name_onnx_files(tmp_path):
+    file, table = tmp_path / "mine.onnx", tmp_path / "good.csv"
+    save_onnx(cm.load("mobilenet_v1", width=0.25, resolution=32), file)
+    table.write_text(f"{ROWS}{file},4,0.1\n", "utf-8")
+    (one,) = read_table(table)
+    assert (one.network, one.family, one.batch) == (str(file), "mine", 4)
+    assert cm.price(graph_of(one)).totals.params == cm.price(cm.load("mobilenet_v1", width=0.25)).totals.params
+    table.write_text(f"architecture,latency_s,resolution\n{file},0.1,64\n", "utf-8")
+    with pytest.raises(cm.SpecError, match="an ONNX file has no parameters, so no resolution to set"):
+        read_table(table)
 
 
 if __name__ == "__main__":

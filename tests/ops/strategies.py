@@ -164,9 +164,10 @@ def concats(draw: Draw) -> Case:
 
 @st.composite
 def slices(draw: Draw) -> Case:
-    x = draw(maps)
-    start = draw(st.integers(0, x[0] - 1))
-    return Case(ops.reshape.SliceChannels(start=start, stop=draw(st.integers(start + 1, x[0]))), (x,))
+    x = draw(tensors)
+    number = x[0] if len(x) == 3 else x[-1]
+    start = draw(st.integers(0, number - 1))
+    return Case(ops.reshape.SliceChannels(start=start, stop=draw(st.integers(start + 1, number))), (x,))
 
 
 @st.composite

@@ -1,0 +1,164 @@
+"""What an ONNX file knows beforehand: weights, of which only the shape counts, and the few numbers that say sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from costmodel.onnx.node import Node, short
+
+if TYPE_CHECKING:
+    import onnx
+
+FEW = 1024
+"""Numbers up to which a constant's values are looked at."""
+EVALUATED = (
+    "Abs Add Ceil Concat Div Equal Floor Gather Max Min Mod Mul Neg Pow ReduceProd Reciprocal Slice Sqrt Sub Where"
+).split()
+"""Operations that files do on sizes."""
+
+
+class Unknown(ValueError):  # noqa: N818 - said of a value, not of a program
+    """The values of a constant are not known, and are asked for."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A constant of `shape`, its values read when asked for from what is `held`.
+
+    `origin` is the initialiser that it comes from; empty for one that no training changes. `copies` says how many times
+    the stored numbers stand in it.
+    """
+
+    shape: tuple[int, ...]
+    held: Any = None
+    origin: str = ""
+    copies: int = 1
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return prod(self.shape)
+
+    def values(self, most: int = FEW) -> Any:
+        """Return the values as an array.
+
+        Raises:
+            Unknown: if they are more than `most`, or not in the file.
+        """
+        import numpy as np
+
+        if self.held is None or self.size > most:
+            raise Unknown
+        if isinstance(self.held, np.ndarray):
+            return self.held
+        from onnx import external_data_helper, numpy_helper
+
+        if external_data_helper.uses_external_data(self.held):
+            raise Unknown
+        try:
+            return numpy_helper.to_array(self.held)
+        except (ValueError, TypeError, KeyError):
+            raise Unknown from None
+
+    def scalar(self) -> float | None:
+        """Return its only value; None if it has several, or an unknown one."""
+        try:
+            return short(float(self.values().reshape(-1)[0])) if self.size == 1 else None
+        except (Unknown, TypeError, ValueError):
+            return None
+
+    def is_untrained(self, number: float) -> bool:
+        """Say whether it stands for something absent: a constant of the file, no weight, with one value everywhere."""
+        try:
+            return not self.origin and bool((self.values(most=2**20) == number).all())
+        except Unknown:
+            return False
+
+    def integers(self) -> list[int]:
+        """Return its values as whole numbers, in a row.
+
+        Raises:
+            Unknown: if they are not known.
+        """
+        return [int(value) for value in self.values().reshape(-1)]
+
+    def reshaped(self, shape: Sequence[int]) -> Known:
+        """Return the same numbers under another shape."""
+        try:
+            return replace(self, shape=tuple(shape), held=self.values().reshape(shape))
+        except Unknown:
+            return replace(self, shape=tuple(shape), held=None)
+
+    def transposed(self, perm: Sequence[int]) -> Known:
+        """Return the numbers with their axes in another order."""
+        shape = tuple(self.shape[i] for i in perm)
+        try:
+            return replace(self, shape=shape, held=self.values().transpose(perm))
+        except Unknown:
+            return replace(self, shape=shape, held=None)
+
+    def repeated(self, shape: Sequence[int]) -> Known:
+        """Return the constant repeated to a shape, its values no longer of interest."""
+        return replace(self, shape=tuple(shape), held=None, copies=self.copies * prod(shape) // self.size)
+
+    def cast(self, kind: int) -> Known:
+        """Return the numbers as another of ONNX's types."""
+        from onnx import helper
+
+        try:
+            return replace(self, held=self.values().astype(helper.tensor_dtype_to_np_dtype(kind)))
+        except Unknown:
+            return replace(self, held=None)
+
+
+def stored(tensor: onnx.TensorProto) -> Known:
+    """Return an initialiser."""
+    return Known(tuple(tensor.dims), tensor, tensor.name)
+
+
+def constant(values: Any) -> Known:
+    """Return a constant of known values that no training changes."""
+    import numpy as np
+
+    array = np.asarray(values)
+    return Known(array.shape, array)
+
+
+def of_node(attributes: Mapping[str, Any]) -> Known | None:
+    """Return what a Constant node holds; None if that is neither a tensor nor numbers."""
+    import numpy as np
+    import onnx
+
+    for name, value in attributes.items():
+        if isinstance(value, onnx.TensorProto):
+            return Known(tuple(value.dims), value)
+        if name in ("value_int", "value_ints"):
+            return constant(np.asarray(value, np.int64))
+        if name in ("value_float", "value_floats"):
+            return constant(np.asarray(value, np.float32))
+    return None
+
+
+def evaluated(node: Node, opset: int, inputs: Mapping[str, Known]) -> Known:
+    """Return what a node of `EVALUATED` makes of constants, by ONNX's own reference.
+
+    Raises:
+        Unknown: if a value is not known, or the node cannot be evaluated.
+    """
+    from onnx import helper
+    from onnx.reference import ReferenceEvaluator
+
+    values = {name: known.values() for name, known in inputs.items()}
+    node.ignore(*node.attributes)
+    try:
+        proto = helper.make_node(node.op_type, node.inputs, node.outputs, **node.attributes)
+        (result,) = ReferenceEvaluator(proto, opsets={"": opset}).run(None, values)
+    except Exception:  # whatever a wrong file makes of it
+        raise Unknown from None
+    found = constant(result)
+    if found.size > FEW:
+        raise Unknown
+    return found

@@ -1,0 +1,256 @@
+"""The walk through the nodes of an ONNX file that builds the graph of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from costmodel.errors import ShapeError
+from costmodel.formula import Shape, product, show_shape
+from costmodel.graph import INPUT, LayerGraph
+from costmodel.onnx.constants import EVALUATED, Known, Unknown, evaluated
+from costmodel.onnx.layout import Scores, Unfit, View, output
+from costmodel.onnx.node import STANDARD, Node, Unread
+from costmodel.onnx.rewrite import Nodes
+from costmodel.ops.base import Operator
+
+Value: TypeAlias = "Known | View | Scores"
+Rule: TypeAlias = "Callable[[Walk, Node], Value | Sequence[Value]]"
+
+RULES: dict[str, Rule] = {}
+"""How each type of node is read; the modules of `rules` fill it."""
+REARRANGING = ("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+PER_FEATURE = (
+    "Add Clip Dropout Gemm HardSigmoid HardSwish Identity LeakyRelu MatMul PRelu Relu Sigmoid Swish Tanh".split()
+)
+"""What stands between squeezing a map to a vector and spreading the vector over the map again."""
+
+
+def rule(*op_types: str) -> Callable[[Rule], Rule]:
+    """Enter a function as the rule for nodes of these types."""
+
+    def enter(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(op_types, function))
+        return function
+
+    return enter
+
+
+class Walk:
+    """Reads nodes one after the other. `values` holds what each value of the file is, by its name."""
+
+    def __init__(
+        self, file: str, opset: int, graph: LayerGraph, values: dict[str, Value], outputs: Collection[str], batch: int
+    ) -> None:
+        self.file, self.opset, self.graph, self.batch = file, opset, graph, batch
+        self.values, self.outputs = values, set(outputs)
+        self.index = Nodes([], {}, ())
+        self._makers: dict[str, Node] = {}
+        self._users: dict[str, str] = {}
+
+    def over(self, nodes: list[Node]) -> None:
+        """Read all nodes.
+
+        Raises:
+            CostModelError: at the first that no operator stands for, with the file and the node.
+        """
+        stored = {name: value for name, value in self.values.items() if isinstance(value, Known)}
+        self.index = Nodes(nodes, stored, self.outputs)
+        for node in nodes:
+            try:
+                self._read(node)
+            except Unread as error:
+                raise node.complaint(self.file, error.message, error.hint) from None
+            except ShapeError as error:
+                raise node.complaint(self.file, error.message) from None
+            except Unknown:
+                raise node.complaint(
+                    self.file, "it depends on numbers that are not in the file, or on too many"
+                ) from None
+            except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError):
+                raise node.complaint(self.file, "its inputs or attributes do not fit its type") from None
+
+    def _read(self, node: Node) -> None:
+        for name in filter(None, node.inputs):
+            if name not in self.values:
+                raise Unread(f"it reads {name!r}, which nothing above it gives")
+        found = self._understood(node)
+        results = [found] if isinstance(found, (Known, View, Scores)) else list(found)
+        if node.unasked():
+            raise Unread(f"its attribute {node.unasked()[0]!r} is not known")
+        for position, name in enumerate(node.outputs):
+            if name in self.values:
+                raise Unread(f"its output {name!r} is there already")
+            if not name:
+                continue
+            if position < len(results):
+                self.values[name] = results[position]
+                self._makers[name] = node
+            elif self.is_read(name):
+                raise Unread(f"its output {name!r} is read, and only its first is known")
+
+    def _understood(self, node: Node) -> Value | Sequence[Value]:
+        """Return what the node's outputs are."""
+        given = {name: self.values[name] for name in node.inputs if name}
+        constants = {name: value for name, value in given.items() if isinstance(value, Known)}
+        if node.domain in STANDARD and node.op_type in EVALUATED and len(constants) == len(given):
+            return evaluated(node, self.opset, constants)
+        if node.domain not in STANDARD or node.op_type not in RULES:
+            raise Unread("no operator stands for it", f"known are {', '.join(sorted(RULES))}")
+        return RULES[node.op_type](self, node)
+
+    @property
+    def readers(self) -> dict[str, list[Node]]:
+        """For each value the nodes that read it."""
+        return self.index.readers
+
+    def is_read(self, name: str) -> bool:
+        """Say whether a node, or who runs the network, reads a value."""
+        return name in self.outputs or name in self.readers
+
+    def value(self, node: Node, position: int) -> Value:
+        """Return an input of a node."""
+        if not node.has(position):
+            raise Unread(f"its input {position + 1} is missing")
+        return self.values[node.inputs[position]]
+
+    def view(self, node: Node, position: int = 0, *, border: bool = False) -> View:
+        """Return an input that holds values of the image; with a border of zeros only where the rule can take one."""
+        value = self.value(node, position)
+        if isinstance(value, Known):
+            raise Unread(f"its input {position + 1} is a constant, where values computed from the image are known")
+        if isinstance(value, Scores):
+            raise Unread("products of two computed values are known within attention only")
+        if value.border and not border:
+            raise Unread("padding of height and width is known before convolutions and pools only")
+        return value
+
+    def plain(self, node: Node, position: int = 0, *, border: bool = False) -> View:
+        """Return an input as `view` does, that holds a layer's output as it is."""
+        view = self.view(node, position, border=border)
+        if not view.plain:
+            raise Unread(
+                f"it reads the {show_shape(view.of)} of {view.source!r} rearranged to {show_shape(view.shape[1:])}, "
+                "which no operator does"
+            )
+        return view
+
+    def known(self, node: Node, position: int) -> Known:
+        """Return an input that is a constant."""
+        value = self.value(node, position)
+        if not isinstance(value, Known):
+            raise Unread(f"its input {position + 1} is computed from the image, where only constants are known")
+        return value
+
+    def optional(self, node: Node, position: int) -> Known | None:
+        """Return an input that is a constant, if there is one at the position."""
+        return self.known(node, position) if node.has(position) else None
+
+    def integers(self, node: Node, name: str, position: int) -> list[int] | None:
+        """Return whole numbers that older files give as an attribute, newer ones as an input; None where neither."""
+        given = node.get(name, None)
+        if given is not None:
+            return [int(number) for number in given]
+        known = self.optional(node, position)
+        return known.integers() if known is not None else None
+
+    def add(self, node: Node, op: Operator, *reads: View, arrays: Sequence[Known] = (), path: str = "") -> str:
+        """Add a layer to the graph and return its path. `arrays` are the weights and buffers that the file has for it.
+
+        Raises:
+            Unread: if they are not those that the operator has, or another layer's.
+        """
+        path = self._free(path or node.path)
+        layer = self.graph.add(path, op, tuple(view.source for view in reads))
+        wanted = (op.weights(*layer.input_shapes) | op.buffers(*layer.input_shapes)).values()
+        if sorted(map(product, wanted)) != sorted(known.size // known.copies for known in arrays):
+            ours, theirs = (", ".join(map(show_shape, shapes)) for shapes in (wanted, [a.shape for a in arrays]))
+            raise Unread(f"as {op.name} it would have arrays of {ours or 'none'}, but the file has {theirs or 'none'}")
+        for known in arrays:
+            if known.origin and len(known.shape) > 1 and self._users.setdefault(known.origin, path) != path:
+                raise Unread(
+                    f"it shares the weights {known.origin!r} with {self._users[known.origin]!r}",
+                    "layers here have weights of their own, and they would be counted twice",
+                )
+        return path
+
+    def _free(self, path: str) -> str:
+        """Return a path that no layer has yet."""
+        found, number = path, 1
+        while found in self.graph or found == INPUT:
+            number += 1
+            found = f"{path}_{number}"
+        return found
+
+    def output(self, path: str) -> View:
+        """Return the output of a layer as it is."""
+        return output(path, self.graph.shape(path), self.batch)
+
+    def alike(self, view: View, node: Node, op: Operator, *more: View, arrays: Sequence[Known] = ()) -> View:
+        """Add a layer that works on every element or pixel by itself; its output lies as `view` does."""
+        return replace(view, source=self.add(node, op, view, *more, arrays=arrays))
+
+    def settled(self, node: Node, view: View) -> View:
+        """Return a rearranged output: as that of a layer, where something but a further rearrangement reads it."""
+        ends = self.outputs.intersection(node.outputs)
+        reading = [other for name in node.outputs for other in self.readers.get(name, [])]
+        if not ends and all(other.op_type in REARRANGING for other in reading):
+            return view
+        if view.of[1:] == (1, 1) and not ends and self.becomes_map(node.outputs[0]):
+            return view
+        return self.made(node, view) or view
+
+    def becomes_map(self, name: str) -> bool:
+        """Say whether a vector is made (channels, 1, 1) again further down: it never was another shape in that case."""
+        return any(
+            node.op_type == "Unsqueeze"
+            or (node.op_type == "Reshape" and node.has(1) and self.index.length(node.inputs[1]) == 4)
+            for node in self.after(name, PER_FEATURE)
+        )
+
+    def after(self, name: str, through: Collection[str]) -> Iterator[Node]:
+        """Yield the nodes that read a value, and those that read what nodes of the types `through` make of it."""
+        names, seen = [name], {name}
+        for value in names:
+            for node in self.readers.get(value, []):
+                yield node
+                if node.op_type in through and node.outputs[0] not in seen:
+                    seen.add(node.outputs[0])
+                    names.append(node.outputs[0])
+
+    def made(self, node: Node, view: View) -> View | None:
+        """Add the operator that rearranges so, if there is one; None if not, or if nothing is rearranged."""
+        op = view.made_by()
+        return self.output(self.add(node, op, view)) if isinstance(op, Operator) else None
+
+    def rearranged(self, node: Node, change: Callable[[View], View]) -> View:
+        """Return the node's first input rearranged; what came before it is a layer if the two together are none."""
+        view = self.view(node)
+        try:
+            after = change(view)
+        except Unfit:
+            after = None
+        if after is None or isinstance(after.made_by(), Unfit):
+            before = self.made(self._makers.get(node.inputs[0], node), view)
+            if before is not None:
+                view = before
+                self.values[node.inputs[0]] = before
+                try:
+                    after = change(before)
+                except Unfit:
+                    after = None
+        if after is None:
+            raise Unread(f"it rearranges the {show_shape(view.of)} of {view.source!r} in a way that is not followed")
+        return self.settled(node, after)
+
+
+def axis_in(axis: int, shape: Sequence[int] | Shape) -> int:
+    """Return an axis, counted from the front.
+
+    Raises:
+        Unread: if there is none.
+    """
+    if not -len(shape) <= axis < len(shape):
+        raise Unread(f"there is no axis {axis} in {show_shape(tuple(shape))}")
+    return axis % len(shape)
