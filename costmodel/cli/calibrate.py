@@ -119,8 +119,8 @@ def calibrate_command(**given: Any) -> None:
     each layer is a kernel of its own. Ctrl-C stops, fits what is there, and --resume goes on. The device file holds
     the coefficients, the error on families left out, and the conditions.
 
-    The columns of --from are architecture (a bundled name or the path of a spec; see `costmodel list`), batch,
-    latency_s or throughput, and where wanted resolution, parameters and family. ONNX files are not read.
+    The columns of --from are architecture (a bundled name, or the path of a spec or an ONNX file; see `costmodel
+    list`), batch, latency_s or throughput, and where wanted resolution, parameters and family.
 
     \b
     Examples:

@@ -274,7 +274,7 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "dropout": _plain(lambda x: x),
     "flatten": _plain(lambda x: x.flatten(1)),
     "pad_channels": _with(lambda op, x: F.pad(x, [0, 0, 0, 0, op.before, op.after])),
-    "slice_channels": _with(lambda op, x: x[:, op.start : op.stop]),
+    "slice_channels": _with(lambda op, x: x.narrow(1 if x.ndim == 4 else -1, op.start, op.stop - op.start)),
     "channel_shuffle": _with(lambda op, x: x.unflatten(1, (op.groups, -1)).transpose(1, 2).flatten(1, 2)),
     "upsample": _upsample,
     "scale": _with(lambda op, x: x * op.factor),

@@ -12,7 +12,6 @@ LEAST_BAR, GOOD_BAR, MOST_BAR = 6, 16, 30
 LUXURY = 6
 """Columns of this rank and above give way before bars get short."""
 LEAST_NAME = 8
-LEAST_PROSE = 24
 
 
 def layout(columns: Sequence[Column], screen: Screen) -> list[str]:
@@ -31,18 +30,12 @@ def _cell(column: Column, row: int, width: int) -> str:
     return bar(column.shares[row], width) if column.shares is not None else column.cells[row]
 
 
-def _whole(column: Column, bar_room: int = LEAST_BAR) -> int:
-    """Return the characters that a column takes uncut, a bar `bar_room` of them."""
+def _least(column: Column, bar_room: int = LEAST_BAR) -> int:
+    """Return the fewest characters that a column takes, a bar `bar_room` of them."""
     texts = [column.title, column.unit]
     if column.shares is not None:
         return max(bar_room, *map(len, texts))
     return max(map(len, [*texts, *column.cells]))
-
-
-def _least(column: Column, bar_room: int) -> int:
-    """Return the fewest that it is worth showing with: prose can be cut."""
-    whole = _whole(column, bar_room)
-    return max(min(whole, LEAST_PROSE), len(column.title)) if column.prose else whole
 
 
 def _needed(widths: Sequence[int]) -> int:
@@ -61,7 +54,7 @@ def _fitting(columns: list[Column], room: int) -> list[Column]:
 
 
 def _widths(columns: Sequence[Column], room: int) -> list[int]:
-    widths = [_whole(c) for c in columns]
+    widths = [_least(c) for c in columns]
     bars = [index for index, c in enumerate(columns) if c.shares is not None]
     spare = room - _needed(widths)
     for index in bars:
