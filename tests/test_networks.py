@@ -7,6 +7,8 @@ import math
 import pytest
 
 import costmodel as cm
+from costmodel.graph import INPUT, LayerGraph
+from costmodel.ops.conv import ConvTranspose
 from costmodel.spec.document import Spec
 from costmodel.spec.library import names, specs
 
@@ -248,6 +250,14 @@ def test_receptive_fields(name: str, field: int) -> None:
 def test_gated_networks_see_the_whole_input(name: str, resolution: int) -> None:
     """Each of their last maps has gone through a gate made of a global pool."""
     assert cm.price(cm.load(name, resolution=resolution)).totals.receptive_field == (math.inf, math.inf)
+
+
+@pytest.mark.parametrize("fields", [{"kernel_size": (3, 2), "stride": (2, 1)}, {"kernel_size": 2, "dilation": 2}])
+def test_receptive_fields_are_plain_numbers_after_upsampling_too(fields: dict[str, object]) -> None:
+    graph = LayerGraph("up", (3, 8, 8))
+    graph.add("up", ConvTranspose(out_channels=4, **fields), (INPUT,))
+    (row,) = cm.price(graph)
+    assert {type(number) for number in (*row["receptive_field"], *row["receptive_stride"])} <= {int, float}
 
 
 def test_receptive_fields_within_vgg16() -> None:

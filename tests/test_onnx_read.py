@@ -283,6 +283,14 @@ WRITTEN: dict[str, tuple[str, str, tuple[str, ...], int, list[str]]] = {
         17,
         ["global_avg_pool", "conv", "sigmoid", "multiply"],
     ),
+    "gate_spread_one_axis_at_a_time": (
+        MAP,
+        "p = GlobalAveragePool(x) v = Flatten(p) a = MatMul(v, w) s = Sigmoid(a) "
+        "m = Unsqueeze(s, last) n = Unsqueeze(m, last) y = Mul(x, n)",
+        ("int64[1] last = {-1}", "float[8,8] w"),
+        17,
+        ["global_avg_pool", "conv", "sigmoid", "multiply"],
+    ),
     "attention_of_one_projection": (
         TOKENS,
         "m = MatMul(x, w) l = Add(b, m) r = Reshape(l, apart) t = Transpose<perm = [2, 0, 3, 1, 4]>(r) "
@@ -383,6 +391,13 @@ def test_equal_weights_that_are_stored_once_belong_to_each_layer():
     """PyTorch's exporter stores equal arrays of an untrained network once, and names the others by Identity nodes."""
     body = "v = Identity(w) a = Conv(x, w) y = Conv(a, v)"
     assert sums(read(parsed(f"{MAP} x", f"{MAP} y", body, "float[8,8,1,1] w")))[0] == 128
+
+
+def test_a_bias_that_two_layers_share_is_no_shared_layer():
+    """Tools that store equal arrays once do so with biases of zeros."""
+    body = "a = Conv(x, w, b) y = Conv(a, u, b)"
+    stored = ("float[8,8,1,1] w", "float[8,8,1,1] u", "float[8] b")
+    assert sums(read(parsed(f"{MAP} x", f"{MAP} y", body, *stored)))[0] == 144
 
 
 def test_norms_that_learn_nothing_come_back_so():

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from costmodel.latency.device import Device
 
 QUICK_MINUTES = 2.0
+UNSAID = ("--force", "--resume", "--output", "--plot")
+FILES = ("--log", "--from", "--prior")
 
 
 class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
@@ -62,7 +64,7 @@ class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gene
     "--minutes", type=click.FloatRange(min=0, min_open=True), default=10.0, show_default=True, help="At most so long."
 )
 @click.option("--rounds", type=click.IntRange(min=2), default=5, show_default=True, help="Visits to each network.")
-@click.option("--quick", is_flag=True, help="Eight networks, two minutes, and a wider interval.")
+@click.option("--quick", is_flag=True, help="Eight networks in two minutes; the interval is several times wider.")
 @click.option("--chains/--no-chains", default=True, show_default=True, help="Measure single-layer chains too.")
 @click.option("--resume", is_flag=True, help="Go on with what an earlier session measured.")
 @click.option(
@@ -111,13 +113,13 @@ class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gene
     metavar="FILE.png|svg",
     help="Draw predicted against measured.",
 )
-@click.option("--force", is_flag=True, help="Overwrite what is there.")
+@click.option("--force", is_flag=True, help="Overwrite the device file, and without --resume the log.")
 def calibrate_command(**given: Any) -> None:
     """Fit a time model to this machine, or to a table of measurements.
 
     Without --from, bundled networks run on this machine for a few minutes: in ONNX Runtime, or in eager PyTorch, where
-    each layer is a kernel of its own. Ctrl-C stops, fits what is there, and --resume goes on. The device file holds
-    the coefficients, the error on families left out, and the conditions.
+    each layer is a kernel of its own. Ctrl-C stops and fits what was measured twice; --resume goes on. The device file
+    holds the coefficients, the error on families left out, and the conditions.
 
     The columns of --from are architecture (a bundled name, or the path of a spec or an ONNX file; see `costmodel
     list`), batch, latency_s or throughput, and where wanted resolution, parameters and family.
@@ -136,8 +138,17 @@ def calibrate_command(**given: Any) -> None:
     check_name(given["name"])
     if output.exists() and not given["force"]:
         raise CostModelError(f"{output} exists; --force overwrites it")
+    if not given["table"]:
+        _refuse_table_options(given)
     device = _from_table(given) if given["table"] else _from_machine(given)
     _write(device, output, given["plot"], _measured(given) if given["plot"] else {})
+
+
+def _refuse_table_options(given: dict[str, Any]) -> None:
+    unset = {"prior": None, "scale": None, "dtype": "float32", "eager": False, "lanes": 1}
+    for name, value in unset.items():
+        if given[name] != value:
+            raise click.UsageError(f"--{name} goes with --from only; measuring here finds it out by itself")
 
 
 def _from_table(given: dict[str, Any]) -> Device:
@@ -243,15 +254,16 @@ class _Progress:
 
 def made_by() -> str:
     """Return the command as it was given, without --force, --output and the folders of files."""
-    words = sys.argv[1:]
-    kept, skip = [], False
-    for word in words:
-        if skip or word in ("--force", "--resume"):
-            skip = False
-        elif word in ("--output", "--plot"):
-            skip = True
-        else:
-            kept.append(Path(word).name if "/" in word and Path(word).exists() else word)
+    kept: list[str] = []
+    option = ""
+    for word in sys.argv[1:]:
+        name, given, value = word.partition("=") if word.startswith("--") else (option, "", word)
+        option = "" if given or not word.startswith("--") else name
+        if name in UNSAID:
+            continue
+        if name in FILES and value:
+            word = f"{name}={Path(value).name}" if given else Path(value).name
+        kept.append(word)
     return shlex.join(["costmodel", *kept])
 
 

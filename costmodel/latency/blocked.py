@@ -5,7 +5,8 @@ Where `lanes` channels lie side by side in memory, one vector instruction serves
 - A convolution runs on blocks if its input channels come in fours, or are fewer than a block (a picture, read as it
   is); one with groups if they fill whole blocks or hold a single channel each. Any other has its windows unfolded and
   multiplied as a matrix.
-- Four blocks of output channels are computed at a time; what is missing to them is idle.
+- Channels that fill no whole block are padded, and computed like the others. Four blocks of output channels are
+  computed at a time; what is missing to them is idle.
 - A sum joins the block convolution whose result it adds to, if no activation stands between, and an activation that
   convolutions know joins that sum. Other activations are kernels of their own.
 - A layer that knows no blocks needs its map turned back, and the next block convolution turns it again.
@@ -140,14 +141,22 @@ class Blocks:
         in_channels, out_channels = row.input_shapes[0][0], row.output_shape[0]
         picture, fits = self._fits(row)
         windows = row.mult_adds * row.groups // out_channels  # input values, each as often as a window holds it
-        if row.kind != "depthwise conv":
-            width = BLOCKS_AT_ONCE * self.lanes
-            filled = windows * width * ceil_div(out_channels // row.groups, width)
-            counts["idle_mult_adds"] = fits * (filled - row.mult_adds)
+        read = windows + (1 - picture) * (windows // in_channels) * (self._whole(in_channels) - in_channels)
+        if row.kind == "depthwise conv":
+            counts["padding_mult_adds"] = fits * (read - windows)
+        else:
+            each = out_channels // row.groups
+            padded, width = read * self._whole(each), BLOCKS_AT_ONCE * self.lanes
+            counts["padding_mult_adds"] = fits * (padded - row.mult_adds)
+            counts["idle_mult_adds"] = fits * (read * width * ceil_div(each, width) - padded)
         unfolds = windows > in_channels * (product(row.output_shape) // out_channels) * self.batch
         counts["unfolded_elements"] = (1 - fits) * unfolds * windows
         self._lay(row, counts, fits * (1 - picture))
         self.blocked[row.path] = self.takes_sum[row.path] = fits
+
+    def _whole(self, channels: Number) -> Number:
+        """Return the channels of whole blocks."""
+        return self.lanes * ceil_div(channels, self.lanes)
 
     def _fits(self, row: Row) -> tuple[Number, Number]:
         """Say whether a convolution reads its input as it is, for having so few channels, and whether it runs on

@@ -69,7 +69,7 @@ def fit_device(
         title=title,
         made_by=made_by,
         source=source,
-        conditions=conditions,
+        conditions=conditions.model_copy(update={"shortest_s": _shortest(samples)}),
         model=Model(
             form=form.name,
             fuses=lowering.fuses,
@@ -93,6 +93,10 @@ def fit_device(
             if sample.family != CHAIN
         ],
     )
+
+
+def _shortest(samples: Sequence[Sample]) -> float:
+    return _short(min(sample.seconds for sample in samples if sample.family != CHAIN))
 
 
 def _terms(design: Design, samples: Sequence[Sample], form: Form, prior: Prior | None) -> list[TermModel]:

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 LEVEL = 0.9
 """The share of networks of unseen families that an interval is to hold."""
 GAIN = 0.97
+"""Each further coefficient must bring the error below this share of the simpler form's,"""
 POINTS = 0.25
-"""Each further coefficient must bring the error below this share of the simpler form's, and by so many points of
-percent.
-"""
+"""and by so many points of percent."""
 FEWEST_FAMILIES = 3
 CHAIN = "single-layer chain"
 """The family of micro-benchmarks: always fitted on, never scored."""

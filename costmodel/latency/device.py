@@ -44,6 +44,8 @@ class Conditions(_Part):
     dtype: StrictStr
     batch: Annotated[list[int], Field(min_length=2, max_length=2)]
     """Smallest and largest batch measured."""
+    shortest_s: Annotated[float, Field(gt=0)] | None = None
+    """The shortest time measured: below it, what a run costs besides its layers may matter."""
     date: StrictStr = ""
     notes: StrictStr = ""
 

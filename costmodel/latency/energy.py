@@ -2,8 +2,7 @@
 time.
 
 The first is a comparison between networks on an idealised chip (no leakage, no control, every byte from DRAM once),
-not a
-wattmeter; the second is as good as the power that somebody measured.
+not a wattmeter; the second is as good as the power that somebody measured.
 """
 
 from __future__ import annotations

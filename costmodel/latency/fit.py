@@ -34,9 +34,8 @@ class Sample:
 class Prior:
     """What is believed of the coefficients before measuring: their ratios on similar devices, and how firmly.
 
-    A `strength` of 0.3 lets a factor of two between a coefficient and the prior cost as much as a relative error of 55
-    %
-    on one measured network.
+    A `strength` of 0.3 lets a factor of two between a coefficient and the prior cost as much as a relative error of
+    55 % on one measured network.
     """
 
     samples: Sequence[Sample]

@@ -70,7 +70,7 @@ FORMS = (
     ),
     Form(
         "blocks of channels: operations, idle lanes, bytes, spilled bytes and weights, unfolding, reordering, elements",
-        (MULT_ADDS, *BLOCKS, *ELEMENTS),
+        ((*MULT_ADDS, "padding_mult_adds"), *BLOCKS, *ELEMENTS),
     ),
     Form(
         "Winograd and grouped apart, bytes, weights of linear layers",

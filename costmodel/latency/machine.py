@@ -87,17 +87,18 @@ def calibrate_machine(
         date,
     )
     visits = measure(todo, runner, log, here, rounds=rounds, seconds=seconds, resume=resume, progress=progress)
-    setting = read_setting(log)
+    setting, measured = read_setting(log), summarize(visits, runner.single_thread)
+    seen = [one.batch for one in measured] or batches
     return fit_log(
         name,
         title,
-        summarize(visits, runner.single_thread),
+        measured,
         Conditions(
             hardware=setting.hardware,
             runtime=setting.runtime,
             threads=setting.threads,
             dtype="float32",
-            batch=[min(batches), max(batches)],
+            batch=[min(seen), max(seen)],
             date=setting.date,
             notes=notes,
         ),

@@ -162,7 +162,8 @@ def measure(
     missing = any(
         (job.network, batch, turn) not in done for turn in range(rounds) for job in jobs for batch in job.batches
     )
-    if missing and not before.same(setting):
+    wished_otherwise = (before.threads, before.fuses) != (setting.threads, setting.fuses)
+    if wished_otherwise or (missing and not before.same(setting)):
         raise CostModelError(
             f"{log} was measured in {before}, but this is {setting}; "
             "begin another with --log, or this one anew with --force"

@@ -30,12 +30,9 @@ def time(table: CostTable, device: str | Path | Device) -> CostTable:
     """Return the table with the time that `device` needs for each layer and in total.
 
     Columns added: latency_s, latency_low_s, latency_high_s (a 90 % interval, checked on whole networks of unseen
-    families; a single
-    layer's has the same width) and bound (compute, memory or overhead, whichever takes most). The time of a fused
-    kernel stands
-    at the layer that heads it. `totals.latency` holds device, latency_s, latency_low_s, latency_high_s,
-    latency_per_image_s,
-    throughput_per_s, bound and notes.
+    families; a single layer's has the same width) and bound (compute, memory or overhead, whichever takes most). The
+    time of a fused kernel stands at the layer that heads it. `totals.latency` holds device, latency_s, latency_low_s,
+    latency_high_s, latency_per_image_s, throughput_per_s, bound and notes.
 
     Raises:
         CostModelError: if there is no such device, or the table is priced at another dtype than was measured.
@@ -185,6 +182,13 @@ class Clock:
         if _any(outside):
             span = f"{smallest_batch}" if smallest_batch == largest_batch else f"{smallest_batch} to {largest_batch}"
             notes.append(f"measured at batch {span} only; other batches are extrapolation, with a wider interval")
+        shortest = self.device.conditions.shortest_s
+        if shortest is not None and _any(total < shortest):
+            notes.append(
+                f"shorter than any measured run ({1e3 * shortest:.3g} ms), so that what a run costs besides its layers "
+                "may matter; the interval is wider"
+            )
+            outside = outside | (total < shortest)
         for place, term in enumerate(self.device.model.terms):
             over = terms[place] > (term.largest_share + MARGIN) * total
             if _any(over):

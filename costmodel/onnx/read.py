@@ -1,4 +1,4 @@
-"""Read a network from an ONNX file: only shapes count, so its weights are never looked at."""
+"""Read a network from an ONNX file: only shapes count, so its weights are not kept."""
 
 from __future__ import annotations
 

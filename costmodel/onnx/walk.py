@@ -167,13 +167,19 @@ class Walk:
         if sorted(map(product, wanted)) != sorted(known.size // known.copies for known in arrays):
             ours, theirs = (", ".join(map(show_shape, shapes)) for shapes in (wanted, [a.shape for a in arrays]))
             raise Unread(f"as {op.name} it would have arrays of {ours or 'none'}, but the file has {theirs or 'none'}")
-        for known in arrays:
-            if known.origin and len(known.shape) > 1 and self._users.setdefault(known.origin, path) != path:
+        self._own(path, [known for known in arrays if known.origin])
+        return path
+
+    def _own(self, path: str, arrays: Sequence[Known]) -> None:
+        """Note whose arrays they are. Exporters store equal biases once, so one alone may be another layer's too."""
+        users = [self._users.setdefault(known.origin, path) for known in arrays]
+        everything = bool(users) and path not in users
+        for known, user in zip(arrays, users, strict=True):
+            if user != path and (everything or len(known.shape) > 1):
                 raise Unread(
-                    f"it shares the weights {known.origin!r} with {self._users[known.origin]!r}",
+                    f"it shares the weights {known.origin!r} with {user!r}",
                     "layers here have weights of their own, and they would be counted twice",
                 )
-        return path
 
     def _free(self, path: str) -> str:
         """Return a path that no layer has yet."""
@@ -193,13 +199,17 @@ class Walk:
 
     def settled(self, node: Node, view: View) -> View:
         """Return a rearranged output: as that of a layer, where something but a further rearrangement reads it."""
-        ends = self.outputs.intersection(node.outputs)
-        reading = [other for name in node.outputs for other in self.readers.get(name, [])]
-        if not ends and all(other.op_type in REARRANGING for other in reading):
+        if self._goes_on(node):
             return view
+        ends = self.outputs.intersection(node.outputs)
         if view.of[1:] == (1, 1) and not ends and self.becomes_map(node.outputs[0]):
             return view
         return self.made(node, view) or view
+
+    def _goes_on(self, node: Node) -> bool:
+        """Say whether nothing but further rearrangements reads a node's output."""
+        reading = [other for name in node.outputs for other in self.readers.get(name, [])]
+        return not self.outputs.intersection(node.outputs) and all(other.op_type in REARRANGING for other in reading)
 
     def becomes_map(self, name: str) -> bool:
         """Say whether a vector is made (channels, 1, 1) again further down: it never was another shape in that case."""
@@ -231,7 +241,8 @@ class Walk:
             after = change(view)
         except Unfit:
             after = None
-        if after is None or isinstance(after.made_by(), Unfit):
+        goes_on = view.of[1:] == (1, 1) and self._goes_on(node)  # a vector that becomes a map of one pixel again
+        if after is None or (isinstance(after.made_by(), Unfit) and not goes_on):
             before = self.made(self._makers.get(node.inputs[0], node), view)
             if before is not None:
                 view = before

@@ -72,7 +72,7 @@ def views(graph: LayerGraph) -> Iterator[View | None]:
         inputs = [found for name in layer.inputs if (found := seen[name]) is not None]
         known = len(layer.shape) == 3 and len(inputs) == len(layer.inputs)
         now = seen[layer.path] = _through(layer, inputs) if known else None
-        yield now and View((now[0].field, now[1].field), (_plain(now[0].stride), _plain(now[1].stride)))
+        yield now and View((_plain(now[0].field), _plain(now[1].field)), (_plain(now[0].stride), _plain(now[1].stride)))
 
 
 def view_of(graph: LayerGraph, seen: Sequence[View | None]) -> View | None:
@@ -150,6 +150,6 @@ def _spread(reach: Reach, first: float, kernel: Number, stride: Fraction) -> tup
     return Reach(pitch, rise, rise * (taps - 1) + slack + shift * scale, run * scale), first
 
 
-def _plain(value: int | Fraction) -> int | float:
-    """Return an int where the value is whole (strides of upsampling are fractions)."""
-    return int(value) if value == int(value) else float(value)
+def _plain(value: float | Fraction) -> int | float:
+    """Return an int where the value is whole (strides of upsampling are fractions, the field of a global pool inf)."""
+    return int(value) if value != inf and value == int(value) else float(value)

@@ -130,7 +130,8 @@ def _coefficients(device: Device) -> Section:
 def _lowering(model: Model) -> str:
     if not model.fuses:
         return "nothing is fused: every layer is a kernel"
-    blocks = f"; maps lie in blocks of {model.lanes} channels" if model.lanes > 1 else ""
+    counted = any("reordered_bytes" in term.of for term in model.terms)
+    blocks = f"; maps lie in blocks of {model.lanes} channels" if counted else ""
     return f"fused kernels: norms and activations are computed within the convolution before them{blocks}"
 
 
@@ -139,10 +140,10 @@ def _rate(term: TermModel) -> str:
 
 
 def _of(term: TermModel) -> str:
-    if set(term.of) <= set(MULT_ADDS):
+    if set(term.of) <= {*MULT_ADDS, "padding_mult_adds"}:
         missing = [name for name in MULT_ADDS if name not in term.of]
         if not missing:
-            return "all mult-adds"
+            return "all mult-adds" + (", padding included" if len(term.of) > len(MULT_ADDS) else "")
         if len(missing) < len(term.of):
             return "all other mult-adds" if len(missing) > 1 else f"mult-adds, without {FEATURES[missing[0]].meaning}"
     if set(term.of) >= {"compute_bytes", "memory_bytes"}:

@@ -170,7 +170,8 @@ def _times(axes: Axes, device: Device, families: Sequence[str], measured: Mappin
             marker=MARKERS[place // len(PALETTE) % len(MARKERS)],
             label=family,
         )
-    ends = [1e3 * min(measured.values()), 1e3 * max(measured.values())]
+    drawn = [1e3 * measured[row[0], row[1]] for row in rows]
+    ends = [min(drawn), max(drawn)]
     factor = exp(device.interval.half_width)
     axes.plot(ends, ends, color="#777777", linewidth=1)
     axes.fill_between(

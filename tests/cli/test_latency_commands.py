@@ -10,6 +10,7 @@ from latency.planted import seconds
 
 import costmodel as cm
 from cli.command import SPECS, process, run
+from costmodel.cli.calibrate import made_by
 from costmodel.execute import random_images
 from costmodel.latency.device import find_device, read_device
 from costmodel.latency.energy import chip_energy
@@ -210,6 +211,21 @@ def test_a_table_is_fitted_into_a_device_and_a_picture(measured, tmp_path, capsy
     assert (code, "exists; --force overwrites it" in err) == (2, True)
     assert output.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.svg", "measured.csv", "mine.yaml"]
+
+
+@pytest.mark.parametrize("option", [["--prior", "x.csv"], ["--lanes", "16"], ["--eager"], ["--dtype", "float16"]])
+def test_what_says_how_others_measured_is_refused_where_this_machine_is_measured(option, capsys, tmp_path):
+    given = ["--name", "here", "--log", str(tmp_path / "a.csv"), "--output", str(tmp_path / "a.yaml")]
+    code, _, err = run(capsys, "calibrate", *given, *option)
+    assert code == 2
+    assert f"{option[0]} goes with --from only" in " ".join(err.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_device_says_the_command_without_folders_and_what_only_matters_here(monkeypatch):
+    words = "calibrate --name x --log /some/where/x.csv --from=/else/y.csv --title /a/b --resume --plot p.png --force"
+    monkeypatch.setattr(sys, "argv", ["costmodel", *words.split(), "--output", "/z.yaml", "--eager"])
+    assert made_by() == "costmodel calibrate --name x --log x.csv --from=y.csv --title /a/b --eager"
 
 
 def test_a_single_measurement_scales_a_device(tmp_path, capsys):

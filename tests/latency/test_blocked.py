@@ -106,10 +106,14 @@ MAP = 16 * 4 * 4 * 4
 """Bytes of a map of 16 channels."""
 
 
-def test_four_blocks_of_output_channels_are_computed_at_a_time():
+def test_channels_are_padded_to_whole_blocks_and_four_of_these_are_computed_at_a_time():
     counts = counted(conv(24), channels=48)
     assert counts["mult_adds_1x1"] == 48 * 24 * 16
-    assert counts["idle_mult_adds"] == 48 * (64 - 24) * 16
+    assert counts["padding_mult_adds"] == 48 * (32 - 24) * 16
+    assert counts["idle_mult_adds"] == 48 * (64 - 32) * 16
+    assert counted(conv(16), channels=20)["padding_mult_adds"] == (32 - 20) * 16 * 16
+    assert counted(conv(16, 3), channels=3)["padding_mult_adds"] == 0  # a picture is read as it is
+    assert counted(conv(20, 3, groups=20), channels=20)["padding_mult_adds"] == (32 - 20) * 9 * 16
     assert counted(conv(64), channels=48)["idle_mult_adds"] == 0
     assert counted(conv(48, 3, groups=3), channels=48)["idle_mult_adds"] == 3 * 16 * (64 - 16) * 9 * 16
 

@@ -151,7 +151,7 @@ def test_a_log_says_what_it_was_measured_with(tmp_path):
         read_setting(log)
 
 
-@pytest.mark.parametrize("other", [{"threads": 2}, {"runtime": "another"}, {"lanes": 16}, {"hardware": "a laptop"}])
+@pytest.mark.parametrize("other", [{"runtime": "another"}, {"lanes": 16}, {"hardware": "a laptop"}])
 def test_a_log_is_not_gone_on_with_under_another_setting_but_can_be_fitted_again(other, tmp_path):
     log = tmp_path / "log.csv"
     kept = go(Planted(), log, rounds=2)
@@ -160,6 +160,14 @@ def test_a_log_is_not_gone_on_with_under_another_setting_but_can_be_fitted_again
         go(Planted(), log, rounds=3, resume=True, setting=elsewhere)
     assert go(Planted(), log, rounds=2, resume=True, setting=elsewhere) == kept
     assert len(go(Planted(), log, rounds=3, resume=True, setting=replace(HERE, date="2027-01-01"))) == 12
+
+
+@pytest.mark.parametrize("other", [{"threads": 2}, {"fuses": False}])
+def test_a_log_is_never_taken_for_that_of_other_threads_or_another_runtime(other, tmp_path):
+    log = tmp_path / "log.csv"
+    go(Planted(), log, rounds=2)
+    with pytest.raises(cm.CostModelError, match="begin another with --log"):
+        go(Planted(), log, rounds=2, resume=True, setting=replace(HERE, **other))
 
 
 def test_time_that_is_up_ends_the_measuring(tmp_path):

@@ -166,6 +166,20 @@ def test_a_network_unlike_any_measured_one_has_a_wider_interval():
     assert "takes more of the time than in any measured network (30 %)" in found["notes"][0]
 
 
+def test_a_run_shorter_than_any_measured_one_has_a_wider_interval():
+    planted = device()
+    conditions = planted.conditions.model_copy(update={"shortest_s": 5e-3})
+    planted = planted.model_copy(update={"conditions": conditions})
+    long, short = (latency_of(cm.load(name), planted) for name in ("vgg11", "nin_cifar10"))
+    assert long["latency_s"] > 5e-3 > short["latency_s"]
+    assert long["latency_high_s"] / long["latency_s"] == pytest.approx(math.exp(0.2))
+    assert short["latency_high_s"] / short["latency_s"] == pytest.approx(math.exp(0.4))
+    assert "shorter than any measured run (5 ms)" in short["notes"][0]
+    widths = np.array([0.25, 1.0])
+    both = latency_of(cm.load("mobilenet_v1", width=widths, resolution=32), planted)
+    assert (both["latency_high_s"] / both["latency_s"])[0] == pytest.approx(math.exp(0.4))
+
+
 def test_another_dtype_than_was_measured_is_refused():
     table = cm.price(cm.load("mobilenet_v1"), dtype="float16")
     with pytest.raises(
