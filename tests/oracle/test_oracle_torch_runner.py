@@ -10,7 +10,7 @@ import costmodel as cm
 from costmodel.errors import CostModelError
 from costmodel.execute import random_images, run
 from costmodel.graph import INPUT, LayerGraph
-from costmodel.latency.measure import Job, measure, summarize
+from costmodel.latency.measure import Job, Setting, measure, summarize
 from costmodel.latency.torch_layers import STEPS
 from costmodel.latency.torch_runner import TorchRunner, forward
 from costmodel.ops import OPERATORS
@@ -136,7 +136,8 @@ def test_two_networks_are_really_timed(tmp_path):
         Job("resnet20", "resnet_cifar", (1,), lambda: cm.load("resnet20")),
     ]
     runner = TorchRunner(1)
-    visits = measure(jobs, runner, tmp_path / "log.csv", rounds=2, seconds=60)
+    setting = Setting("this processor", "PyTorch", 1, runner.lowering.fuses, runner.lowering.lanes)
+    visits = measure(jobs, runner, tmp_path / "log.csv", setting, rounds=2, seconds=60)
     assert [(v.network, v.batch, v.round) for v in visits] == [
         (name, batch, turn)
         for turn in (0, 1)
