@@ -5,7 +5,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "costmodel"
 FLOORS = [
-    {"errors", "units", "formula", "exact"},
+    {"errors", "files", "units", "formula", "exact"},
     {"ops"},
     {"graph"},
     {"weights"},

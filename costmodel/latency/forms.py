@@ -99,12 +99,3 @@ FORMS = (
     ),
 )
 """The candidates of a calibration. Mult-adds by five kinds are not among them: they fit better and predict worse."""
-
-
-def named(name: str) -> Form:
-    """Return the form of that name.
-
-    Raises:
-        KeyError: if there is none.
-    """
-    return {form.name: form for form in (OPERATIONS, *FORMS)}[name]

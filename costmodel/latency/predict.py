@@ -105,8 +105,7 @@ class Clock:
         self.term_of = {
             name: (place, term.seconds) for place, term in enumerate(device.model.terms) for name in term.of
         }
-        self.bounds = [term.bound for term in device.model.terms]
-        self.sides = [BOUNDS.index(bound) for bound in self.bounds]
+        self.sides = [BOUNDS.index(term.bound) for term in device.model.terms]
 
     def terms(self, counts: Counts) -> dict[int, Number]:
         """Return the seconds of each term."""
@@ -137,10 +136,9 @@ class Clock:
 
     def _roof(self, spent: dict[int, Number]) -> dict[int, Number]:
         """Keep of a kernel's compute and memory terms those that take longer."""
-        sides = {bound: sum((t for p, t in spent.items() if self.bounds[p] == bound), 0.0) for bound in BOUNDS[:2]}
-        compute = sides["compute"] >= sides["memory"]
-        wins = {"compute": compute, "memory": sides["compute"] < sides["memory"], "overhead": True}
-        return {place: seconds * wins[self.bounds[place]] for place, seconds in spent.items()}
+        compute, memory = (sum((t for p, t in spent.items() if self.sides[p] == side), 0.0) for side in (0, 1))
+        wins = (compute >= memory, compute < memory, True)
+        return {place: seconds * wins[self.sides[place]] for place, seconds in spent.items()}
 
     def summary(self, times: Mapping[str, dict[int, Number]], batch: Number) -> dict[str, Any]:
         """Return the whole network's time with its interval, from the seconds of each kernel's terms."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costmodel.errors import CostModelError, quote
+from costmodel.errors import CostModelError
+from costmodel.files import read_bytes
 from costmodel.graph import LayerGraph
 from costmodel.weights import RandomWeights
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import onnx
 
 MISSING = "ONNX files need its library: pip install 'nn-costmodel[onnx]'"
+LARGEST_FILE = 2**31 - 1
+"""Bytes that one ONNX file holds at most."""
 LARGEST = 2_000_000_000
 """Bytes of weights beyond which they go into a file beside the model, since one file holds at most 2 GB."""
 
@@ -61,7 +63,7 @@ def read_model(path: Path) -> onnx.ModelProto:
         raise CostModelError(MISSING) from None
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped, unused-ignore]
 
-    raw = _bytes(path)
+    raw = read_bytes(path, LARGEST_FILE, "one ONNX file holds at most 2 GB")
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(raw)
         if model.functions:
@@ -73,21 +75,3 @@ def read_model(path: Path) -> onnx.ModelProto:
     if not model.HasField("graph") or not (model.graph.node or model.graph.input):
         raise CostModelError(f"{path}: this is not an ONNX file, or one without a graph")
     return model
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise CostModelError(f"{path}: this is a directory; name one of the files in it")
-        if not stat.S_ISREG(status.st_mode):
-            raise CostModelError(f"{path}: this is not a regular file")
-        if status.st_size >= 2**31:
-            raise CostModelError(f"{path}: {status.st_size:,} bytes; one ONNX file holds at most 2 GB")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise CostModelError(f"{path}: no such file") from None
-    except OSError as error:
-        raise CostModelError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise CostModelError(f"{quote(str(path))} is no path of a file") from None

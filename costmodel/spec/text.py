@@ -7,7 +7,6 @@ keys and deep nesting, so that a stranger's file can neither run code nor exhaus
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,6 +14,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from costmodel.errors import CostModelError, Place, Problem, SpecError, quote, split_lines
+from costmodel.files import read_bytes
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 12
@@ -48,7 +48,7 @@ def read_text(path: Path, what: str = "spec") -> str:
     Raises:
         CostModelError: if it is missing, no regular file, too large or not UTF-8.
     """
-    return decode(_read_bytes(path, what), str(path))
+    return decode(read_bytes(path, MAX_BYTES, f"a {what} has at most {MAX_BYTES:,}"), str(path))
 
 
 def decode(raw: bytes, name: str) -> str:
@@ -66,25 +66,6 @@ def decode(raw: bytes, name: str) -> str:
         column = error.start - raw.rfind(b"\n", 0, error.start)
         found = f"byte 0x{raw[error.start]:02x} is not UTF-8"
         raise CostModelError(f"{name}:{line}:{column}: {found}; save the file as UTF-8") from None
-
-
-def _read_bytes(path: Path, what: str) -> bytes:
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise CostModelError(f"{path}: this is a directory; name one of the files in it")
-        if not stat.S_ISREG(status.st_mode):
-            raise CostModelError(f"{path}: this is not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise CostModelError(f"{path}: {status.st_size:,} bytes; a {what} has at most {MAX_BYTES:,}")
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES)
-    except FileNotFoundError:
-        raise CostModelError(f"{path}: no such file") from None
-    except OSError as error:
-        raise CostModelError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise CostModelError(f"{quote(str(path))} is no path of a file") from None
 
 
 def parse(text: str, file: str, places: Places | None = None) -> Any:
