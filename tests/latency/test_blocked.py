@@ -143,8 +143,12 @@ def test_a_sum_and_its_activation_join_the_convolution_before():
 
 
 def test_a_convolution_that_others_read_takes_no_sum():
-    counts = counted(conv(16), conv(16), Add(), Relu(), Add(), reads={2: (INPUT, "layer1"), 4: ("layer1", "layer3")})
+    counts = counted(conv(16), conv(16), Add(), Relu(), Add(), reads={2: ("layer0", "layer1"), 4: ("layer1", "layer3")})
     assert counts["kernels"] == 5
+
+
+def test_no_sum_joins_behind_an_activation():
+    assert counted(conv(16), conv(16), Relu(), Add(), reads={3: ("layer0", "layer2")})["kernels"] == 3
 
 
 def test_some_activations_stay_apart():
