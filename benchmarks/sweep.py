@@ -13,9 +13,9 @@ import numpy as np
 from peers import alternate, process, ratio
 
 import costmodel as cm
-from costmodel.explore.chunks import answers
-from costmodel.explore.ranges import parse_vary
-from costmodel.explore.sweep import Question, ask
+from costmodel.sweeps.chunks import answers
+from costmodel.sweeps.question import Question, ask
+from costmodel.sweeps.ranges import parse_vary
 
 ROUNDS = 5
 MEASURES = ("params", "mult_adds", "traffic_bytes", "peak_live_bytes")

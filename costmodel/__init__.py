@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from costmodel.errors import SpecError as SpecError
     from costmodel.execute import run as run
     from costmodel.execute import verify as verify
-    from costmodel.explore.compare import diff as diff
-    from costmodel.explore.compare import whatif as whatif
-    from costmodel.explore.formula import formulas as formulas
-    from costmodel.explore.sweep import sweep as sweep
     from costmodel.graph import LayerGraph as LayerGraph
+    from costmodel.judging.compare import diff as diff
+    from costmodel.judging.compare import whatif as whatif
     from costmodel.latency.device import Device as Device
     from costmodel.latency.predict import time as time
     from costmodel.pricing import price as price
     from costmodel.pricing.table import CostTable as CostTable
     from costmodel.render.notebook import notebook_html as notebook_html
     from costmodel.spec.document import Spec as Spec
+    from costmodel.sweeps.closed import formulas as formulas
+    from costmodel.sweeps.question import sweep as sweep
 
 __version__ = "0.1.0"
 
@@ -44,10 +44,10 @@ _WHERE = {
     "notebook_html": "costmodel.render.notebook",
     "run": "costmodel.execute",
     "verify": "costmodel.execute",
-    "diff": "costmodel.explore.compare",
-    "whatif": "costmodel.explore.compare",
-    "formulas": "costmodel.explore.formula",
-    "sweep": "costmodel.explore.sweep",
+    "diff": "costmodel.judging.compare",
+    "whatif": "costmodel.judging.compare",
+    "formulas": "costmodel.sweeps.closed",
+    "sweep": "costmodel.sweeps.question",
     "CostModelError": "costmodel.errors",
     "SpecError": "costmodel.errors",
     "LayerGraph": "costmodel.graph",

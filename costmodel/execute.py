@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.formula import Shape, is_plain, show_shape
 from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.numbers.arithmetic import Shape, is_plain, show_shape
 from costmodel.pricing import price
 from costmodel.weights import RandomWeights, WeightSource
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
-from costmodel.formula import Names, Shape, guarded, holds, is_symbol, show_shape
+from costmodel.numbers.arithmetic import Names, Shape, guarded, holds, is_symbol, show_shape
 from costmodel.ops.base import Operator
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from costmodel.formula import product
+from costmodel.numbers.arithmetic import product
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from costmodel.formula import Shape
     from costmodel.graph import Layer
+    from costmodel.numbers.arithmetic import Shape
 
     Array: TypeAlias = np.ndarray[Any, Any]
 

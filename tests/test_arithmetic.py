@@ -13,7 +13,7 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.spec.arithmetic import MAX_DEPTH, MAX_LENGTH, MAX_VALUE, BadArithmetic, parse
+from costmodel.documents.expressions import MAX_DEPTH, MAX_LENGTH, MAX_VALUE, BadArithmetic, parse
 
 NAMES = {"a": 3, "b_2": 7, "width": 0.75, "zero": 0}
 

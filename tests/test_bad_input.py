@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 import costmodel as cm
 from costmodel.cli import main
+from costmodel.documents.text import MAX_BYTES, parse
 from costmodel.spec.document import read_spec
 from costmodel.spec.library import files, names
-from costmodel.spec.text import MAX_BYTES, parse
 
 BAD = Path(__file__).parent / "bad"
 GOOD = "name: net\ntitle: A network\ninput: [3, 8, 8]\nlayers:\n  conv: {op: conv, out_channels: 4}\n"
@@ -315,8 +315,8 @@ def mutate(text: str, chance: random.Random) -> str:
 
 def survive(text: str) -> None:
     """Read, check, expand and write what is wrong: nothing but our own complaints may come out."""
+    from costmodel.documents.faults import complain
     from costmodel.spec.check import check
-    from costmodel.spec.faults import complain
 
     try:
         spec = read_spec(text, "net.yaml")

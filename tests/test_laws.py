@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ops.numbers import Counted, Recording, counted, layer_of, turned, turned_shape, weights_of
 from ops.strategies import CASES, Case
 
-from costmodel.formula import Shape
+from costmodel.numbers.arithmetic import Shape
 from costmodel.ops import OPERATORS, Cost
 from costmodel.ops.arrays import counting
 from costmodel.ops.pool import MaxPool

@@ -7,10 +7,10 @@ import jsonschema
 import pytest
 
 from costmodel.cli import main
+from costmodel.documents.text import parse
 from costmodel.ops import OPERATORS
 from costmodel.ops.fields import REQUIRED, declared
 from costmodel.spec.schema import schema, schema_text
-from costmodel.spec.text import parse
 
 SPECS = Path(__file__).parent.parent / "specs"
 POINTER = "# yaml-language-server: $schema=schema.json\n"

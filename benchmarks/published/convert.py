@@ -35,7 +35,7 @@ from statistics import median
 from typing import Any
 
 import costmodel as cm
-from costmodel.spec.text import parse
+from costmodel.documents.text import parse
 
 HERE = Path(__file__).parent
 SAME_PARAMS = 0.012

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from costmodel.documents.text import scalar
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.spec import Spec, expand
-from costmodel.spec.text import scalar
 from costmodel.units import DTYPES
 
 Command = TypeVar("Command", bound=Callable[..., Any])

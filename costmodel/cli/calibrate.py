@@ -152,11 +152,11 @@ def _refuse_table_options(given: dict[str, Any]) -> None:
 
 
 def _from_table(given: dict[str, Any]) -> Device:
-    from costmodel.latency.calibrate import fit_device
+    from costmodel.bench.calibrate import fit_device
+    from costmodel.bench.fit import Prior
+    from costmodel.bench.tables import read_table, samples_of
     from costmodel.latency.device import Conditions
-    from costmodel.latency.fit import Prior
     from costmodel.latency.lowering import Lowering
-    from costmodel.latency.tables import read_table, samples_of
 
     lowering = Lowering(fuses=not given["eager"], lanes=given["lanes"])
     measurements = read_table(given["table"])
@@ -189,8 +189,8 @@ def _from_table(given: dict[str, Any]) -> Device:
 
 
 def _from_machine(given: dict[str, Any]) -> Device:
-    from costmodel.latency.machine import calibrate_machine
-    from costmodel.latency.runtimes import DEFAULT, find_runtime
+    from costmodel.bench.machine import calibrate_machine
+    from costmodel.bench.runtimes import DEFAULT, find_runtime
 
     runtime = find_runtime(given["runtime"] or DEFAULT)
     log = given["log"] or Path(f"{given['name']}.csv")
@@ -277,11 +277,11 @@ def _peaks(peak: str | None, bandwidth: str | None) -> dict[str, float]:
 def _measured(given: dict[str, Any]) -> dict[tuple[str, int], float]:
     """Return the seconds of what was measured, for the picture."""
     if given["table"]:
-        from costmodel.latency.tables import read_table
+        from costmodel.bench.tables import read_table
 
         return {(one.network, one.batch): one.seconds for one in read_table(given["table"])}
-    from costmodel.latency.machine import read_measured
-    from costmodel.latency.runtimes import DEFAULT, find_runtime
+    from costmodel.bench.machine import read_measured
+    from costmodel.bench.runtimes import DEFAULT, find_runtime
 
     log = given["log"] or Path(f"{given['name']}.csv")
     single_thread = (given["threads"] or 1) == 1 and not find_runtime(given["runtime"] or DEFAULT).gpu

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from costmodel.cli.output import screen
-from costmodel.explore.diff import Diff
+from costmodel.judging.diff import Diff
 
 top_option = click.option(
     "--top", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="Show the N largest changes."

@@ -61,6 +61,6 @@ def device_report_command(
 
 
 def _times(log: Path, threads: int | None) -> dict[tuple[str, int], float]:
-    from costmodel.latency.machine import read_measured
+    from costmodel.bench.machine import read_measured
 
     return {(one.network, one.batch): one.seconds for one in read_measured(log, threads == 1)}

@@ -31,7 +31,7 @@ def diff_command(a: str, b: str, batch: int, dtype: str, top: int, form: str, ou
       costmodel diff git:main:my_net.yaml my_net.yaml --format markdown
       costmodel diff vgg.yaml#vgg11 vgg.yaml#vgg13 --top 50
     """
-    from costmodel.explore.compare import diff
+    from costmodel.judging.compare import diff
 
     found = diff(a, b, batch=batch, dtype=dtype)
     emit(rendered(found, form, output, f"{a} -> {b}", (), top), output)

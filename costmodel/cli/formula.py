@@ -41,8 +41,8 @@ def formula_command(
       costmodel formula resnet50 --in resolution,batch --format latex
       costmodel formula densenet121 --in growth --format python -o densenet.py
     """
-    from costmodel.explore.formula import formulas
     from costmodel.render import formula as render
+    from costmodel.sweeps.closed import formulas
 
     spec = open_spec(arch, settings, resolution)
     found = formulas(spec, [name.strip() for name in names.split(",")] if names else None, dtype=dtype)

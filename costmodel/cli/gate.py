@@ -12,9 +12,9 @@ import click
 from costmodel.cli.arguments import MOST_IMAGES
 from costmodel.cli.output import screen
 from costmodel.errors import CostModelError
-from costmodel.explore.budget import Budget, Judged, judge, limit, read_budget, share
-from costmodel.explore.budget import growth as grown
-from costmodel.explore.revisions import NotThere, at_git, network, open_any
+from costmodel.judging.budget import Budget, Judged, judge, limit, read_budget, share
+from costmodel.judging.budget import growth as grown
+from costmodel.judging.revisions import NotThere, at_git, network, open_any
 from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
 from costmodel.spec.library import is_onnx

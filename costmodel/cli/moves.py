@@ -20,7 +20,7 @@ def moves_command(form: str) -> None:
       costmodel moves
       costmodel whatif resnet50 --move 'grouped(32):*.conv2'
     """
-    from costmodel.explore.moves import MOVES
+    from costmodel.edits.moves import MOVES
 
     rows = [(move.call, move.says, " ".join(move.effect.split()), move.paper) for move in MOVES.values()]
     if form == "json":

@@ -9,8 +9,8 @@ import click
 from costmodel.cli.arguments import ARCH, open_graph, open_spec, resolution_option, set_option
 from costmodel.cli.output import draw_table, emit, output_option
 from costmodel.errors import CostModelError
-from costmodel.formula import show_shape
 from costmodel.graph import LayerGraph
+from costmodel.numbers.arithmetic import show_shape
 from costmodel.ops.base import Operator
 from costmodel.ops.fields import declared
 from costmodel.render.page import Column

@@ -24,7 +24,7 @@ from costmodel.cli.sweep import (
 from costmodel.errors import CostModelError, known_or_suggest
 
 if TYPE_CHECKING:
-    from costmodel.explore.solve import Answer, Limit, Solver
+    from costmodel.sweeps.solve import Answer, Limit, Solver
 
 AROUND = 3
 """Points of the front shown on either side of the best."""
@@ -67,9 +67,9 @@ def solve_command(
           --subject-to "peak_live_bytes <= 4 MB" --subject-to "params <= 5M"
       costmodel solve resnet --vary n4=1:40 --vary width=0.5:1.5:0.125 --maximize params --subject-to "mult_adds < 4G"
     """
-    from costmodel.explore.conditions import parse_condition
-    from costmodel.explore.pareto import Goal
-    from costmodel.explore.solve import Solver
+    from costmodel.sweeps.conditions import parse_condition
+    from costmodel.sweeps.pareto import Goal
+    from costmodel.sweeps.solve import Solver
 
     if (maximize is None) == (minimize is None):
         raise click.UsageError("say what to --maximize or to --minimize")

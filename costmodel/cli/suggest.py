@@ -35,10 +35,10 @@ def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, devi
       costmodel suggest resnet50 --goal "peak_live_bytes < 5 MB" --dtype float16
     """
     from costmodel.api import read
-    from costmodel.explore.conditions import parse_condition
-    from costmodel.explore.suggest import row_of, suggest
-    from costmodel.explore.sweep import COLUMNS, LATENCY
+    from costmodel.edits.suggest import row_of, suggest
     from costmodel.pricing.sums import MEASURES
+    from costmodel.sweeps.conditions import parse_condition
+    from costmodel.sweeps.question import COLUMNS, LATENCY
 
     found: Any = None
     if device is not None:

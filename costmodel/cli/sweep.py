@@ -16,7 +16,7 @@ from costmodel.cli.output import emit, screen
 from costmodel.errors import CostModelError
 
 if TYPE_CHECKING:
-    from costmodel.explore.sweep_run import Outcome
+    from costmodel.sweeps.run import Outcome
 
 MANY = 10**9
 """Points from which on a sweep wants --yes."""
@@ -84,8 +84,8 @@ def sweep_command(
           --where "mult_adds < 300e6" --pareto peak_live_bytes,max:params --plot front.png
       costmodel sweep resnet --vary block=basic,bottleneck --vary n4=2:12 -o resnets.parquet --workers 2
     """
-    from costmodel.explore.pareto import parse_goals
-    from costmodel.explore.sweep_run import run
+    from costmodel.sweeps.pareto import parse_goals
+    from costmodel.sweeps.run import run
 
     if plot is not None and pareto is None:
         raise click.UsageError("--plot draws the Pareto front: name its axes, as in --pareto params,max:mult_adds")
@@ -129,9 +129,9 @@ def asked(
     Raises:
         CostModelError: if an option cannot be.
     """
-    from costmodel.explore.ranges import parse_vary
-    from costmodel.explore.sweep import COLUMNS, LATENCY, ask
     from costmodel.pricing.sums import MEASURES
+    from costmodel.sweeps.question import COLUMNS, LATENCY, ask
+    from costmodel.sweeps.ranges import parse_vary
 
     named = [part.rpartition(":")[2].strip() for part in goals.split(",")] if goals else []
     if device is None and any("latency" in text for text in (where or "", *named, *reads, *(columns or ()))):
@@ -163,7 +163,7 @@ def check_folder(path: Path | None) -> None:
 
 @contextmanager
 def _stored(output: Path | None, question: Any, resume: bool) -> Iterator[Any]:
-    from costmodel.explore.store import Store
+    from costmodel.sweeps.store import Store
 
     yield Store(output, question, resume=resume) if output is not None else None
 

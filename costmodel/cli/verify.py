@@ -10,8 +10,8 @@ import click
 from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
 from costmodel.cli.output import draw_table, emit
 from costmodel.execute import Check
-from costmodel.formula import show_shape
 from costmodel.graph import LayerGraph
+from costmodel.numbers.arithmetic import show_shape
 from costmodel.render.page import Column
 
 

@@ -9,7 +9,7 @@ import click
 from costmodel.cli.arguments import batch_option, dtype_option
 from costmodel.cli.output import emit, screen
 from costmodel.errors import CostModelError
-from costmodel.explore.watch import Seen, watch
+from costmodel.judging.watch import Seen, watch
 
 
 @click.command("watch")

@@ -68,9 +68,9 @@ def whatif_command(
       costmodel whatif resnet50 --move 'squeeze_excite(16):*.conv3' --dry-run
       costmodel whatif my_net.yaml --move gap_head --format markdown
     """
-    from costmodel.explore.compare import whatif
-    from costmodel.explore.edit import edit
-    from costmodel.explore.revisions import open_any
+    from costmodel.edits.edit import edit
+    from costmodel.judging.compare import whatif
+    from costmodel.judging.revisions import open_any
 
     edits = click.get_current_context().meta["edits"]
     if not edits:

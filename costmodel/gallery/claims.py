@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from costmodel.formula import product
 from costmodel.graph import INPUT, LayerGraph
+from costmodel.numbers.arithmetic import product
 from costmodel.ops import OPERATORS
 from costmodel.pricing import CostTable, Totals, price
 from costmodel.spec import expand, find

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from costmodel.formula import Number, ceil_div, equal, is_plain, largest, product
 from costmodel.latency.features import MULT_ADDS_OF, Counts, Row, spilled_bytes, work_counts
+from costmodel.numbers.arithmetic import Number, ceil_div, equal, is_plain, largest, product
 
 FOURS = 4
 """Input channels must be a multiple of so many."""

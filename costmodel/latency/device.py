@@ -20,12 +20,12 @@ from pydantic import (
     model_validator,
 )
 
+from costmodel.documents.faults import Fault, complain
+from costmodel.documents.text import Places, parse, read_text
 from costmodel.errors import CostModelError, known_or_suggest, suggest
 from costmodel.latency.features import FEATURES
 from costmodel.latency.lowering import Lowering
-from costmodel.spec.faults import Fault, complain
 from costmodel.spec.library import folders
-from costmodel.spec.text import Places, parse, read_text
 from costmodel.units import DTYPES
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from costmodel.formula import Number, Shape, is_plain, largest, product
+from costmodel.numbers.arithmetic import Number, Shape, is_plain, largest, product
 
 Counts = dict[str, Number]
 """How much of each feature a kernel, or a network, has."""

@@ -9,10 +9,10 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from costmodel.formula import Number
 from costmodel.graph import LayerGraph
 from costmodel.latency.blocked import Blocks
 from costmodel.latency.features import FEATURES, MULT_ADDS_OF, Counts, Row, spilled_bytes, work_counts
+from costmodel.numbers.arithmetic import Number
 
 if TYPE_CHECKING:
     from costmodel.pricing.table import CostTable

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.errors import CostModelError
-from costmodel.formula import Number, is_array
 from costmodel.graph import LayerGraph
 from costmodel.latency.device import Device, find_device
 from costmodel.latency.features import Counts
 from costmodel.latency.lowering import graph_kernels, table_kernels
+from costmodel.numbers.arithmetic import Number, is_array
 from costmodel.pricing import totals
 from costmodel.pricing.table import CostTable
 

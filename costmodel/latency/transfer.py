@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from costmodel.bench.crossvalidate import LEVEL
+from costmodel.bench.fit import Sample
 from costmodel.errors import CostModelError
-from costmodel.latency.crossvalidate import LEVEL
 from costmodel.latency.device import Conditions, Device, Interval
-from costmodel.latency.fit import Sample
 from costmodel.latency.predict import Clock
 from costmodel.units import PREFIXES
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from costmodel.formula import Shape
 from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.numbers.arithmetic import Shape
 from costmodel.weights import RandomWeights, WeightSource
 
 if TYPE_CHECKING:

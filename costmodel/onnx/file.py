@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from costmodel.documents.files import read_bytes
 from costmodel.errors import CostModelError
-from costmodel.files import read_bytes
 from costmodel.graph import LayerGraph
 from costmodel.weights import RandomWeights
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TypeAlias
 
-from costmodel.formula import Shape
+from costmodel.numbers.arithmetic import Shape
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import Operator
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from costmodel.errors import CostModelError
-from costmodel.formula import Shape, show_shape
 from costmodel.graph import INPUT, LayerGraph
+from costmodel.numbers.arithmetic import Shape, show_shape
 from costmodel.onnx import rules  # noqa: F401 - fills the rules
 from costmodel.onnx.constants import stored
 from costmodel.onnx.file import read_model

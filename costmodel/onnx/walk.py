@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from costmodel.errors import ShapeError
-from costmodel.formula import Shape, product, show_shape
 from costmodel.graph import INPUT, LayerGraph
+from costmodel.numbers.arithmetic import Shape, product, show_shape
 from costmodel.onnx.constants import EVALUATED, Known, Unknown, evaluated
 from costmodel.onnx.layout import Scores, Unfit, View, output
 from costmodel.onnx.node import STANDARD, Node, Unread

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from costmodel.formula import Shape, product
+from costmodel.numbers.arithmetic import Shape, product
 from costmodel.ops.base import Cost, Emit, Operator, Weights, channels
 from costmodel.ops.fields import Real
 

@@ -8,7 +8,7 @@ from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeAlias, dataclass_transform
 
 from costmodel.errors import CostModelError, ShapeError, known_or_suggest
-from costmodel.formula import Number, Shape, holds, is_plain, product, show_shape
+from costmodel.numbers.arithmetic import Number, Shape, holds, is_plain, product, show_shape
 
 if TYPE_CHECKING:
     import numpy as np

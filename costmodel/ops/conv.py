@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costmodel.formula import Number, Shape, product, same, show_shape
+from costmodel.numbers.arithmetic import Number, Shape, product, same, show_shape
 from costmodel.ops import windows
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides, require_map
 from costmodel.ops.fields import CountPair, Padding, Pair, Size

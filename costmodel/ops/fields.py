@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from costmodel.formula import Number
+from costmodel.numbers.arithmetic import Number
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Operator

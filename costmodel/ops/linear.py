@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costmodel.formula import Shape, equal, holds, product, show_shape
+from costmodel.numbers.arithmetic import Shape, equal, holds, product, show_shape
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides
 from costmodel.ops.fields import Size
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from costmodel.formula import Number, Shape, equal, holds, largest, product, same, show_shape
+from costmodel.numbers.arithmetic import Number, Shape, equal, holds, largest, product, same, show_shape
 from costmodel.ops.base import Cost, Emit, Operator, Weights, channels, require
 
 if TYPE_CHECKING:

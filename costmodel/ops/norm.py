@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costmodel.formula import Shape, product, show_shape
+from costmodel.numbers.arithmetic import Shape, product, show_shape
 from costmodel.ops.base import Cost, Emit, Operator, Weights, channels, require, require_map
 from costmodel.ops.fields import Real, Size
 

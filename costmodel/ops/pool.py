@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from costmodel.formula import Number, Shape, equal, holds, product, show_shape
+from costmodel.numbers.arithmetic import Number, Shape, equal, holds, product, show_shape
 from costmodel.ops import windows
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_map
 from costmodel.ops.fields import CountPair, Padding, Pair

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from costmodel.formula import Number, Shape, product, show_shape, smallest
+from costmodel.numbers.arithmetic import Number, Shape, product, show_shape, smallest
 from costmodel.ops import windows
 from costmodel.ops.base import Cost, Emit, Operator, Weights, channels, require, require_divides, require_map
 from costmodel.ops.fields import Count, Pair, Real, Size

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from costmodel.errors import ShapeError
-from costmodel.formula import Number, Shape, ceil_div, equal, holds, is_plain, largest, show_shape, smallest
+from costmodel.numbers.arithmetic import Number, Shape, ceil_div, equal, holds, is_plain, largest, show_shape, smallest
 from costmodel.ops.fields import CountPair, Padding, Pair
 
 Pads = tuple[tuple[Number, Number], tuple[Number, Number]]

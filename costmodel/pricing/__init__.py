@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from costmodel.formula import Number
 from costmodel.graph import LayerGraph
+from costmodel.numbers.arithmetic import Number
 from costmodel.pricing.table import COLUMNS, TRAINING, CostTable, Totals
 from costmodel.pricing.walk import Walk
 

@@ -11,8 +11,8 @@ from fractions import Fraction
 from math import inf
 from typing import NamedTuple
 
-from costmodel.formula import Number, Shape, ceil_div
 from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.numbers.arithmetic import Number, Shape, ceil_div
 
 
 class View(NamedTuple):

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
-from costmodel.formula import Number, guarded, is_plain, largest, product
 from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.numbers.arithmetic import Number, guarded, is_plain, largest, product
 from costmodel.ops.base import Cost
 from costmodel.pricing.elements import element_bytes
 from costmodel.pricing.fusion import kernels

@@ -8,7 +8,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.formula import largest
+from costmodel.numbers.arithmetic import largest
 
 if TYPE_CHECKING:
     import pandas as pd

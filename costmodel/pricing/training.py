@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from costmodel.formula import Number
 from costmodel.graph import INPUT, LayerGraph
+from costmodel.numbers.arithmetic import Number
 from costmodel.pricing.liveness import storages
 
 BESIDES = {"mask": 1, "places": 8}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.formula import Number, guarded, holds, is_number, is_plain, largest, product, whole
 from costmodel.graph import Layer, LayerGraph
+from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, product, whole
 from costmodel.ops.base import Cost
 from costmodel.pricing.elements import element_bytes
 from costmodel.pricing.fusion import kernels

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from costmodel.explore.budget import Heavy, Judged
+from costmodel.judging.budget import Heavy, Judged
 from costmodel.render.page import Column, Page, Section
 from costmodel.units import counted, short
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from costmodel.explore.diff import Diff, Row
+from costmodel.judging.diff import Diff, Row
 from costmodel.pricing.table import SUMS
 from costmodel.render.page import Column, Page, Section
 from costmodel.render.report import shape_text

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from costmodel.documents import expressions as arithmetic
 from costmodel.errors import quote
-from costmodel.formula import Number, Shape, holds, is_array, whole
 from costmodel.graph import MAX_SIZE
+from costmodel.numbers.arithmetic import Number, Shape, holds, is_array, whole
 from costmodel.ops.fields import FIELD_TYPES, FieldType, Unfit
-from costmodel.spec import arithmetic
 from costmodel.spec.check import INPUT_SIZES
 from costmodel.spec.document import Spec
 

@@ -9,13 +9,13 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from typing import Any, NamedTuple
 
+from costmodel.documents import expressions as arithmetic
+from costmodel.documents.faults import MAX_FAULTS, Fault
+from costmodel.documents.text import KeyPath
 from costmodel.errors import known_or_suggest, quote, suggest
 from costmodel.ops import OPERATORS
 from costmodel.ops.fields import REQUIRED, declared
-from costmodel.spec import arithmetic
 from costmodel.spec.document import WORDS, BlockSpec, LayerSpec, Spec
-from costmodel.spec.faults import MAX_FAULTS, Fault
-from costmodel.spec.text import KeyPath
 
 INPUT_SIZES = ("in_channels", "in_height", "in_width", "in_features", "in_tokens")
 BLOCK_INPUTS = ("in", "in2", "in3")

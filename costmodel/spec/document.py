@@ -16,14 +16,14 @@ from pydantic import (
     ValidationError,
 )
 
+from costmodel.documents.expressions import BadArithmetic, bounded
+from costmodel.documents.faults import Fault, complain
+from costmodel.documents.text import KeyPath, parse
 from costmodel.errors import CostModelError, known_or_suggest, quote
-from costmodel.formula import is_array, is_symbol
+from costmodel.numbers.arithmetic import is_array, is_symbol
 from costmodel.ops import OPERATORS
 from costmodel.spec import form
-from costmodel.spec.arithmetic import BadArithmetic, bounded
-from costmodel.spec.faults import Fault, complain
 from costmodel.spec.form import MAX_READ
-from costmodel.spec.text import KeyPath, parse
 
 WORDS = ("same", "valid")
 """Texts that a parameter or an argument may hold besides names of operators and blocks."""

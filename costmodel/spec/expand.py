@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+from costmodel.documents.faults import Fault, complain
+from costmodel.documents.text import KeyPath
 from costmodel.errors import ShapeError, known_or_suggest, quote
-from costmodel.formula import Number, Shape, guarded
 from costmodel.graph import INPUT, LayerGraph
+from costmodel.numbers.arithmetic import Number, Shape, guarded
 from costmodel.ops import OPERATORS, Operator
 from costmodel.ops.fields import REQUIRED, FieldType, declared
 from costmodel.spec.bind import Bad, argument, field_value, input_size, input_sizes, repeats
 from costmodel.spec.check import BLOCK_INPUTS
 from costmodel.spec.document import BlockSpec, LayerSpec, Spec
-from costmodel.spec.faults import Fault, complain
-from costmodel.spec.text import KeyPath
 
 MAX_LAYERS = 50_000
 MAX_WORK = 1_000_000

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import ValidationError
 
+from costmodel.documents.faults import MAX_FAULTS, Fault
+from costmodel.documents.text import KeyPath
 from costmodel.errors import known_or_suggest, quote
-from costmodel.spec.faults import MAX_FAULTS, Fault
-from costmodel.spec.text import KeyPath
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from costmodel.documents.faults import complain
+from costmodel.documents.text import MAX_BYTES, decode, read_text
 from costmodel.errors import CostModelError, known_or_suggest, quote, suggest
 from costmodel.spec.check import check
 from costmodel.spec.document import Spec, read_spec
-from costmodel.spec.faults import complain
-from costmodel.spec.text import MAX_BYTES, decode, read_text
 
 
 def folders() -> list[Path]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from costmodel.documents import expressions as arithmetic
 from costmodel.ops import OPERATORS
 from costmodel.ops.fields import FIELD_TYPES, declared
-from costmodel.spec import arithmetic
 from costmodel.spec.check import INPUT_SIZES
 from costmodel.spec.document import LayerSpec, Spec
 

@@ -10,15 +10,15 @@ from latency.planted import seconds
 
 import costmodel as cm
 from cli.command import SPECS, process, run
+from costmodel.bench.plan import QUICK
+from costmodel.bench.tables import kernels_of
 from costmodel.cli.calibrate import made_by
 from costmodel.execute import random_images
 from costmodel.latency.device import find_device, read_device
 from costmodel.latency.energy import chip_energy
 from costmodel.latency.forms import FORMS
 from costmodel.latency.lowering import Lowering
-from costmodel.latency.plan import QUICK
 from costmodel.latency.predict import latency_of
-from costmodel.latency.tables import kernels_of
 
 PNG, SVG = b"\x89PNG", b"<?xml"
 

@@ -9,7 +9,7 @@ import pytest
 
 import costmodel as cm
 from costmodel.errors import CostModelError
-from costmodel.explore.budget import METRICS, growth, judge, limit, quantity, read_budget, share
+from costmodel.judging.budget import METRICS, growth, judge, limit, quantity, read_budget, share
 
 LAYERS = "  one: {op: conv, out_channels: 8}\n  two: {op: conv, out_channels: 4}\n"
 NET = f"name: net\ntitle: Net\ninput: [3, 8, 8]\nlayers:\n{LAYERS}"

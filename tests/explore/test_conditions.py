@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from costmodel.errors import CostModelError
-from costmodel.explore.conditions import parse_condition
+from costmodel.sweeps.conditions import parse_condition
 
 COLUMNS = ("width", "params", "mult_adds", "traffic_bytes", "peak_live_bytes", "latency_s")
 ROW = {

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 import costmodel as cm
+from costmodel.edits.edit import edit
+from costmodel.edits.moves import MOVES
+from costmodel.edits.uses import Tree, without_copies
 from costmodel.errors import CostModelError
-from costmodel.explore.edit import edit
-from costmodel.explore.moves import MOVES
-from costmodel.explore.uses import Tree, without_copies
 from costmodel.ops import OPERATORS
 from costmodel.pricing import totals
 from costmodel.spec import expand

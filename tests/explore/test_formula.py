@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import costmodel as cm
 from costmodel.cli import costmodel
 from costmodel.errors import CostModelError
-from costmodel.explore.formula import formulas
 from costmodel.spec.library import files, read_file
 from costmodel.spec.structure import structural
+from costmodel.sweeps.closed import formulas
 
 UNEVEN = """
 name: uneven

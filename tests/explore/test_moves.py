@@ -8,9 +8,9 @@ from fractions import Fraction
 import pytest
 
 import costmodel as cm
+from costmodel.edits.edit import edit
+from costmodel.edits.moves import MOVES
 from costmodel.errors import CostModelError
-from costmodel.explore.edit import edit
-from costmodel.explore.moves import MOVES
 from costmodel.pricing import totals
 from costmodel.spec import expand
 from costmodel.spec.library import files

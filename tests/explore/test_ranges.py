@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel.errors import CostModelError
-from costmodel.explore.ranges import axis_of, parse_vary
+from costmodel.sweeps.ranges import axis_of, parse_vary
 
 
 @pytest.mark.parametrize(

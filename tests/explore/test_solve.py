@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 import costmodel as cm
 from costmodel.cli import costmodel
 from costmodel.errors import CostModelError
-from costmodel.explore.conditions import parse_condition
-from costmodel.explore.pareto import Goal
-from costmodel.explore.points import grid
-from costmodel.explore.ranges import parse_vary
-from costmodel.explore.solve import Solver
-from costmodel.explore.sweep import COLUMNS, Question
+from costmodel.sweeps.conditions import parse_condition
+from costmodel.sweeps.pareto import Goal
+from costmodel.sweeps.points import grid
+from costmodel.sweeps.question import COLUMNS, Question
+from costmodel.sweeps.ranges import parse_vary
+from costmodel.sweeps.solve import Solver
 
 SPEC = cm.read("mobilenet_v1")
 AXES = [parse_vary(text) for text in ("width=0.1:1.5:0.05", "resolution=0,96:288:32", "batch=1,4", "deep=1,6")]

@@ -8,11 +8,11 @@ from click.testing import CliRunner
 
 import costmodel as cm
 from costmodel.cli import costmodel
+from costmodel.edits.suggest import row_of, suggest
 from costmodel.errors import CostModelError
-from costmodel.explore.conditions import parse_condition
-from costmodel.explore.suggest import row_of, suggest
 from costmodel.pricing.sums import MEASURES
 from costmodel.spec import expand
+from costmodel.sweeps.conditions import parse_condition
 
 
 def ways_of(arch, goal):

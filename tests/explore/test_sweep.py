@@ -20,17 +20,17 @@ from hypothesis import strategies as st
 import costmodel as cm
 from costmodel import pricing
 from costmodel.errors import CostModelError
-from costmodel.exact import exact
-from costmodel.explore.chunks import answers
-from costmodel.explore.pareto import Front, Goal, best
-from costmodel.explore.points import grid
-from costmodel.explore.ranges import parse_vary
-from costmodel.explore.store import Store
-from costmodel.explore.sweep import ask
-from costmodel.explore.sweep_run import Sample, run
+from costmodel.numbers.exact import exact
 from costmodel.pricing.sums import MEASURES, sums
 from costmodel.spec.library import files, read_file
 from costmodel.spec.structure import structural
+from costmodel.sweeps.chunks import answers
+from costmodel.sweeps.pareto import Front, Goal, best
+from costmodel.sweeps.points import grid
+from costmodel.sweeps.question import ask
+from costmodel.sweeps.ranges import parse_vary
+from costmodel.sweeps.run import Sample, run
+from costmodel.sweeps.store import Store
 
 
 def scalar_row(arch, point, dtype="float32"):
@@ -347,7 +347,7 @@ def test_a_cluster_gives_the_same_rows_though_a_worker_dies():
 
 
 def test_no_scheduler_is_a_clear_error(monkeypatch):
-    monkeypatch.setattr("costmodel.explore.cluster.PATIENCE", 0.5)
+    monkeypatch.setattr("costmodel.sweeps.cluster.PATIENCE", 0.5)
     with pytest.raises(CostModelError, match="no Dask scheduler answers at"):
         list(answers(question(), cluster="tcp://127.0.0.1:9"))
 
@@ -439,7 +439,7 @@ def test_a_disk_that_fills_up_later_can_be_gone_on_from(tmp_path, monkeypatch):
     """The chunk in which the disk was full is cut off and priced again."""
     whole, path = tmp_path / "whole.csv", tmp_path / "rows.csv"
     write(whole, question())
-    monkeypatch.setattr("costmodel.explore.store.SAVE_EVERY", -1.0)
+    monkeypatch.setattr("costmodel.sweeps.store.SAVE_EVERY", -1.0)
     add = Store.add
 
     def full(store, columns, rows):

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from costmodel.explore.watch import watch
+from costmodel.judging.watch import watch
 
 TEXT = "name: net\ntitle: Net\ninput: [3, 8, 8]\nlayers:\n  conv: {op: conv, out_channels: 8, bias: false}\n"
 

@@ -3,10 +3,10 @@
 import numpy as np
 
 import costmodel as cm
+from costmodel.bench.fit import Sample
+from costmodel.bench.tables import kernels_of
 from costmodel.latency.features import FEATURES
-from costmodel.latency.fit import Sample
 from costmodel.latency.lowering import Lowering
-from costmodel.latency.tables import kernels_of
 
 SIZES = {"mult-add": 1e9, "byte": 1e8, "element": 1e7, "kernel": 1.0}
 SECONDS = {"mult-add": 1e-11, "byte": 1e-10, "element": 1e-9, "kernel": 5e-3}

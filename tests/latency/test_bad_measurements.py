@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import costmodel as cm
+from costmodel.bench.tables import graph_of, read_table
 from costmodel.cli import main
 from costmodel.latency.device import read_device
-from costmodel.latency.tables import graph_of, read_table
 from costmodel.onnx.file import save_onnx
 
 BAD = Path(__file__).parent / "bad"

@@ -3,10 +3,10 @@
 import pytest
 
 import costmodel as cm
+from costmodel.bench.measure import BLOCKED, Job, OnnxRuntime
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.latency.blocked import CONVOLUTIONS, Blocks
 from costmodel.latency.lowering import Lowering, table_kernels, total_counts
-from costmodel.latency.measure import BLOCKED, Job, OnnxRuntime
 from costmodel.ops.activation import Relu, Silu
 from costmodel.ops.base import Operator
 from costmodel.ops.conv import Conv

@@ -7,9 +7,9 @@ from statistics import mean
 import pytest
 
 import costmodel as cm
+from costmodel.bench.machine import fit_log, read_measured
+from costmodel.bench.measure import read_setting
 from costmodel.latency.device import device_files, find_device, read_device, to_yaml
-from costmodel.latency.machine import fit_log, read_measured
-from costmodel.latency.measure import read_setting
 from costmodel.latency.predict import latency_of
 from costmodel.latency.transfer import quantity, transfer
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import costmodel as cm
-from costmodel.latency.crossvalidate import CHAIN, choose, coverage_percent, half_width, held_out, score
-from costmodel.latency.fit import Design, Prior, coefficients_of, nnls
+from costmodel.bench.crossvalidate import CHAIN, choose, coverage_percent, half_width, held_out, score
+from costmodel.bench.fit import Design, Prior, coefficients_of, nnls
 from costmodel.latency.forms import FORMS, OPERATIONS
 from latency.planted import machine, samples, seconds
 

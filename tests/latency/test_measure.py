@@ -8,12 +8,9 @@ import numpy as np
 import pytest
 
 import costmodel as cm
-from costmodel.latency import plan
-from costmodel.latency.device import Conditions, Errors
-from costmodel.latency.forms import FORMS
-from costmodel.latency.lowering import Lowering
-from costmodel.latency.machine import calibrate_machine, fit_log, read_measured
-from costmodel.latency.measure import (
+from costmodel.bench import plan
+from costmodel.bench.machine import calibrate_machine, fit_log, read_measured
+from costmodel.bench.measure import (
     FIELDS,
     LEAST_RUNS,
     LEAST_SECONDS,
@@ -29,10 +26,13 @@ from costmodel.latency.measure import (
     read_setting,
     summarize,
 )
-from costmodel.latency.microbench import chains
+from costmodel.bench.microbench import chains
+from costmodel.bench.runtimes import RUNTIMES
+from costmodel.bench.tables import kernels_of
+from costmodel.latency.device import Conditions, Errors
+from costmodel.latency.forms import FORMS
+from costmodel.latency.lowering import Lowering
 from costmodel.latency.predict import latency_of
-from costmodel.latency.runtimes import RUNTIMES
-from costmodel.latency.tables import kernels_of
 from latency.planted import REAL, seconds
 
 FORM = FORMS[3]
@@ -226,12 +226,12 @@ def test_what_is_no_log_is_said_so(tmp_path):
 def small(monkeypatch):
     """A calibration of twelve small networks and two chains."""
     more = ("googlenet", "mobilenet_v3_small", "densenet121", "squeezenet")
-    monkeypatch.setattr("costmodel.latency.machine.NETWORKS", (*REAL, *more))
+    monkeypatch.setattr("costmodel.bench.machine.NETWORKS", (*REAL, *more))
     monkeypatch.setattr(plan, "chains", lambda: list(chains())[:2])
 
 
 def calibrated(runner, folder, monkeypatch, runtime="onnxruntime", **changes):
-    monkeypatch.setattr("costmodel.latency.machine.measure", lambda *a, **k: measure(*a, clock=runner.clock, **k))
+    monkeypatch.setattr("costmodel.bench.machine.measure", lambda *a, **k: measure(*a, clock=runner.clock, **k))
     told = []
     given = {
         "log": folder / "log.csv",

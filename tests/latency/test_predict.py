@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 import costmodel as cm
-from costmodel.formula import product
+from costmodel.bench.fit import Design, Sample
+from costmodel.bench.tables import kernels_of
 from costmodel.graph import LayerGraph
 from costmodel.latency.device import Conditions, Device, Errors, Interval, Model, TermModel, device_files, find_device
 from costmodel.latency.energy import chip_energy, device_energy
 from costmodel.latency.features import FEATURES
-from costmodel.latency.fit import Design, Sample
 from costmodel.latency.forms import FORMS, Form
 from costmodel.latency.lowering import Lowering, total_counts
 from costmodel.latency.predict import latency_of, over_batches
-from costmodel.latency.tables import kernels_of
+from costmodel.numbers.arithmetic import product
 from costmodel.ops.activation import Relu
 from costmodel.ops.conv import Conv
 from costmodel.ops.windows import pair

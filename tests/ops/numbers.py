@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.formula import Shape
 from costmodel.graph import Layer
+from costmodel.numbers.arithmetic import Shape
 from costmodel.weights import RandomWeights
 from ops.strategies import Case
 

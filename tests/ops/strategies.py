@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from costmodel import ops
-from costmodel.formula import Shape
+from costmodel.numbers.arithmetic import Shape
 from costmodel.ops import windows
 from costmodel.ops.base import Operator
 

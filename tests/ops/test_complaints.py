@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from costmodel.errors import CostModelError, ShapeError
-from costmodel.formula import Shape
+from costmodel.numbers.arithmetic import Shape
 from costmodel.ops import OPERATORS, find_operator
 from costmodel.ops.base import Cost, Operator
 

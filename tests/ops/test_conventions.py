@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from costmodel.formula import Shape
+from costmodel.numbers.arithmetic import Shape
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import Operator
 

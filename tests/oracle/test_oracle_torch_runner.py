@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import costmodel as cm
+from costmodel.bench.measure import Job, Setting, measure, summarize
+from costmodel.bench.torch_layers import STEPS
+from costmodel.bench.torch_runner import TorchRunner, forward
 from costmodel.errors import CostModelError
 from costmodel.execute import random_images, run
 from costmodel.graph import INPUT, LayerGraph
-from costmodel.latency.measure import Job, Setting, measure, summarize
-from costmodel.latency.torch_layers import STEPS
-from costmodel.latency.torch_runner import TorchRunner, forward
 from costmodel.ops import OPERATORS
 from costmodel.ops.activation import LeakyRelu, Prelu, Softmax
 from costmodel.ops.conv import Conv, ConvTranspose

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from costmodel.formula import show_shape
+from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.constants import Known
 from costmodel.onnx.layout import Scores, View
 from costmodel.onnx.node import Node, Unread

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from costmodel.formula import show_shape
+from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.constants import Known
 from costmodel.onnx.layout import BATCH, Atom, Scores, View, in_order, joined, whole
 from costmodel.onnx.node import Node, Unread

@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from costmodel.formula import show_shape
 from costmodel.graph import INPUT
+from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.constants import Known
 from costmodel.onnx.layout import View
 from costmodel.onnx.node import Node, Unread

@@ -1,0 +1,147 @@
+"""From measurements to a device: choose a form, fit it, and write down how far it is off where it has not looked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from costmodel.bench.crossvalidate import (
+    CHAIN,
+    LEVEL,
+    Score,
+    choice_mape_percent,
+    choose,
+    coverage_percent,
+    half_width,
+    held_out,
+    score,
+)
+from costmodel.bench.fit import Design, Prior, Sample, coefficients_of
+from costmodel.latency.device import Conditions, Device, Errors, Interval, Model, Operations, TermModel
+from costmodel.latency.forms import FORMS, OPERATIONS, Form
+from costmodel.latency.lowering import Lowering
+
+
+def fit_device(
+    name: str,
+    title: str,
+    samples: Sequence[Sample],
+    conditions: Conditions,
+    *,
+    lowering: Lowering,
+    made_by: str,
+    source: str = "",
+    prior: Prior | None = None,
+    forms: Sequence[Form] = FORMS,
+    repeatability_percent: float | None = None,
+    peaks: dict[str, float] | None = None,
+    power_w: float | None = None,
+    power_source: str = "",
+) -> Device:
+    """Return the device that measured networks describe.
+
+    Args:
+        name: of the device.
+        title: the same in words.
+        samples: the measured networks.
+        conditions: under which they were measured.
+        lowering: how the runtime turns layers into kernels.
+        made_by: the command that can be run again to get the same file.
+        source: who measured.
+        prior: measurements of similar devices, towards which the ratios of coefficients are drawn.
+        forms: the forms to choose among.
+        repeatability_percent: how far two measurements of one network differ.
+        peaks: datasheet figures, for `device-from`.
+        power_w: drawn under load above idle.
+        power_source: who measured that.
+
+    Raises:
+        CostModelError: if there are too few measurements.
+    """
+    form, scores = choose(samples, forms, prior)
+    design = Design(samples, form)
+    predicted = held_out(design, prior)
+    width = half_width(predicted, design.seconds, design.families)
+    if repeatability_percent is not None:
+        width = max(width, repeatability_percent / 100)
+    return Device(
+        name=name,
+        title=title,
+        made_by=made_by,
+        source=source,
+        conditions=conditions.model_copy(update={"shortest_s": _shortest(samples)}),
+        model=Model(
+            form=form.name,
+            fuses=lowering.fuses,
+            lanes=lowering.lanes,
+            combine=form.combine,
+            terms=_terms(design, samples, form, prior),
+        ),
+        error=_errors(samples, form, forms, scores, prior),
+        interval=Interval(
+            level_percent=100 * LEVEL,
+            half_width=_short(width),
+            coverage_percent=_short(coverage_percent(design, prior)),
+            repeatability_percent=None if repeatability_percent is None else _short(repeatability_percent),
+        ),
+        peaks=peaks or {},
+        power_w=power_w,
+        power_source=power_source,
+        residuals=[
+            [sample.network, sample.batch, sample.family, round(float(100 * (guess / sample.seconds - 1)), 1)]
+            for sample, guess in zip(samples, predicted, strict=True)
+            if sample.family != CHAIN
+        ],
+    )
+
+
+def _shortest(samples: Sequence[Sample]) -> float:
+    return _short(min(sample.seconds for sample in samples if sample.family != CHAIN))
+
+
+def _terms(design: Design, samples: Sequence[Sample], form: Form, prior: Prior | None) -> list[TermModel]:
+    coefficients = coefficients_of(samples, form, prior)
+    spent = design.active(coefficients) * coefficients
+    shares = (spent / spent.sum(axis=1, keepdims=True)).max(axis=0)
+    return [
+        TermModel(of=list(term), seconds=_short(seconds, 6), largest_share=_short(share))
+        for term, seconds, share in zip(form.terms, coefficients, shares, strict=True)
+    ]
+
+
+def _errors(
+    samples: Sequence[Sample], form: Form, forms: Sequence[Form], scores: dict[str, Score], prior: Prior | None
+) -> Errors:
+    networks = [sample for sample in samples if sample.family != CHAIN]
+    found, plain = scores[form.name], Design(networks, OPERATIONS)
+    baseline = score(held_out(plain), plain.seconds)
+    design = Design(samples, form)
+    loose = None if prior is None else score(held_out(design, prior, strict=False), design.seconds).mape_percent
+    return Errors(
+        networks=len(networks),
+        families=len({sample.family for sample in networks}),
+        **_figures(found),
+        mape_choice_percent=_finite(choice_mape_percent(samples, forms, prior)),
+        mape_prior_percent=None if loose is None else _short(loose),
+        operations_only=Operations(
+            seconds=_short(float(coefficients_of(networks, OPERATIONS)[0]), 6), **_figures(baseline)
+        ),
+        others={name: _short(other.mape_percent) for name, other in scores.items() if name != form.name},
+    )
+
+
+def _figures(found: Score) -> dict[str, Any]:
+    return {
+        "mape_percent": _short(found.mape_percent),
+        "within_10_percent": _short(found.within_10_percent),
+        "spearman": _short(found.spearman, 4),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return None if value != value else _short(value)
+
+
+def _short(value: float, digits: int = 3) -> float:
+    """Return a figure with as many digits as a device file states."""
+    return float(f"{float(value):.{digits}g}")

@@ -1,0 +1,172 @@
+"""How far a model is off on networks of a family that it has never seen, and the interval that this earns.
+
+Leave one family out (LOFO): each network is predicted by a model fitted without any network of its family.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from costmodel.bench.fit import Design, Prior, Sample, ratios_of
+from costmodel.errors import CostModelError
+from costmodel.latency.forms import Form
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array: TypeAlias = np.ndarray[Any, Any]
+
+LEVEL = 0.9
+"""The share of networks of unseen families that an interval is to hold."""
+GAIN = 0.97
+"""Each further coefficient must bring the error below this share of the simpler form's,"""
+POINTS = 0.25
+"""and by so many points of percent."""
+FEWEST_FAMILIES = 3
+CHAIN = "single-layer chain"
+"""The family of micro-benchmarks: always fitted on, never scored."""
+PER_TERM = 3
+"""Networks needed for each coefficient, where no prior says what they are about."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Errors of predictions: mean absolute percentage error, share within 10 %, rank correlation."""
+
+    mape_percent: float
+    within_10_percent: float
+    spearman: float
+
+
+def held_out(design: Design, prior: Prior | None = None, keep: Array | None = None, strict: bool = True) -> Array:
+    """Return the LOFO prediction of each sample, in seconds; NaN outside `keep` and for micro-benchmarks.
+
+    With a prior, `strict` fits the prior too without the family that is left out.
+    """
+    import numpy as np
+
+    kept = np.ones(len(design.seconds), bool) if keep is None else keep
+    before = None if prior is None else Design(prior.samples, design.form)
+    predicted = np.full(len(design.seconds), np.nan)
+    for family in _families(design, kept):
+        out = design.families == family
+        ratios = None if before is None else ratios_of(before, family if strict else None)
+        found = design.fit(kept & ~out, ratios, prior.strength if prior else 0.0)
+        predicted[out & kept] = design.predict(found)[out & kept]
+    return predicted
+
+
+def _families(design: Design, kept: Array) -> list[str]:
+    return [family for family in dict.fromkeys(design.families[kept].tolist()) if family != CHAIN]
+
+
+def score(predicted: Array, measured: Array) -> Score:
+    """Return the errors of predictions, those of networks that were not predicted (NaN) left out."""
+    import numpy as np
+
+    known = ~np.isnan(predicted)
+    predicted, measured = predicted[known], measured[known]
+    error = np.abs(predicted / measured - 1)
+    ranks = [np.argsort(np.argsort(values, kind="stable"), kind="stable") for values in (predicted, measured)]
+    spread = np.std(ranks[0]) * np.std(ranks[1])
+    correlation = (
+        float(np.mean((ranks[0] - ranks[0].mean()) * (ranks[1] - ranks[1].mean())) / spread) if spread else 0.0
+    )
+    return Score(float(100 * error.mean()), float(100 * (error <= 0.1).mean()), correlation)
+
+
+def half_width(predicted: Array, measured: Array, families: Array) -> float:
+    """Return the q of the interval t * exp(-q) .. t * exp(q): the 90 % quantile of LOFO residuals, where each family
+    weighs the same; the largest residual where there are fewer than ten families.
+    """
+    import numpy as np
+
+    known = ~np.isnan(predicted)
+    predicted, measured, families = predicted[known], measured[known], families[known]
+    residual = np.abs(np.log(np.maximum(predicted, 1e-12) / measured))
+    names, place = np.unique(families, return_inverse=True)
+    if len(names) < 1 / (1 - LEVEL):
+        return float(residual.max())
+    weight = 1 / (np.bincount(place)[place] * len(names))
+    order = np.argsort(residual)
+    reached = np.cumsum(weight[order])
+    return float(residual[order][np.searchsorted(reached, LEVEL - 1e-9).clip(max=len(residual) - 1)])
+
+
+def coverage_percent(design: Design, prior: Prior | None = None) -> float:
+    """Return the share of networks that the interval holds, where neither model nor interval saw their family (each
+    family weighs the same).
+    """
+    import numpy as np
+
+    shares = []
+    everyone = np.ones(len(design.seconds), bool)
+    outer = held_out(design, prior)
+    for family in _families(design, everyone):
+        out = design.families == family
+        rest = everyone & ~out
+        inner = held_out(design, prior, rest)[rest]
+        width = half_width(inner, design.seconds[rest], design.families[rest])
+        residual = np.abs(np.log(np.maximum(outer[out], 1e-12) / design.seconds[out]))
+        shares.append(float((residual <= width).mean()))
+    return 100 * sum(shares) / len(shares)
+
+
+def choose(
+    samples: Sequence[Sample], forms: Sequence[Form], prior: Prior | None = None
+) -> tuple[Form, dict[str, Score]]:
+    """Return the simplest form whose LOFO error no richer one clearly betters, and the scores of all that could be
+    fitted.
+
+    Raises:
+        CostModelError: if there are too few measurements or families.
+    """
+    networks = {sample.network: sample.family for sample in samples if sample.family != CHAIN}
+    families = set(networks.values())
+    fewest = PER_TERM * min(len(form.terms) for form in forms)
+    if len(networks) < fewest or len(families) < FEWEST_FAMILIES:
+        raise CostModelError(
+            f"{len(networks)} networks of {len(families)} families are too few to fit: "
+            f"at least {fewest} of {FEWEST_FAMILIES} families are needed"
+        )
+    scores: dict[str, Score] = {}
+    best: Form | None = None
+    for form in sorted(forms, key=lambda form: len(form.terms)):
+        if prior is None and PER_TERM * len(form.terms) > len(networks):
+            continue
+        design = Design(samples, form)
+        scores[form.name] = found = score(held_out(design, prior), design.seconds)
+        if best is None or _pays(scores[best.name], found, len(form.terms) - len(best.terms)):
+            best = form
+    assert best is not None
+    return best, scores
+
+
+def _pays(simple: Score, rich: Score, more: int) -> bool:
+    """Say whether `more` coefficients are worth their gain."""
+    share = rich.mape_percent < simple.mape_percent * math.pow(GAIN, more)
+    return share and rich.mape_percent < simple.mape_percent - POINTS * more
+
+
+def choice_mape_percent(samples: Sequence[Sample], forms: Sequence[Form], prior: Prior | None = None) -> float:
+    """Return the LOFO error when the form too is chosen without the family that is predicted: what choosing may have
+    flattered.
+    """
+    import numpy as np
+
+    errors = []
+    for family in dict.fromkeys(sample.family for sample in samples if sample.family != CHAIN):
+        rest = [sample for sample in samples if sample.family != family]
+        try:
+            form, _ = choose(rest, forms, prior)
+        except CostModelError:
+            return float("nan")
+        design = Design(samples, form)
+        out = design.families == family
+        ratios = None if prior is None else ratios_of(Design(prior.samples, form), family)
+        found = design.fit(~out, ratios, prior.strength if prior else 0.0)
+        errors += list(np.abs(design.predict(found)[out] / design.seconds[out] - 1))
+    return float(100 * np.mean(errors))

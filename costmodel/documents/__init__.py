@@ -1,0 +1,1 @@
+"""Files and text: the one door for what people and programs write."""

@@ -1,0 +1,223 @@
+"""From a file to plain data, safely: bounded reading, YAML without its dangerous parts, and the place of everything.
+
+Only maps, lists and scalars are understood. Anchors, aliases, tags and several documents are refused, as are doubled
+keys and deep nesting, so that a stranger's file can neither run code nor exhaust memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from costmodel.documents.files import read_bytes
+from costmodel.errors import CostModelError, Place, Problem, SpecError, quote, split_lines
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 12
+MAX_DOUBLED = 20
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+"""The way to a value: keys of maps and indices of lists."""
+
+
+class Places:
+    """Where each key and each value of a document stands."""
+
+    def __init__(self) -> None:
+        self.keys: dict[KeyPath, Place] = {}
+        self.values: dict[KeyPath, Place] = {}
+
+    def key(self, path: KeyPath) -> Place | None:
+        """Return the place of the key that ends `path`, else of the nearest thing around it."""
+        while path and path not in self.keys:
+            path = path[:-1]
+        return self.keys.get(path)
+
+    def value(self, path: KeyPath) -> Place | None:
+        """Return the place of the value at `path`, else of the nearest thing around it."""
+        return self.values.get(path) or self.key(path)
+
+
+def read_text(path: Path, what: str = "spec") -> str:
+    """Return the text of a small UTF-8 file.
+
+    Raises:
+        CostModelError: if it is missing, no regular file, too large or not UTF-8.
+    """
+    return decode(read_bytes(path, MAX_BYTES, f"a {what} has at most {MAX_BYTES:,}"), str(path))
+
+
+def decode(raw: bytes, name: str) -> str:
+    """Return the text that UTF-8 bytes hold; `name` is what complaints call them.
+
+    Raises:
+        CostModelError: if they are not UTF-8.
+    """
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in raw[:4]:
+        raise CostModelError(f"{name}: this looks like UTF-16; save the file as UTF-8")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - raw.rfind(b"\n", 0, error.start)
+        found = f"byte 0x{raw[error.start]:02x} is not UTF-8"
+        raise CostModelError(f"{name}:{line}:{column}: {found}; save the file as UTF-8") from None
+
+
+def parse(text: str, file: str, places: Places | None = None) -> Any:
+    """Return the plain data that YAML `text` holds; fill `places` if given.
+
+    Raises:
+        SpecError: if it is not YAML, or uses a part of YAML that is refused.
+    """
+    reader = _Reader(text, places)
+    try:
+        data = reader.document()
+        if not reader.doubled:
+            return data
+        problems = reader.doubled
+    except _Refused as refused:
+        problems = [refused.problem]
+    except yaml.MarkedYAMLError as error:
+        problems = [_not_yaml(error, split_lines(text))]
+    except yaml.reader.ReaderError as error:
+        before = split_lines(text[: error.position])
+        shown = f"character 0x{ord(text[error.position]):02x}" if error.position < len(text) else "this character"
+        place = Place(len(before), len(before[-1]) + 1)
+        problems = [Problem(f"{shown} cannot stand in a text file", place, "remove it")]
+    except UnicodeEncodeError:
+        problems = [Problem("half of a character (a surrogate) cannot stand in a text file")]
+    raise SpecError(file, problems, text) from None
+
+
+# What YAML's own words mean to someone who never read its grammar: a part of them, what is wrong, what to do.
+_PLAIN_WORDS = [
+    ("tab character", "a tab stands where YAML wants spaces", "indent with spaces"),
+    ("cannot start any token", "no value can start with this character", "put the text in quotes"),
+    (
+        "mapping values are not allowed",
+        "a ': ' too much",
+        "quote a text that holds ': ', and put a space after a key's colon",
+    ),
+    ("expected ',' or '}'", "a comma or a closing } is missing before this", ""),
+    ("expected ',' or ']'", "a comma or a closing ] is missing before this", ""),
+    ("could not find expected ':'", "a key without its ':'", "write `key: value`, with a space after the colon"),
+    ("unexpected end of stream", "these quotes are never closed", ""),
+    ("expected <block end>", "this line does not fit the ones above", "entries of one map start in the same column"),
+    ("expected key", "this line does not fit the ones above", "entries of one map start in the same column"),
+    ("'-' indicator", "this line does not fit the ones above", "entries of one list start in the same column"),
+    ("node content", "a value is missing here, or something stands here too much", ""),
+    ("expected '<document start>'", "this line does not belong to what is above it", "indent it, or remove it"),
+    ("found undefined tag handle", "tags (!) are not part of the language", "quote the text if it starts with '!'"),
+    ("alphabetic or numeric character", "anchors and aliases (& and *) are not part of the language", "quote the text"),
+    ("escape", "this \\ starts no escape that YAML knows", "use 'single quotes', in which \\ is itself"),
+]
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem:
+    detail = error.problem or error.context or "unreadable"
+    mark = error.problem_mark or error.context_mark
+    if "end of stream" in detail and error.context_mark:
+        mark = error.context_mark  # where the quotes open; where they are missed is the end of the file
+    place = Place(mark.line + 1, mark.column + 1) if mark else None
+    if mark and mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t":
+        detail = "tab character"
+    for part, message, hint in _PLAIN_WORDS:
+        if part in detail:
+            return Problem(f"not YAML: {message}", place, hint)
+    return Problem(f"not YAML: {detail}", place)
+
+
+class _Refused(Exception):  # noqa: N818 - it carries a problem up to `parse`, and is no error of ours to see
+    def __init__(self, message: str, mark: Any, hint: str = "", width: int = 1) -> None:
+        super().__init__(message)
+        self.problem = Problem(message, Place(mark.line + 1, mark.column + 1, width), hint)
+
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INTEGER = re.compile(r"[-+]?[0-9][0-9_]*\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+
+def scalar(text: str) -> Any:
+    """Return what an unquoted scalar means: a whole number, a number, true, false, null, or the text itself."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) <= 40 and _INTEGER.match(text):
+        return int(text.replace("_", ""))
+    if len(text) <= 40 and _FLOAT.match(text):
+        return float(text.replace("_", ""))
+    return text
+
+
+class _Reader:
+    """Builds plain data from the events of one YAML document. `doubled` are complaints about keys that stand twice."""
+
+    def __init__(self, text: str, places: Places | None) -> None:
+        self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+        self._places = places
+        self.doubled: list[Problem] = []
+
+    def document(self) -> Any:
+        next(self._events)  # the stream's start
+        event = next(self._events)
+        if isinstance(event, yaml.StreamEndEvent):
+            return None
+        data = self._value(next(self._events), (), 0)
+        next(self._events)  # the document's end
+        event = next(self._events)
+        if not isinstance(event, yaml.StreamEndEvent):
+            raise _Refused("a second document starts here", event.start_mark, "one file holds one document", 3)
+        return data
+
+    def _value(self, event: Any, path: KeyPath, depth: int) -> Any:
+        _refuse_specials(event)
+        if depth > MAX_DEPTH:
+            raise _Refused(f"nested more than {MAX_DEPTH} deep", event.start_mark)
+        if self._places is not None:
+            self._places.values[path] = _place(event)
+        if isinstance(event, yaml.ScalarEvent):
+            return event.value if event.style else scalar(event.value)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._list(path, depth)
+        return self._map(path, depth)
+
+    def _list(self, path: KeyPath, depth: int) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._value(event, (*path, len(items)), depth + 1))
+        return items
+
+    def _map(self, path: KeyPath, depth: int) -> dict[str, Any]:
+        entries: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            _refuse_specials(event)
+            if not isinstance(event, yaml.ScalarEvent):
+                raise _Refused("a key must be a plain word", event.start_mark)
+            key: str = event.value
+            if key in entries and len(self.doubled) < MAX_DOUBLED:
+                self.doubled.append(Problem(f"{quote(key)} stands here twice", _place(event), "remove or rename one"))
+            if self._places is not None:
+                self._places.keys[(*path, key)] = _place(event)
+            entries[key] = self._value(next(self._events), (*path, key), depth + 1)
+        return entries
+
+
+def _refuse_specials(event: Any) -> None:
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        message = "anchors and aliases (& and *) are not part of the language"
+        raise _Refused(message, event.start_mark, "use a block, or quote the text")
+    if getattr(event, "tag", None) and event.tag != "!":
+        message = "tags (!) are not part of the language"
+        raise _Refused(message, event.start_mark, "quote the text if it starts with '!'")
+
+
+def _place(event: Any) -> Place:
+    start, end = event.start_mark, event.end_mark
+    width = end.column - start.column if end.line == start.line else 1
+    return Place(start.line + 1, start.column + 1, max(width, 1))

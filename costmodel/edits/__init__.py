@@ -1,0 +1,1 @@
+"""Edits of a spec's text: fields, layers, moves, and which of them to suggest."""

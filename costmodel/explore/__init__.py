@@ -1,1 +1,0 @@
-"""What-if: edit, compare, watch, hold to a budget, sweep and solve. Everything acts on the spec."""

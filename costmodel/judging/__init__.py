@@ -1,0 +1,1 @@
+"""Before and after: differences between networks, budgets, revisions."""

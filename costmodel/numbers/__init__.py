@@ -1,0 +1,1 @@
+"""One arithmetic for integers, arrays and symbols, whose whole numbers never wrap."""

@@ -1,0 +1,343 @@
+"""Price a spec over many values of its parameters: chunk by chunk, each an array through the operators' own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costmodel.errors import CostModelError, SpecError
+from costmodel.numbers.exact import LIMIT, exact
+from costmodel.numbers.verdicts import LISTENER
+from costmodel.pricing.sums import MEASURES, sums
+from costmodel.spec import Spec, expand
+from costmodel.sweeps.conditions import Condition
+from costmodel.sweeps.points import BATCH, Box, Grid, Pairs, grid, pairs
+from costmodel.sweeps.ranges import axis_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from costmodel.latency.device import Device
+
+COLUMNS = ("params", "mult_adds", "other_ops", "weight_bytes", "traffic_bytes", "peak_live_bytes")
+"""What a sweep shows unless it is asked for more."""
+LATENCY = ("latency_s", "latency_low_s", "latency_high_s")
+"""What a device adds: seconds, and the interval that it has earned."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Points that are no network: how many, why (of the first), and which the first is."""
+
+    count: int
+    reason: str
+    example: Mapping[str, Any]
+
+
+Reasons = dict[str, LeftOut]
+"""What was left out, by a key that equal reasons share."""
+
+
+def add_reasons(total: Reasons, more: Reasons) -> None:
+    """Add the counts of `more` to `total`, keeping the first example of each."""
+    for key, new in more.items():
+        known = total.get(key)
+        total[key] = new if known is None else replace(known, count=known.count + new.count)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some priced points: equally long columns, how many points they came from, and what was left out as no network."""
+
+    index: int
+    columns: Mapping[str, Any]
+    seen: int
+    left_out: Reasons = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+
+@dataclass(frozen=True)
+class Question:
+    """One sweep: which points of which spec, which columns of them, and which condition rows must meet."""
+
+    spec: Spec
+    points: Grid | Pairs
+    dtype: str = "float32"
+    measures: tuple[str, ...] = COLUMNS
+    where: Condition | None = None
+    device: Device | None = None
+    """Where given, latency may be asked for too."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, in order: what varies, then what it comes to."""
+        return (*self.points.names, *self.measures)
+
+    def chunk(self, index: int) -> Chunk:
+        """Price one chunk.
+
+        Raises:
+            CostModelError: if a count passes 2**63.
+        """
+        box = self.points.box(index)
+        rows = list(_priced(self, box))
+        names = self.columns
+        columns = {name: np.concatenate([row[name] for row, _ in rows]) for name in names}
+        reasons: Reasons = {}
+        for _, left_out in rows:
+            add_reasons(reasons, left_out)
+        return Chunk(index, columns, box.count, reasons)
+
+
+Rows = tuple[dict[str, Any], Reasons]
+
+
+def _priced(question: Question, box: Box) -> Iterable[Rows]:
+    """Yield the rows of a box, and of those of its points that only can be priced one by one."""
+    verdicts = _Verdicts(box.shape)
+    try:
+        with _judged_by(verdicts), np.errstate(all="ignore"):
+            row = _measure(question, box)
+    except CostModelError as error:
+        yield from _without_arrays(question, box, error)
+        return
+    good, groups = verdicts.sort()
+    reasons: Reasons = {}
+    alone: list[Box] = []
+    for points in groups:
+        first = box.at(points[0])
+        fault = _error(question, box.part(points[0]))
+        if fault is None:  # the arrays could not decide what plain numbers can
+            alone += [box.part(index) for index in points]
+        else:
+            add_reasons(reasons, {_key(fault): LeftOut(len(points), _first_line(fault), first)})
+    yield _select(question, box, row, good), reasons
+    for part in alone:
+        yield _one(question, part)
+
+
+def _without_arrays(question: Question, box: Box, error: CostModelError) -> Iterable[Rows]:
+    """Price a box that failed as a whole: in halves, down to single points."""
+    if box.count == 1:
+        yield _one(question, box)
+        return
+    axis = int(np.argmax(box.shape))
+    half = box.shape[axis] // 2
+    for part in (slice(None, half), slice(half, None)):
+        numbers = {
+            name: array[(slice(None),) * axis + (part,)] if array.shape[axis] > 1 else array
+            for name, array in box.numbers.items()
+        }
+        shape = np.broadcast_shapes(*(array.shape for array in numbers.values()))
+        yield from _priced(question, Box(box.structure, numbers, shape))
+
+
+def _measure(question: Question, box: Box) -> dict[str, Any]:
+    """Return the measures of a box, as arrays that spread over its shape."""
+    numbers = {name: exact(array) for name, array in box.numbers.items()}
+    batch = numbers.pop(BATCH, box.structure.get(BATCH, 1))
+    structure = {name: value for name, value in box.structure.items() if name != BATCH}
+    return _ask(question, question.spec.set(**structure, **numbers), batch)
+
+
+def _ask(question: Question, spec: Spec, batch: Any) -> dict[str, Any]:
+    graph = expand(spec)
+    wanted = [name for name in question.measures if name in MEASURES]
+    row = sums(graph, batch, question.dtype, wanted)
+    timed = [name for name in question.measures if name in LATENCY]
+    if question.device is not None and timed:
+        from costmodel.latency.predict import latency_of
+
+        predicted = latency_of(graph, question.device, batch)
+        row |= {name: predicted[name] for name in timed}
+    return row
+
+
+def _one(question: Question, box: Box) -> Rows:
+    """Price one point with plain numbers."""
+    point = box.at(0)
+    try:
+        row = _ask_plainly(question, point)
+    except SpecError as error:
+        return _select(question, box, {}, np.zeros(1, dtype=bool)), {_key(error): LeftOut(1, _first_line(error), point)}
+    if any(isinstance(value, int) and value > LIMIT for value in row.values()):
+        at = ", ".join(f"{name} = {value}" for name, value in point.items())
+        raise CostModelError(f"at {at} a count passes 2**63, more than a table of a sweep can hold; narrow the ranges")
+    return _select(
+        question, box, {name: np.asarray([value]) for name, value in row.items()}, np.ones(1, dtype=bool)
+    ), {}
+
+
+def _ask_plainly(question: Question, point: Mapping[str, Any]) -> dict[str, Any]:
+    settings = dict(point)
+    batch = settings.pop(BATCH, 1)
+    return _ask(question, question.spec.set(**settings), batch)
+
+
+def _error(question: Question, box: Box) -> CostModelError | None:
+    """Return why a point is no network, or None if it is one."""
+    try:
+        _ask_plainly(question, box.at(0))
+    except CostModelError as error:
+        return error
+    return None
+
+
+def _select(question: Question, box: Box, row: Mapping[str, Any], good: Any) -> dict[str, Any]:
+    """Return the columns of the rows that are good and meet the condition."""
+    spread = {**{name: np.asarray(value) for name, value in box.structure.items()}, **box.numbers, **row}
+    keep = np.broadcast_to(good, box.shape)
+    if question.where is not None and keep.any():
+        plain = {name: np.asarray(value).view(np.ndarray) for name, value in spread.items()}
+        with np.errstate(all="ignore"):
+            keep = keep & question.where.holds(plain)
+    everything = bool(keep.all())
+
+    def column(name: str) -> Any:
+        value = np.asarray(spread.get(name, 0)).view(np.ndarray)
+        if value.dtype.kind == "U":
+            value = value.astype(object)
+        full = np.broadcast_to(value, box.shape)
+        return full.ravel() if everything else full[keep]
+
+    return {name: column(name) for name in question.columns}
+
+
+def _key(error: CostModelError) -> str:
+    """Return what two points with the same fault share: the place in the file."""
+    if isinstance(error, SpecError) and error.problems and error.problems[0].place is not None:
+        place = error.problems[0].place
+        return f"{error.file}:{place.line}:{place.column}"
+    return str(error)
+
+
+def _first_line(error: CostModelError) -> str:
+    return str(error).splitlines()[0]
+
+
+class _Verdicts:
+    """Which points of a box fail which condition: hears every condition on arrays while a box is priced."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self._failures: list[Any] = []
+
+    def __call__(self, condition: Any) -> None:
+        if not condition.all():
+            self._failures.append(np.logical_not(condition).view(np.ndarray))
+
+    def sort(self) -> tuple[Any, list[list[int]]]:
+        """Return which points are good, and the others, as indices, by the first condition that they failed."""
+        bad = np.zeros((1,) * len(self.shape), dtype=bool)
+        groups = []
+        for failed in self._failures:
+            new = np.flatnonzero(np.broadcast_to(failed & ~bad, self.shape))
+            if len(new):
+                groups.append(new.tolist())
+                bad = bad | failed
+        return ~bad, groups
+
+
+@contextmanager
+def _judged_by(verdicts: _Verdicts) -> Iterator[None]:
+    token = LISTENER.set(verdicts)
+    try:
+        yield
+    finally:
+        LISTENER.reset(token)
+
+
+def sweep(
+    spec: Spec | str,
+    *,
+    dtype: str = "float32",
+    measures: Iterable[str] = COLUMNS,
+    where: str | None = None,
+    paired: bool = False,
+    workers: int = 1,
+    device: str | None = None,
+    **values: Any,
+) -> pd.DataFrame:
+    """Return a pandas frame with a row for each combination of parameters' values, the last one varying fastest.
+
+    Args:
+        spec: the architecture, or its name.
+        dtype: of weights and activations.
+        measures: the columns wanted besides the parameters, of `MEASURES`.
+        where: keep only the rows that meet this condition: ``"mult_adds < 300e6"``.
+        paired: take the i-th of each list as the i-th point, instead of all combinations.
+        workers: processes to spread the work over.
+        device: the name of a device, whose latency may then be asked for.
+        values: lists of values, by parameter; ``batch`` may be one.
+
+    Points that are no network (a size that is not whole, a picture too small) are left out;
+    ``frame.attrs["left_out"]`` says how many, by the reason. Parameters that shape the network vary slowest.
+
+    Raises:
+        CostModelError: if a parameter, column or value cannot be.
+    """
+    import pandas as pd
+
+    from costmodel.api import read
+    from costmodel.sweeps.chunks import answers
+
+    if device is not None:
+        from costmodel.latency.device import find_device
+    question = ask(
+        read(spec),
+        [axis_of(name, given) for name, given in values.items()] if not paired else values,
+        dtype=dtype,
+        measures=tuple(measures),
+        where=where,
+        device=find_device(device) if device is not None else None,
+    )
+    reasons: Reasons = {}
+    chunks = []
+    for chunk in answers(question, workers=workers):
+        chunks.append(chunk)
+        add_reasons(reasons, chunk.left_out)
+    columns = {name: np.concatenate([chunk.columns[name] for chunk in chunks]) for name in question.columns}
+    frame = pd.DataFrame(columns)
+    frame.attrs["left_out"] = {entry.reason: entry.count for entry in reasons.values()}
+    return frame
+
+
+def ask(
+    spec: Spec,
+    axes: Any,
+    *,
+    dtype: str = "float32",
+    measures: Iterable[str] = COLUMNS,
+    where: str | None = None,
+    device: Device | None = None,
+) -> Question:
+    """Return the question that a sweep answers. `axes` is a list of axes, or maps names to lists, point by point.
+
+    Raises:
+        CostModelError: if a parameter, column or value cannot be.
+    """
+    from costmodel.errors import known_or_suggest
+    from costmodel.sweeps.conditions import parse_condition
+    from costmodel.units import DTYPES
+
+    if dtype not in DTYPES:
+        raise CostModelError(f"unknown dtype {dtype!r}; {known_or_suggest(dtype, DTYPES)}")
+    if device is not None and device.conditions.dtype != dtype:
+        measured = device.conditions.dtype
+        raise CostModelError(f"{device.name} was measured at {measured}, so ask for --dtype {measured}, not {dtype}")
+    points = pairs(spec, axes) if isinstance(axes, Mapping) else grid(spec, axes)
+    known = [*MEASURES, *(LATENCY if device is not None else ())]
+    for name in measures:
+        if name not in known:
+            raise CostModelError(f"there is no column {name!r}; {known_or_suggest(name, known)}")
+    condition = parse_condition(where, [*points.names, *known]) if where else None
+    wanted = dict.fromkeys([*measures, *(name for name in (condition.names if condition else ()) if name in known)])
+    return Question(spec, points, dtype, tuple(wanted), condition, device)
