@@ -2,6 +2,16 @@
 
 import sys
 
-from costmodel.cli import main
 
-sys.exit(main())
+def main() -> None:
+    """Run the command. Ctrl-C ends it quietly, while its modules load as well."""
+    try:
+        from costmodel.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -45,8 +45,10 @@ class LayerGraph:
         title: str = "",
         source: str = "",
         parameters: Mapping[str, Any] | None = None,
+        file: str = "",
     ) -> None:
         self.name = name
+        self.file = file
         self.title = title or name
         self.source = source
         self.parameters = dict(parameters or {})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
 
 import click
 
+from costmodel.cli.streams import Interrupts, complain, finish, plain
 from costmodel.errors import CostModelError, known_or_suggest
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some reads every installed package
@@ -63,16 +64,6 @@ class Lazy(click.Group):
             raise click.UsageError(f"no command {args[0]!r}; {known_or_suggest(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a subcommand. A reader of its output that goes early, as `| head` does, is no error."""
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left must not raise at exit
-            ctx.exit(0)
-        return result
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands without importing them."""
         with formatter.section("Commands"):
@@ -92,18 +83,50 @@ def costmodel() -> None:
     """
 
 
-def main(argv: list[str] | None = None) -> Any:
+def main(argv: list[str] | None = None) -> None:
     """Run the command; complaints go to standard error in plain words and end with exit code 2."""
+    code = _run(argv)
+    if code:
+        sys.exit(code)
+
+
+def _run(argv: list[str] | None) -> int:
+    """Run the command and return its exit code, whatever ended it."""
+    interrupts = Interrupts()
     try:
-        return costmodel.main(args=argv, prog_name="costmodel", standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("stopped", err=True)
-        sys.exit(130)
-    except click.exceptions.Exit as leave:
-        sys.exit(leave.exit_code)
+        with interrupts:
+            code = _ended(argv)
+            finish()
+        return code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return _stopped()
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        with suppress(OSError):
+            error.show()
+        return 2
     except CostModelError as error:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
-        sys.exit(2)
+        complain(str(error))
+        return 2
+    except OSError as error:
+        complain(plain(error))
+        return 2
+    except Exception:
+        if interrupts.struck:
+            return _stopped()
+        raise
+
+
+def _ended(argv: list[str] | None) -> int:
+    try:
+        left = costmodel.main(args=argv, prog_name="costmodel", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except SystemExit as leave:
+        left = leave.code
+    return left if isinstance(left, int) else 0
+
+
+def _stopped() -> int:
+    with suppress(OSError):
+        click.echo("stopped", err=True)
+    return 130

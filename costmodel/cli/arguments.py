@@ -69,6 +69,8 @@ def open_spec(arch: str, settings: Sequence[str] = (), resolution: int | None = 
         if values.get("resolution", resolution) != resolution:
             raise CostModelError(f"--resolution {resolution} and --set resolution={values['resolution']} differ")
         values["resolution"] = resolution
+    if arch == STDIN and sys.stdin is None:
+        raise CostModelError("standard input is closed, and - reads a spec from it")
     return read(read_stream(sys.stdin.buffer) if arch == STDIN else arch, **values)
 
 

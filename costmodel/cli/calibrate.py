@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from costmodel.cli.output import emit, screen, write_file
+from costmodel.cli.output import emit, screen
+from costmodel.cli.streams import on_terminal
+from costmodel.documents.write import make_folder, write_whole
 from costmodel.errors import CostModelError
+from costmodel.render.picture import check_picture, save_picture
 from costmodel.units import DTYPES
 
 if TYPE_CHECKING:
@@ -138,6 +141,7 @@ def calibrate_command(**given: Any) -> None:
     check_name(given["name"])
     if output.exists() and not given["force"]:
         raise CostModelError(f"{output} exists; --force overwrites it")
+    check_picture(given["plot"])
     if not given["table"]:
         _refuse_table_options(given)
     device = _from_table(given) if given["table"] else _from_machine(given)
@@ -157,6 +161,7 @@ def _from_table(given: dict[str, Any]) -> Device:
     from costmodel.bench.tables import read_table, samples_of
     from costmodel.latency.device import Conditions
     from costmodel.latency.lowering import Lowering
+    from costmodel.latency.transfer import datasheet
 
     lowering = Lowering(fuses=not given["eager"], lanes=given["lanes"])
     measurements = read_table(given["table"])
@@ -166,7 +171,7 @@ def _from_table(given: dict[str, Any]) -> Device:
         prior = Prior(samples_of(read_table(given["prior"]), given["dtype"], lowering))
     batches = [one.batch for one in measurements]
     about = {"made_by": made_by(), "source": given["source"]}
-    about |= {"peaks": _peaks(given["peak"], given["bandwidth"]), "power_w": given["power"]}
+    about |= {"peaks": datasheet(given["peak"], given["bandwidth"]), "power_w": given["power"]}
     about |= {"power_source": given["power_source"]}
     conditions = Conditions(
         hardware=given["hardware"] or given["name"],
@@ -191,7 +196,9 @@ def _from_table(given: dict[str, Any]) -> Device:
 def _from_machine(given: dict[str, Any]) -> Device:
     from costmodel.bench.machine import calibrate_machine
     from costmodel.bench.runtimes import DEFAULT, find_runtime
+    from costmodel.latency.transfer import datasheet
 
+    peaks = datasheet(given["peak"], given["bandwidth"])
     runtime = find_runtime(given["runtime"] or DEFAULT)
     log = given["log"] or Path(f"{given['name']}.csv")
     threads = given["threads"] or 1
@@ -218,7 +225,7 @@ def _from_machine(given: dict[str, Any]) -> Device:
                 notes=given["notes"],
                 date=given["date"] or time.strftime("%Y-%m-%d"),
                 made_by=made_by(),
-                peaks=_peaks(given["peak"], given["bandwidth"]),
+                peaks=peaks,
                 progress=say,
                 tell=say.line,
                 runtime=runtime,
@@ -232,7 +239,7 @@ class _Progress:
     """One line on standard error that says how far measuring has come."""
 
     def __init__(self) -> None:
-        self.live = sys.stderr.isatty()
+        self.live = on_terminal(sys.stderr)
 
     def __call__(self, done: int, planned: int, network: str, left: float) -> None:
         text = f"{100 * done // planned:3d} %  {left / 60:4.1f} min left  {network}"
@@ -267,13 +274,6 @@ def made_by() -> str:
     return shlex.join(["costmodel", *kept])
 
 
-def _peaks(peak: str | None, bandwidth: str | None) -> dict[str, float]:
-    from costmodel.latency.transfer import quantity
-
-    found = {"flops_per_s": peak, "bytes_per_s": bandwidth}
-    return {name: quantity(text) for name, text in found.items() if text}
-
-
 def _measured(given: dict[str, Any]) -> dict[tuple[str, int], float]:
     """Return the seconds of what was measured, for the picture."""
     if given["table"]:
@@ -293,14 +293,11 @@ def _write(device: Device, output: Path, plot: Path | None, measured: dict[tuple
     from costmodel.render.latency import device_page
     from costmodel.render.text import text
 
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CostModelError(f"{output.parent}: cannot be made: {error.strerror}") from None
-    write_file(output, to_yaml(device))
+    make_folder(output.parent)
+    write_whole(output, to_yaml(device))
     if plot is not None:
-        from costmodel.render.latency_plots import fit_chart, save
+        from costmodel.render.latency_plots import fit_chart
 
-        save(fit_chart(device, measured), plot)
+        save_picture(fit_chart(device, measured), plot)
     emit(text(device_page(device), screen()))
     click.echo(f"wrote {output}", err=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.output import emit, screen, write_file
+from costmodel.cli.output import emit, screen
+from costmodel.documents.write import make_folder, write_whole
 from costmodel.errors import CostModelError
 
 
@@ -34,16 +35,15 @@ def device_from_command(
     """
     from costmodel.cli.calibrate import made_by
     from costmodel.latency.device import check_name, find_device, to_yaml
-    from costmodel.latency.transfer import BANDWIDTH, PEAK, quantity, transfer
+    from costmodel.latency.transfer import datasheet, transfer
     from costmodel.render.latency import device_page
     from costmodel.render.text import text
 
     path = output or Path("specs/devices") / f"{check_name(name)}.yaml"
     if path.exists() and not force:
         raise CostModelError(f"{path} exists; --force overwrites it")
-    peaks = {PEAK: quantity(peak, PEAK), BANDWIDTH: quantity(bandwidth, BANDWIDTH)}
-    made = transfer(find_device(device), check_name(name), title or name, peaks, made_by())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, to_yaml(made))
+    made = transfer(find_device(device), check_name(name), title or name, datasheet(peak, bandwidth), made_by())
+    make_folder(path.parent)
+    write_whole(path, to_yaml(made))
     emit(text(device_page(made), screen()))
     click.echo(f"wrote {path}", err=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from costmodel.errors import CostModelError
+from costmodel.documents.write import make_folder, write_whole
+from costmodel.render.picture import save_picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,15 +33,12 @@ def gallery_command(folder: Path) -> None:
       costmodel gallery
       costmodel gallery somewhere_else
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in pages().items():
-            (folder / name).write_text(text, "utf-8")
-            click.echo(f"wrote {folder / name}", err=True)
-        for path in draw(folder):
-            click.echo(f"wrote {path}", err=True)
-    except OSError as error:
-        raise CostModelError(f"cannot write to {folder}: {error.strerror}") from None
+    make_folder(folder)
+    for name, text in pages().items():
+        write_whole(folder / name, text)
+        click.echo(f"wrote {folder / name}", err=True)
+    for path in draw(folder):
+        click.echo(f"wrote {path}", err=True)
 
 
 def pages() -> dict[str, str]:
@@ -100,9 +98,9 @@ def _save(figure: Figure, stem: Path, points: str) -> list[Path]:
     paths = []
     with mpl.rc_context({"svg.hashsalt": "costmodel", "svg.fonttype": "none"}):
         for suffix in (".png", ".svg"):
-            metadata: dict[str, Any] = {"Description": f"points {points}"}
-            metadata |= {"Date": None} if suffix == ".svg" else {"Software": None}
+            about: dict[str, Any] = {"Description": f"points {points}"}
+            about |= {"Software": None} if suffix == ".png" else {}
             path = stem.with_suffix(suffix)
-            figure.savefig(path, dpi=150, metadata=metadata)
+            save_picture(figure, path, about)
             paths.append(path)
     return paths

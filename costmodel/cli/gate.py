@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,15 @@ import click
 
 from costmodel.cli.arguments import MOST_IMAGES
 from costmodel.cli.output import screen
-from costmodel.errors import CostModelError
+from costmodel.documents.faults import Fault, complain
+from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.judging.budget import Budget, Judged, judge, limit, read_budget, share
 from costmodel.judging.budget import growth as grown
-from costmodel.judging.revisions import NotThere, at_git, network, open_any
+from costmodel.judging.revisions import NotThere, before_in, network, open_any
 from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
-from costmodel.spec.library import is_onnx
+from costmodel.spec import expand
+from costmodel.spec.library import is_onnx, names, names_in
 from costmodel.units import DTYPES
 
 _OPTIONS = (
@@ -26,6 +28,7 @@ _OPTIONS = (
         "--max", "limits", multiple=True, metavar="NAME=LIMIT", help="Hold to a limit: params=5M. Repeatable."
     ),
     click.option("--against", metavar="git:REV", help="Fail on growth since a revision."),
+    click.option("--allow-new", is_flag=True, help="Let networks pass that were not there in the revision."),
     click.option("--growth", metavar="N%", help="How much growth --against lets pass; 0% by default."),
     click.option("--batch", type=click.IntRange(1, MOST_IMAGES), metavar="N", help="Images at once, for budgets."),
     click.option("--dtype", type=click.Choice(list(DTYPES)), help="Of weights and activations, for budgets."),
@@ -38,6 +41,7 @@ class Gate:
 
     budget: Budget
     against: str | None
+    allow_new: bool
     growth: float
     batch: int
     dtype: str
@@ -57,6 +61,7 @@ def gate(
     budget: Path | None,
     limits: Sequence[str],
     against: str | None,
+    allow_new: bool,
     growth: str | None,
     batch: int | None,
     dtype: str | None,
@@ -67,19 +72,34 @@ def gate(
         UsageError: if an option would change nothing.
         CostModelError: if a limit, the budget file or the revision cannot be.
     """
-    if against is not None and not against.startswith("git:"):
-        raise CostModelError(f"--against {against}: write git:REVISION, as in git:main")
+    if against is not None:
+        _check_revision(against)
     if growth is not None and against is None:
         raise CostModelError("--growth says how much growth --against lets pass; give --against as well")
+    if allow_new and against is None:
+        raise CostModelError("--allow-new says what --against lets pass; give --against as well")
     if (batch or dtype) and budget is None and not limits and against is None:
         raise click.UsageError(
             "--batch and --dtype say how budgets are priced; give --budget, --max or --against as well"
         )
     held = read_budget(budget) if budget is not None else Budget()
+    if budget is not None and not (held.limits_something or (held.growth is not None and against)):
+        growing = "; its growth counts with --against git:REVISION" if held.growth is not None else ""
+        raise CostModelError(f"{budget}: there is no limit in it, so nothing can be held to it{growing}")
     every = {**held.every, **dict(map(limit, limits))}
     percent = share(growth) if growth is not None else held.growth or 0.0
-    merged = Budget(every, held.networks)
-    return Gate(merged, against, percent, batch or held.batch or 1, dtype or held.dtype or "float32")
+    merged = replace(held, every=every)
+    return Gate(merged, against, allow_new, percent, batch or held.batch or 1, dtype or held.dtype or "float32")
+
+
+def _check_revision(against: str) -> None:
+    """Raise unless a text is ``git:REVISION`` and no more."""
+    prefix, _, revision = against.partition(":")
+    if prefix != "git" or not revision:
+        raise CostModelError(f"--against {against}: write git:REVISION, as in git:main")
+    commit, colon, _ = revision.partition(":")
+    if colon:
+        raise CostModelError(f"--against {against}: no path belongs here, each FILE has its own; write git:{commit}")
 
 
 @dataclass(frozen=True)
@@ -88,11 +108,13 @@ class Judgement:
 
     budgets: tuple[Judged, ...]
     notes: tuple[str, ...]
+    new: tuple[str, ...] = ()
+    """What could not be compared because it was not there in the revision, and may not pass for that."""
 
     @property
     def broken(self) -> bool:
-        """Whether a budget is broken."""
-        return not all(one.kept for one in self.budgets)
+        """Whether a budget is broken, or could not be looked at."""
+        return bool(self.new) or not all(one.kept for one in self.budgets)
 
 
 def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
@@ -103,19 +125,60 @@ def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
     """
     found: list[Judged] = []
     notes = [f"batch {gate.batch}, {gate.dtype}"]
-    names = set()
-    for arch in archs:
+    if gate.budget.growth is not None and gate.against is None:
+        notes.append("growth was not looked at: give --against git:REVISION")
+    new: list[str] = []
+    judged = set()
+    for arch in dict.fromkeys(_with_variants(archs, gate.budget)):
         table = _priced(arch, gate)
-        names.add(table.name)
+        judged.add(table.name)
         found += judge(table, gate.budget.limits(table.name))
         if gate.against is not None:
             try:
-                found += grown(_priced(at_git(gate.against, arch), gate), table, gate.growth)
-            except NotThere:
-                notes.append(f"{arch} is new since {gate.against}")
-    for name in sorted(set(gate.budget.networks) - names):
-        notes.append(f"the budget of {name} was not asked for: name its file too, FILE#VARIANT for a variant")
-    return Judgement(tuple(found), tuple(notes))
+                asked, before = before_in(gate.against, arch)
+            except NotThere as gone:
+                new.append(f"{arch} is new since {gate.against}: {gone}")
+                continue
+            notes += [f"{arch} was {asked} in {gate.against}"] if asked != arch else []
+            found += grown(price(expand(before), gate.batch, gate.dtype), table, gate.growth)
+    left = _not_judged(gate.budget, judged, archs)
+    notes += [f"the budget of {name} was not asked for: name its file too" for name in left]
+    if gate.allow_new:
+        notes, new = [*notes, *new], []
+    return Judgement(tuple(found), tuple(notes), tuple(new))
+
+
+def _with_variants(archs: Sequence[str], budget: Budget) -> Iterator[str]:
+    """Yield what was asked for, and after a file those of its variants that have a budget of their own."""
+    for arch in archs:
+        yield arch
+        if not budget.networks or is_onnx(arch) or "#" in arch:
+            continue
+        spec = open_any(arch)
+        if spec.name not in spec.variants:
+            yield from (f"{spec.file}#{name}" for name in spec.variants if name in budget.networks)
+
+
+def _not_judged(budget: Budget, judged: Collection[str], archs: Sequence[str]) -> list[str]:
+    """Return the names that have a budget and were not asked for.
+
+    Raises:
+        SpecError: if one is the name of no network to be found: neither bundled, nor in ./specs, nor in the folders of
+            what was asked for or of the budget.
+    """
+    left = sorted(set(budget.networks) - set(judged))
+    if not left:
+        return []
+    near = {path.parent for path in map(file_of, archs)} | {Path(budget.file).parent}
+    known = {*judged, *names(), *(name for folder in sorted(near) for name in names_in(folder))}
+    unknown = [name for name in left if name not in known]
+    if unknown:
+        faults = [
+            Fault(("networks", name), f"there is no network {quote(name)}", known_or_suggest(name, known), on_key=True)
+            for name in unknown
+        ]
+        raise complain(budget.file, budget.text, faults)
+    return left
 
 
 def _priced(arch: str, gate: Gate) -> CostTable:
@@ -133,11 +196,15 @@ def shown(judgement: Judgement | None, faults: Sequence[str], form: str, quiet: 
     from costmodel.render import budget as render
 
     budgets = judgement.budgets if judgement else ()
+    new = judgement.new if judgement else ()
     if form == "json":
         kept = not faults and not (judgement and judgement.broken)
         notes = judgement.notes if judgement else ()
-        return render.as_json(kept=kept, faults=list(faults), budgets=render.as_data(budgets), notes=list(notes))
-    page = render.page([one for one in budgets if not (quiet and one.kept)], judgement.notes if judgement else ())
+        return render.as_json(
+            kept=kept, faults=list(faults), budgets=render.as_data(budgets), new=list(new), notes=list(notes)
+        )
+    shown_ones = [one for one in budgets if not (quiet and one.kept)]
+    page = render.page(shown_ones, judgement.notes if judgement else (), new)
     if form == "markdown":
         from costmodel.render.markdown import markdown
 

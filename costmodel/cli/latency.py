@@ -10,6 +10,7 @@ import click
 from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
 from costmodel.cli.calibrate import Batches
 from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.render.picture import check_picture, save_picture
 
 
 @click.command("latency")
@@ -51,13 +52,14 @@ def latency_command(
     from costmodel.latency.device import find_device
     from costmodel.latency.predict import over_batches
 
+    check_picture(plot)
     found = find_device(device)
     graphs = [open_graph(arch, settings, resolution) for arch in archs]
     rows = [row for graph in graphs for row in over_batches(graph, found, batches)]
     if plot is not None:
-        from costmodel.render.latency_plots import batch_chart, save
+        from costmodel.render.latency_plots import batch_chart
 
-        save(batch_chart(rows, f"{found.title}: predicted"), plot)
+        save_picture(batch_chart(rows, f"{found.title}: predicted"), plot)
     emit(_drawn(rows, form, output), output)
     if form == "text":
         for note in dict.fromkeys(note for row in rows for note in row["notes"]):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from costmodel.errors import CostModelError
+from costmodel.cli.streams import on_terminal, say
+from costmodel.documents.write import write_whole
 from costmodel.render.page import Column
 from costmodel.render.screen import Screen, encodable
 
@@ -36,7 +37,7 @@ def _in_colour() -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return on_terminal(sys.stdout) and os.environ.get("TERM") != "dumb"
 
 
 def draw_table(columns: Sequence[Column], form: str = "text", output: Path | None = None) -> str:
@@ -48,51 +49,19 @@ def draw_table(columns: Sequence[Column], form: str = "text", output: Path | Non
     from costmodel.render.grid import layout
 
     page = screen(output)
-    if output is not None or not (sys.stdout.isatty() or os.environ.get("COLUMNS")):
+    if output is not None or not (on_terminal(sys.stdout) or os.environ.get("COLUMNS")):
         page = replace(page, width=UNCUT)
     return "\n".join(layout(columns, page)) + "\n"
 
 
-def emit(text: str, output: Path | None = None) -> None:
-    """Write a command's text to standard output, or to a file.
-
-    Raises:
-        CostModelError: if the file cannot be written.
-    """
-    if output is not None:
-        write_file(output, text)
-        return
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    click.echo(encodable(text, encoding), nl=False, color=_in_colour())
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a file at once or not at all, so that no reader meets half of it.
+def emit(text: str, output: Path | None = None) -> bool:
+    """Write a command's text to standard output, or to a file; return whether somebody still reads it.
 
     Raises:
         CostModelError: if it cannot be written.
     """
-    import tempfile  # it brings random and hashlib along, which a report on the screen does without
-
-    try:
-        if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
-            path.write_text(text, "utf-8")
-            return
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.chmod(name, mode)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError as error:
-        raise CostModelError(f"{path}: cannot be written: {error.strerror}") from None
-
-
-def _umask() -> int:
-    now = os.umask(0)
-    os.umask(now)
-    return now
+    if output is not None:
+        write_whole(output, text)
+        return True
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return say(encodable(text, encoding), _in_colour())

@@ -13,7 +13,10 @@ import click
 
 from costmodel.cli.arguments import ARCH, dtype_option, open_spec, set_option
 from costmodel.cli.output import emit, screen
+from costmodel.cli.streams import on_terminal
+from costmodel.documents.write import follow
 from costmodel.errors import CostModelError
+from costmodel.render.picture import check_picture, save_picture
 
 if TYPE_CHECKING:
     from costmodel.sweeps.run import Outcome
@@ -95,7 +98,7 @@ def sweep_command(
     question = asked(arch, vary, settings, where, dtype, device, wanted, pareto)
     refuse_too_many(question.points.count, yes)
     goals = parse_goals(pareto, question.columns) if pareto else ()
-    check_folder(plot)
+    check_picture(plot)
     with _stored(output, question, resume) as store, progress(question.points.count) as tell:
         outcome = run(
             question, store=store, goals=goals, sample=plot is not None, workers=workers, cluster=cluster, tell=tell
@@ -155,23 +158,17 @@ def refuse_too_many(count: int, yes: bool) -> None:
         raise CostModelError(f"these ranges make {count:,} points; narrow them, or add --yes to go ahead")
 
 
-def check_folder(path: Path | None) -> None:
-    """Raise if a file could not be put where it is asked for, before any work is done."""
-    if path is not None and not path.parent.is_dir():
-        raise CostModelError(f"{path}: there is no folder {path.parent}")
-
-
 @contextmanager
 def _stored(output: Path | None, question: Any, resume: bool) -> Iterator[Any]:
     from costmodel.sweeps.store import Store
 
-    yield Store(output, question, resume=resume) if output is not None else None
+    yield Store(follow(output), question, resume=resume) if output is not None else None
 
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[Any], None]]:
     """Show a bar on a terminal, from the second chunk on: what is done at once needs none."""
-    if not sys.stderr.isatty():
+    if not on_terminal(sys.stderr):
         yield lambda outcome: None
         return
     from rich.console import Console
@@ -208,25 +205,7 @@ def _draw(outcome: Outcome, plot: Path) -> None:
         question.spec.title,
         f"{outcome.rows:,} points{drawn}; {question.dtype}" + (f"; {question.where.text}" if question.where else ""),
     )
-    save_figure(figure, plot)
-
-
-def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure whole or not at all.
-
-    Raises:
-        CostModelError: if it cannot be written, or its name says no format that is known.
-    """
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        figure.savefig(part, dpi=150)
-        part.replace(path)
-    except ValueError as error:
-        raise CostModelError(f"{path}: {str(error).splitlines()[0]}") from None
-    except OSError as error:
-        raise CostModelError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    save_picture(figure, plot)
 
 
 def _shown(outcome: Outcome, output: Path | None, plot: Path | None) -> str:

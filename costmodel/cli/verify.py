@@ -9,6 +9,7 @@ import click
 
 from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
 from costmodel.cli.output import draw_table, emit
+from costmodel.cli.streams import on_terminal
 from costmodel.execute import Check
 from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import show_shape
@@ -59,7 +60,7 @@ def _verify(graph: LayerGraph, batch: int, seed: int) -> tuple[LayerGraph, list[
     from costmodel.execute import verify
 
     with click.progressbar(
-        length=len(graph), label=graph.name, file=sys.stderr, hidden=not sys.stderr.isatty()
+        length=len(graph), label=graph.name, file=sys.stderr, hidden=not on_terminal(sys.stderr)
     ) as progress:
         return graph, verify(graph, batch, seed, progress=lambda _: progress.update(1))
 

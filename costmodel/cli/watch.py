@@ -35,17 +35,17 @@ def watch_command(file: str, batch: int, dtype: str, every: float) -> None:
     if not file.partition("#")[0].endswith((".yaml", ".yml")):
         raise CostModelError(f"{file!r} is no YAML file; `costmodel show NAME` prints a spec, to save and edit")
     for seen in watch(file, batch, dtype, wait=lambda: time.sleep(every)):
-        _show(seen)
+        if not emit(_shown(seen)):  # nobody reads it any more
+            return
 
 
-def _show(seen: Seen) -> None:
+def _shown(seen: Seen) -> str:
     from costmodel.render import diff, report
     from costmodel.render.text import text
 
     stamp = click.style(f"--- {time.strftime('%H:%M:%S')} ", dim=True)
     if seen.error is not None:
-        click.echo(f"{stamp}{click.style('error:', fg='red', bold=True)} {seen.error}\n")
-    elif seen.change is not None:
-        emit(f"{stamp}\n{text(diff.page(seen.change, title=seen.change.after.title), screen())}\n")
-    elif seen.table is not None:
-        emit(f"{stamp}\n{text(report.page(seen.table), screen())}\n")
+        return f"{stamp}{click.style('error:', fg='red', bold=True)} {seen.error}\n\n"
+    if seen.change is not None:
+        return f"{stamp}\n{text(diff.page(seen.change, title=seen.change.after.title), screen())}\n"
+    return f"{stamp}\n{text(report.page(seen.table), screen())}\n" if seen.table is not None else ""

@@ -8,7 +8,8 @@ import click
 
 from costmodel.cli.arguments import ARCH, batch_option, dtype_option
 from costmodel.cli.comparison import format_option, rendered, top_option
-from costmodel.cli.output import emit, output_option, write_file
+from costmodel.cli.output import emit, output_option
+from costmodel.documents.write import write_whole
 from costmodel.errors import CostModelError
 
 EDITS = ("set", "swap", "drop", "insert", "move")
@@ -83,7 +84,7 @@ def whatif_command(
         raise CostModelError(f"{save} is there already; --force writes over it")
     result = whatif(spec, *edits, batch=batch, dtype=dtype)
     if save is not None:
-        write_file(save, result.edited.saved_in(save.parent))
+        write_whole(save, result.edited.saved_in(save.parent))
     lines = [*map(str, result.edited.edits), *result.edited.notes, *([f"saved as {save}"] if save else [])]
     title = f"{result.before.title}, edited"
     more = {"edits": list(map(str, result.edited.edits)), "notes": list(result.edited.notes)}

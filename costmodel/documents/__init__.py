@@ -1,1 +1,1 @@
-"""Files and text: the one door for what people and programs write."""
+"""What people write and are given, with no network in it: written quantities, and files written whole."""

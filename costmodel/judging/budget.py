@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.documents.faults import Fault, complain
+from costmodel.documents.quantity import quantity
 from costmodel.documents.text import parse, read_text
-from costmodel.errors import CostModelError, known_or_suggest
+from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.judging.diff import compare
 from costmodel.pricing.table import CostTable
-from costmodel.units import DTYPES, PREFIXES
+from costmodel.units import DTYPES
 
 METRICS: dict[str, tuple[str, str]] = {
     "params": ("params", ""),
@@ -32,8 +33,8 @@ GROWTH = ("params", "mult_adds", "peak_live_bytes", "traffic_bytes")
 SHOWN = 3
 """How many layers explain a broken budget."""
 
-_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-_QUANTITY = re.compile(r"(?P<number>\d[\d_]*(?:\.\d+)?(?:[eE]\+?\d+)?)\s*(?P<prefix>[kKMGTP]|[KMGT]i)?(?P<unit>B)?")
+MOST_PERCENT = 1_000_000
+"""Growth beyond which a limit limits nothing."""
 
 
 @dataclass(frozen=True)
@@ -77,44 +78,40 @@ class Judged:
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits of every network, limits of single ones that come before those, and how it is priced."""
+    """Limits of every network, limits of single ones that come before those, and how it is priced.
+
+    `file` and `text` are what it was read from.
+    """
 
     every: Mapping[str, float] = field(default_factory=dict)
     networks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     growth: float | None = None
     batch: int | None = None
     dtype: str | None = None
+    file: str = ""
+    text: str = ""
+
+    @property
+    def limits_something(self) -> bool:
+        """Whether there is a limit in it."""
+        return bool(self.every) or any(self.networks.values())
 
     def limits(self, network: str) -> dict[str, float]:
         """Return the limits that hold for a network."""
         return {**self.every, **self.networks.get(network, {})}
 
 
-def quantity(written: Any) -> float:
-    """Return the number that ``5M``, ``8 MB``, ``1.5GiB`` or ``600e6`` means.
-
-    Raises:
-        CostModelError: if it means none.
-    """
-    if isinstance(written, (int, float)) and not isinstance(written, bool) and written >= 0:
-        return written
-    match = _QUANTITY.fullmatch(written.strip()) if isinstance(written, str) else None
-    if match is None:
-        raise CostModelError(f"{written!r} is no quantity; write 5M, 8 MB, 1.5 GiB or a plain number")
-    prefix = (match["prefix"] or "").replace("K", "k") if match["prefix"] not in _BINARY else match["prefix"]
-    value = float(match["number"].replace("_", "")) * {**PREFIXES, **_BINARY}[prefix]
-    return int(value) if value.is_integer() else value
-
-
 def share(written: str) -> float:
     """Return the percentage that ``5%`` or ``5`` means.
 
     Raises:
-        CostModelError: if it means none.
+        CostModelError: if it means none, or one beyond reason.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%?", written.strip())
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%?", written.strip())
     if match is None:
-        raise CostModelError(f"{written!r} is no percentage; write 5%")
+        raise CostModelError(f"{quote(written)} is no percentage; write 5%")
+    if float(match[1]) > MOST_PERCENT:
+        raise CostModelError(f"{quote(written)} is beyond reason: at most {MOST_PERCENT:,} %")
     return float(match[1])
 
 
@@ -130,7 +127,7 @@ def limit(written: str) -> tuple[str, float]:
     if name not in METRICS:
         raise CostModelError(f"--max {written}: {_unknown(name)}")
     try:
-        return name, quantity(amount)
+        return name, quantity(amount, METRICS[name][1])
     except CostModelError as error:
         raise CostModelError(f"--max {written}: {error}") from None
 
@@ -170,7 +167,7 @@ def read_budget(path: Path) -> Budget:
         faults.append(Fault(("dtype",), f"unknown dtype {dtype!r}", known_or_suggest(str(dtype), DTYPES)))
     if faults:
         raise complain(str(path), text, faults)
-    return Budget(every, networks, growth, batch, dtype)
+    return Budget(every, networks, growth, batch, dtype, str(path), text)
 
 
 def _limits(data: Any, path: tuple[str, ...], faults: list[Fault]) -> dict[str, float]:
@@ -183,7 +180,7 @@ def _limits(data: Any, path: tuple[str, ...], faults: list[Fault]) -> dict[str, 
         if name not in METRICS:
             faults.append(Fault((*path, name), _unknown(name), on_key=True))
             continue
-        amount = _read((*path, name), lambda written=written: quantity(written), faults)
+        amount = _read((*path, name), lambda name=name, written=written: quantity(written, METRICS[name][1]), faults)
         found |= {name: amount} if amount is not None else {}
     return found
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 from costmodel.api import load
 from costmodel.documents.text import MAX_BYTES, decode
-from costmodel.errors import CostModelError
+from costmodel.errors import CostModelError, quote
 from costmodel.graph import LayerGraph
 from costmodel.spec import expand
 from costmodel.spec.document import Spec
 from costmodel.spec.library import checked, find, is_onnx
 
 GIT = "git:"
+LINK = "120000"
+"""The mode that git gives symbolic links."""
 
 
 class NotThere(CostModelError):  # noqa: N818 - says what is the case
@@ -56,34 +59,90 @@ def at_revision(revision: str, path: Path) -> str:
     """
     if revision.startswith("-"):
         raise CostModelError(f"{revision!r} is no revision")
-    folder, name = path.parent, path.name
-    if not folder.is_dir():
-        raise CostModelError(f"{folder}: no such folder, so git cannot be asked there")
-    if _git(folder, "rev-parse", "--git-dir") is None:
-        raise CostModelError(f"{folder.resolve()} is not in a git repository, so there is no {revision} of {path}")
-    known = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if known is None:
-        raise CostModelError(f"git knows no revision {revision!r} here")
-    raw = _git(folder, "cat-file", "blob", f"{revision}:./{name}")
-    if raw is None:
+    return _text(revision, path, path.parent, path.name)
+
+
+def _text(revision: str, path: Path, folder: Path, name: str) -> str:
+    """Return the text of a commit's file `name`, seen from a folder that is there now; `path` is what it is called."""
+    commit = _commit(revision, path, folder)
+    entry = _git(folder, "ls-tree", "-z", commit, "--", name)
+    if not entry:
         raise NotThere(f"git has no {path} in {revision}")
+    mode, kind, blob = os.fsdecode(entry).partition("\t")[0].split()
+    if kind != "blob" or mode == LINK:
+        what = "a symbolic link" if mode == LINK else f"a {kind}"
+        raise CostModelError(f"{path} in {revision} is {what}, and no file")
+    raw = _git(folder, "cat-file", "blob", blob)
     if len(raw) > MAX_BYTES:
         raise CostModelError(f"{path} in {revision}: {len(raw):,} bytes; a spec has at most {MAX_BYTES:,}")
     return decode(raw, f"{path} in {revision}")
 
 
-def at_git(revision: str, arch: str) -> str:
-    """Return how a name or a path is asked for as it stood in ``git:REVISION``.
+def named_before(revision: str, path: Path) -> Path | None:
+    """Return the path that a file had in a commit by what git says was renamed since, or None if git knows of none.
 
     Raises:
-        CostModelError: if there is no such architecture.
+        CostModelError: if git is not there, or knows no such revision.
+    """
+    folder = path.parent
+    commit = _commit(revision, path, folder)
+    top = Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel").removesuffix(b"\n")))
+    found = _git(
+        folder, "diff", "-z", "--name-status", "--find-renames", "--no-relative", "--diff-filter=R", "-l0", commit, "--"
+    )
+    words = os.fsdecode(found).split("\0")
+    for before, after in zip(words[1::3], words[2::3], strict=False):  # each is R<percent>, before, after
+        if (top / after).resolve() == path.resolve():
+            return top / before
+    return None
+
+
+def _commit(revision: str, path: Path, folder: Path) -> str:
+    """Return the commit that a revision is in the repository that a folder lies in; `path` is what is asked for."""
+    if not folder.is_dir():
+        raise CostModelError(f"{folder}: no such folder, so git cannot be asked there")
+    if not _git_knows(folder, "--git-dir"):
+        why = _said(folder, "rev-parse", "--git-dir")
+        raise CostModelError(
+            f"{folder.resolve()} is not in a git repository, so there is no {revision} of {path}; git says: {why}"
+        )
+    if not _git_knows(folder, "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"):
+        raise CostModelError(
+            f"git knows no revision {revision!r} here; where only the newest commit was fetched, fetch this one too"
+        )
+    return _git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+
+
+def before_in(against: str, arch: str) -> tuple[str, Spec]:
+    """Return the spec of a name or a path as it stood in ``git:REVISION``, under the name its file had then, by git.
+
+    Returns:
+        what it was called, `arch` itself where its file was not renamed since, and the spec.
+
+    Raises:
+        NotThere: if the file or the variant was not there.
+        CostModelError: if there is no such architecture now, or git cannot show it.
+        SpecError: with everything that was wrong in it.
     """
     _refuse_onnx(arch)
-    path, hash_, variant = arch.partition("#")
+    revision = against.removeprefix(GIT)
+    path, _, variant = arch.partition("#")
     if not path.endswith((".yaml", ".yml")):
         spec = find(arch)
-        path, hash_, variant = spec.file, *(("#", spec.name) if spec.name in spec.variants else ("", ""))
-    return f"{revision}:{path}{hash_}{variant}"
+        path, variant = spec.file, spec.name if spec.name in spec.variants else ""
+    called = arch
+    try:
+        text = at_revision(revision, Path(path))
+    except NotThere:
+        before = named_before(revision, Path(path))
+        if before is None:
+            raise
+        called = os.path.relpath(before) + (f"#{variant}" if variant else "")
+        text = _text(revision, before, Path(path).parent, os.path.relpath(before, Path(path).parent.resolve()))
+    spec = checked(text, f"{against}:{path}")
+    if variant and variant not in spec.variants:
+        raise NotThere(f"{path} had no variant {quote(variant)} in {revision}")
+    return called, spec.choose(variant) if variant else spec
 
 
 def _refuse_onnx(path: str) -> None:
@@ -93,10 +152,31 @@ def _refuse_onnx(path: str) -> None:
         )
 
 
-def _git(folder: Path, *arguments: str) -> bytes | None:
-    """Return what git prints, or None where it finds nothing."""
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
+        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
     except OSError:
         raise CostModelError("git is not installed, and git: asks for it") from None
-    return done.stdout if done.returncode == 0 else None
+
+
+def _git_knows(folder: Path, *asked: str) -> bool:
+    return _run(folder, "rev-parse", *asked).returncode == 0
+
+
+def _said(folder: Path, *arguments: str) -> str:
+    """Return the first line of what git complains of."""
+    lines = _run(folder, *arguments).stderr.decode("utf-8", "replace").splitlines()
+    return lines[0] if lines else "nothing"
+
+
+def _git(folder: Path, *arguments: str) -> bytes:
+    """Return what git prints.
+
+    Raises:
+        CostModelError: if it fails: what could not be looked at is not the same as what is not there.
+    """
+    done = _run(folder, *arguments)
+    if done.returncode:
+        lines = done.stderr.decode("utf-8", "replace").splitlines() or ["nothing"]
+        raise CostModelError(f"git {arguments[0]} failed in {folder.resolve()}; it says: {lines[0]}")
+    return done.stdout

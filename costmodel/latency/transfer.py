@@ -5,16 +5,15 @@ bounds it.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from costmodel.bench.crossvalidate import LEVEL
 from costmodel.bench.fit import Sample
-from costmodel.errors import CostModelError
+from costmodel.documents.quantity import quantity
+from costmodel.errors import CostModelError, quote
 from costmodel.latency.device import Conditions, Device, Interval
 from costmodel.latency.predict import Clock
-from costmodel.units import PREFIXES
 
 EARNED = 0.19
 """The half width that a transfer adds. The RTX 3090's profile, scaled by datasheet ratios, predicts 20 published
@@ -23,20 +22,26 @@ of the RTX 4090 with a mean error of 8.6 % and of the RTX 5090 with 9.2 % (bench
 added to the profile's own interval, all 40 lie within.
 """
 PEAK, BANDWIDTH = "flops_per_s", "bytes_per_s"
-_RATE = re.compile(r"([0-9]*\.?[0-9]+)\s*([kMGTP]?)(FLOP/s|B/s)\Z")
 _UNITS = {PEAK: "FLOP/s", BANDWIDTH: "B/s"}
 
 
-def quantity(text: str, of: str = "") -> float:
-    """Return the number of ``165TFLOP/s`` or ``936.2GB/s`` in FLOP/s or B/s.
+def datasheet(peak: str | None, bandwidth: str | None) -> dict[str, float]:
+    """Return the figures of a datasheet, ``165TFLOP/s`` and ``936.2GB/s``, in FLOP/s and B/s: those that are given.
 
     Raises:
-        CostModelError: if it is not that.
+        CostModelError: if one is not such a rate, or is none at all.
     """
-    match = _RATE.match(text.strip())
-    if not match or (of and match[3] != _UNITS[of]) or float(match[1]) <= 0:
-        raise CostModelError(f"{text!r} is no such rate; write it like 71TFLOP/s (a peak) or 936GB/s (a bandwidth)")
-    return float(match[1]) * PREFIXES[match[2]]
+    found = {}
+    for name, option, text in ((PEAK, "--peak", peak), (BANDWIDTH, "--bandwidth", bandwidth)):
+        if text is None:
+            continue
+        try:
+            found[name] = float(quantity(text, _UNITS[name], bare=False))
+        except CostModelError as error:
+            raise CostModelError(f"{option} {error}") from None
+        if not found[name]:
+            raise CostModelError(f"{option} {quote(text)}: a device that does nothing in a second takes for ever")
+    return found
 
 
 FEW_POINTS = math.log(2)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from costmodel.documents.files import read_bytes
+from costmodel.documents.write import check_place, follow, plainly, write_whole
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.weights import RandomWeights
@@ -35,20 +35,29 @@ def save_onnx(graph: LayerGraph, path: Path, batch: int | str = "batch", seed: i
     from costmodel.pricing import totals
 
     model = to_onnx(graph, batch, RandomWeights(seed))
-    large = totals(graph).weight_bytes > LARGEST
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        if large:
-            onnx.save(model, str(path), save_as_external_data=True, location=f"{path.name}.data")
-            onnx.checker.check_model(str(path))
-            return
-        onnx.checker.check_model(model, full_check=True)
-        temporary.write_bytes(model.SerializeToString())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise CostModelError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    if totals(graph).weight_bytes > LARGEST:
+        _save_both(model, follow(path))
+        return
+    onnx.checker.check_model(model, full_check=True)
+    write_whole(path, model.SerializeToString())
+
+
+def _save_both(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model with its weights in a file beside it: both in a folder first, where ONNX checks them."""
+    import tempfile
+
+    import onnx
+
+    check_place(path)
+    if path.exists() and not path.is_file():
+        raise CostModelError(f"{path}: the weights go into a file beside the model, and beside this there can be none")
+    data = f"{path.name}.data"
+    with plainly(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name[:50]}.") as folder:
+        whole = Path(folder) / path.name
+        onnx.save(model, str(whole), save_as_external_data=True, location=data)
+        onnx.checker.check_model(str(whole))
+        (Path(folder) / data).replace(path.with_name(data))
+        whole.replace(path)
 
 
 def read_model(path: Path) -> onnx.ModelProto:

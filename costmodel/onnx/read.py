@@ -66,7 +66,8 @@ def graph_of(model: onnx.ModelProto, file: str, name: str) -> LayerGraph:
     is_last = len(image) == 3 and _read_channels_last(nodes, source.name)
     shape = (image[2], image[0], image[1]) if is_last else image
     writer = f", written by {model.producer_name}" if model.producer_name else ""
-    graph = LayerGraph(name, shape, title=Path(file).name, source=f"an ONNX file of opset {opset}{writer}")
+    origin = f"an ONNX file of opset {opset}{writer}"
+    graph = LayerGraph(name, shape, title=Path(file).name, source=origin, file=str(file))
     view = output(INPUT, shape, batch)
     values: dict[str, Value] = {**arrays, source.name: view.transposed([0, 2, 3, 1]) if is_last else view}
     walk = Walk(file, opset, graph, values, outputs, batch)

@@ -41,6 +41,7 @@ def price(
         dtype=dtype,
         columns=columns,
         totals=walk.totals(),
+        file=graph.file,
     )
 
 

@@ -95,6 +95,8 @@ class CostTable:
     dtype: str
     columns: Mapping[str, list[Any]]
     totals: Totals
+    file: str = ""
+    """What it was read from, as the person named it; empty for a network built in Python."""
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -168,7 +170,7 @@ class CostTable:
         return CostTable(
             **{
                 name: getattr(self, name)
-                for name in ("name", "title", "source", "parameters", "input_shape", "batch", "dtype", "totals")
+                for name in ("name", "title", "source", "parameters", "input_shape", "batch", "dtype", "totals", "file")
             },
             columns={**self.columns, **added},
         )

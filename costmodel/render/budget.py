@@ -12,10 +12,17 @@ from costmodel.render.page import Column, Page, Section
 from costmodel.units import counted, short
 
 
-def page(judged: Sequence[Judged], notes: Sequence[str] = ()) -> Page:
-    """Return one line a budget, and below the layers that weigh most in those that are broken."""
+def page(judged: Sequence[Judged], notes: Sequence[str] = (), new: Sequence[str] = ()) -> Page:
+    """Return one line a budget, and below the layers that weigh most in those that are broken.
+
+    `new` are networks that could not be compared, and fail for that.
+    """
     broken = [one for one in judged if not one.kept]
     title = f"{counted(len(judged), 'budget')}, {f'{len(broken)} broken' if broken else 'all kept'}"
+    title = title if judged else "no budget holds for what was asked for"
+    title += f"; {counted(len(new), 'network')} could not be compared" if new else ""
+    let_pass = ["--allow-new lets new ones pass; git knows a renamed file by its name before once it is added"]
+    notes = [*notes, *(f"fails: {one}" for one in new), *(let_pass if new else [])]
     columns = [
         Column("", ["ok" if one.kept else "over" for one in judged], left=True),
         Column("network", [one.network for one in judged], left=True),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from costmodel.pricing.table import CostTable
-from costmodel.render.report import WHOLE_INPUT, shape_text, totals_row
+from costmodel.render.report import WHOLE_INPUT, origin, shape_text, totals_row
 from costmodel.render.rows import Row, View, cut, ordered, viewed
 
 _RENAMED = {"output_shape": "output"}
@@ -37,6 +37,8 @@ def as_dict(table: CostTable, view: View | None = None) -> dict[str, Any]:
         "totals": table.totals.as_dict(),
         "layers": [_layer(row) for row in viewed(table, view if by_layer else View())],
     }
+    if origin(table):
+        data["file"] = table.file
     if not by_layer:
         data["groups"] = viewed(table, view)
     return {name: _finite(value) for name, value in data.items()}

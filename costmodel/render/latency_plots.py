@@ -5,10 +5,8 @@ arXiv:1605.07678).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from costmodel.errors import CostModelError
 from costmodel.latency.device import Device
 from costmodel.render.palette import PALETTE
 from costmodel.units import short
@@ -18,20 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = "os^Dv*PX"
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a picture; the suffix says which kind.
-
-    Raises:
-        CostModelError: if it cannot be written.
-    """
-    if path.suffix not in (".png", ".svg", ".pdf"):
-        raise CostModelError(f"{path}: a picture is .png, .svg or .pdf")
-    try:
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
-    except OSError as error:
-        raise CostModelError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def batch_chart(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:

@@ -16,6 +16,7 @@ from costmodel.pricing.table import CostTable
 from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.render.rows import Row, View, cut, grouped, ordered
 from costmodel.render.seconds import seconds_column, seconds_text
+from costmodel.spec.library import is_bundled
 from costmodel.units import column, short
 
 
@@ -211,7 +212,12 @@ def _subtitle(table: CostTable) -> list[str]:
         f"{table.name}: input {shape_text(table.input_shape)}, batch {table.batch}, {table.dtype}, {len(table)} layers"
     )
     values = " ".join(f"{name}={_plain(value)}" for name, value in table.parameters.items())
-    return [line for line in (table.source, given, f"parameters: {values}" if values else "") if line]
+    return [line for line in (table.source, given, f"parameters: {values}" if values else "", origin(table)) if line]
+
+
+def origin(table: CostTable) -> str:
+    """Say which file a network was read from, where that is not the package's own of that name."""
+    return f"read from {table.file}" if table.file and not is_bundled(table.file) else ""
 
 
 def _plain(value: Any) -> str:
@@ -345,4 +351,5 @@ def compare(tables: Sequence[CostTable], view: View | None = None, hint: str = "
     columns.append(Column("field", fields, "px", rank=8))
     note = f"and {len(rest)} more" if rest else ""
     asked = f"batch {tables[0].batch}, {tables[0].dtype}" if tables else ""
-    return Page(f"{len(tables)} networks", [asked], (), [Section("", columns, note)], hint)
+    origins = [f"{table.name}: {where}" for table in tables if (where := origin(table))]
+    return Page(f"{len(tables)} networks", [asked, *origins], (), [Section("", columns, note)], hint)

@@ -109,7 +109,12 @@ class _Builder:
     def build(self) -> LayerGraph:
         spec = self.spec
         self.graph = LayerGraph(
-            spec.name, self._input(), title=spec.title, source=spec.source, parameters=spec.parameters
+            spec.name,
+            self._input(),
+            title=spec.title,
+            source=spec.source,
+            parameters=spec.parameters,
+            file=spec.file,
         )
         if not self.faults:
             env = {**self._parameters, **input_sizes(self.graph.input_shape)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,10 +17,18 @@ from costmodel.spec.document import Spec, read_spec
 
 def folders() -> list[Path]:
     """Return the folders that names are looked for in, first come first served."""
-    here = Path(__file__).resolve().parent.parent
-    bundled = here / "specs" if (here / "specs").is_dir() else here.parent / "specs"
-    local = Path("specs")
+    local, bundled = Path("specs"), _bundled()
     return [local, bundled] if local.is_dir() and local.resolve() != bundled else [bundled]
+
+
+def _bundled() -> Path:
+    here = Path(__file__).resolve().parent.parent
+    return here / "specs" if (here / "specs").is_dir() else here.parent / "specs"
+
+
+def is_bundled(file: str) -> bool:
+    """Say whether a file is one of the package's own."""
+    return Path(file).resolve().parent == _bundled()
 
 
 def read_file(path: Path) -> Spec:
@@ -129,6 +138,16 @@ def _files(folder: Path) -> list[Path]:
 def names() -> list[str]:
     """Return every name that `find` knows, files first with their variants after them."""
     return list(dict.fromkeys(name for path in files() for name in [path.stem, *_variants(path)]))
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of the networks in the specs of a folder that can be read, variants too."""
+    found: list[str] = []
+    for path in _files(folder):
+        with suppress(CostModelError):
+            spec = read_spec(read_text(path), str(path))
+            found += [spec.name, *spec.variants]
+    return found
 
 
 def specs() -> Iterator[Spec]:

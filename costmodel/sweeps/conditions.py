@@ -6,20 +6,19 @@ import operator
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from costmodel.documents import quantity
 from costmodel.errors import CostModelError, known_or_suggest, quote
 
 MAX_LENGTH = 1000
 MAX_DEPTH = 30
 LARGEST = 2**63
 """Whole numbers below it are compared as such."""
-TIMES = {"s": Decimal(1), "ms": Decimal("1e-3"), "us": Decimal("1e-6"), "µs": Decimal("1e-6"), "ns": Decimal("1e-9")}
-SIZES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-SIZES |= {"ki": 2**10, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+DIMENSIONS = {"B": "bytes", "s": "seconds"}
+"""What columns may be in. A number in another unit compares with none of them."""
 SCALED = {"latency_ms": ("latency_s", 1e3), "latency_us": ("latency_s", 1e6)}
 """Names that stand for another column, times so much."""
 HOW = "a condition compares columns, as in mult_adds < 300e6 and peak_live_bytes <= 4 MB"
@@ -98,7 +97,7 @@ class _Token(NamedTuple):
 
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)[ ]?(?P<unit>(?:[kKMGT]i?B?|B|s|ms|us|µs|ns)\b)?"
+    rf"\s*(?:(?P<number>{quantity.NUMBER})[ ]?(?P<unit>{quantity.SUFFIX}\b)?"
     r"|(?P<name>[A-Za-z_]\w*)|(?P<sign><=|>=|==|!=|[-+*/()<>=])|(?P<other>\S))"
 )
 
@@ -235,14 +234,13 @@ class _Parser:
         raise self._wrong(token)
 
     def _number(self, token: _Token) -> int | float:
-        digits, unit = token.text.replace("_", ""), self._units[token.at]
-        if unit in TIMES:
-            self._units_seen.add("seconds")
-            return float(Decimal(digits) * TIMES[unit])
-        if unit.endswith("B"):
-            self._units_seen.add("bytes")
-        value = Decimal(digits) * SIZES[unit.removesuffix("B")]
-        return int(value) if value == value.to_integral_value() and value < LARGEST else float(value)
+        try:
+            value, unit = quantity.parts(token.text, self._units[token.at])
+        except CostModelError as error:
+            raise self._wrong(token, str(error)) from None
+        if unit:
+            self._units_seen.add(DIMENSIONS.get(unit, unit))
+        return value if value < LARGEST and unit != "s" else float(value)
 
     def _column(self, token: _Token) -> Value:
         name, scale = SCALED.get(token.text, (token.text, None))

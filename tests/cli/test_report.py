@@ -373,3 +373,21 @@ def test_characters_that_an_encoding_lacks_become_plain_ones():
     assert out.isascii()
     assert "##" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_report_says_which_file_it_read_where_that_is_not_the_bundled_one(capsys, tiny, tmp_path, monkeypatch):
+    theirs = tmp_path / "specs" / "resnet18.yaml"
+    theirs.parent.mkdir()
+    theirs.write_text(tiny.read_text("utf-8").replace("name: tiny", "name: resnet18"), "utf-8")
+    for form in ("text", "markdown", "html"):
+        assert "read from" not in run(capsys, "report", "resnet18", "--format", form)[1]
+    assert "file" not in json.loads(run(capsys, "report", "resnet18", "--format", "json")[1])
+    monkeypatch.chdir(tmp_path)
+    for form in ("text", "markdown", "html"):
+        head = run(capsys, "report", "resnet18", "--format", form)[1].partition("mult-adds")[0]
+        assert "read from specs/resnet18.yaml" in head
+        assert (
+            "resnet18: read from specs/resnet18.yaml" in run(capsys, "report", "resnet18", "nin", "--format", form)[1]
+        )
+    assert json.loads(run(capsys, "report", "resnet18", "--format", "json")[1])["file"] == "specs/resnet18.yaml"
+    assert "specs" not in run(capsys, "report", "resnet18", "--format", "csv")[1]

@@ -9,40 +9,22 @@ import pytest
 
 import costmodel as cm
 from costmodel.errors import CostModelError
-from costmodel.judging.budget import METRICS, growth, judge, limit, quantity, read_budget, share
+from costmodel.judging.budget import METRICS, growth, judge, limit, read_budget, share
 
 LAYERS = "  one: {op: conv, out_channels: 8}\n  two: {op: conv, out_channels: 4}\n"
-NET = f"name: net\ntitle: Net\ninput: [3, 8, 8]\nlayers:\n{LAYERS}"
-
-
-@pytest.mark.parametrize(
-    ("written", "means"),
-    [
-        ("5M", 5_000_000),
-        ("8 MB", 8_000_000),
-        ("8MiB", 8_388_608),
-        ("1.5 GiB", 1_610_612_736),
-        ("600e6", 600_000_000),
-        ("138_357_544", 138_357_544),
-        ("0.5k", 500),
-        ("2K", 2000),
-        (7, 7),
-    ],
+FAMILY = (
+    "name: net\ntitle: Net\nparameters: {c: 4}\ninput: [3, 8, 8]\nlayers:\n"
+    f"{LAYERS.replace('4}', 'c}')}variants: {{wide: {{parameters: {{c: 9}}}}}}\n"
 )
-def test_quantities(written, means):
-    assert quantity(written) == means
-
-
-@pytest.mark.parametrize("written", ["", "M", "5X", "-3", "5 M B x", "1e", "0x10", "five", True, None, -1, [1]])
-def test_what_is_no_quantity(written):
-    with pytest.raises(CostModelError, match="is no quantity"):
-        quantity(written)
+NET = f"name: net\ntitle: Net\ninput: [3, 8, 8]\nlayers:\n{LAYERS}"
 
 
 def test_shares():
     assert (share("5%"), share("2.5 %"), share("10")) == (5, 2.5, 10)
     with pytest.raises(CostModelError, match="is no percentage"):
         share("-5%")
+    with pytest.raises(CostModelError, match="is beyond reason: at most 1,000,000 %"):
+        share("9" * 400 + "%")
 
 
 def test_every_total_can_be_limited():
@@ -126,6 +108,11 @@ def test_what_is_wrong_with_a_budget_file_is_said_all_at_once(tmp_path):
         (["--budget", "none.yaml"], "none.yaml: no such file"),
         (["--growth", "5%"], "give --against as well"),
         (["--against", "main"], "write git:REVISION"),
+        (["--max", "params=9e999999G"], "'9e999999G' is beyond reason"),
+        (["--max", "params=5 MB"], "'5 MB' is in B, and belongs without one: it is a count"),
+        (["--against", "git:"], "write git:REVISION"),
+        (["--against", "git:HEAD:foo"], "no path belongs here, each FILE has its own; write git:HEAD"),
+        (["--allow-new"], "give --against as well"),
         (["--max", "params=abc"], "--max params=abc: 'abc' is no quantity"),
         (["--against", "git:main"], "is not in a git repository"),
     ],
@@ -136,10 +123,20 @@ def test_questions_that_are_wrong_end_with_2(net, command, asked, says):
     assert says in ran.err
 
 
-def test_growth_since_a_commit_fails_beyond_the_given_share(net, command):
-    git = ["git", "-c", "user.name=n", "-c", "user.email=n@example.org"]
-    for arguments in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "A network"]):
-        subprocess.run([*git, *arguments], check=True)
+def git(*arguments):
+    subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=n@example.org", *arguments], check=True)
+
+
+@pytest.fixture
+def committed(net):
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-qm", "A network")
+    return net
+
+
+def test_growth_since_a_commit_fails_beyond_the_given_share(committed, command):
+    net = committed
     assert command("check", "net.yaml", "--against", "git:main").code == 0
     net.write_text(NET.replace("4}", "5}"))  # 68 params become 77: 13.2 % more
     assert command("check", "net.yaml", "--against", "git:main", "--growth", "10%").code == 1
@@ -147,10 +144,80 @@ def test_growth_since_a_commit_fails_beyond_the_given_share(net, command):
     assert grown.code == 0
     assert "| ok | net | params growth | 77 | 81 | +4 | +4.9 % |" in grown.out
     assert "git knows no revision 'none'" in command("check", "net.yaml", "--against", "git:none").err
-    (net.parent / "new.yaml").write_text(NET)
-    fresh = command("check", "new.yaml", "--against", "git:main")
-    assert fresh.code == 0
-    assert "new.yaml is new since git:main" in fresh.out
+
+
+def test_a_new_network_fails_unless_it_may_be_new(committed, command):
+    (committed.parent / "new.yaml").write_text(NET)
+    fresh = command("check", "new.yaml", "net.yaml", "--against", "git:main")
+    assert fresh.code == 1
+    assert "4 budgets, all kept; 1 network could not be compared" in fresh.out
+    assert "fails: new.yaml is new since git:main: git has no new.yaml in main" in fresh.out
+    raw = json.loads(command("check", "new.yaml", "--against", "git:main", "--format", "json").out)
+    assert (raw["kept"], len(raw["new"]), raw["budgets"]) == (False, 1, [])
+    allowed = command("check", "new.yaml", "--against", "git:main", "--allow-new")
+    assert allowed.code == 0
+    assert "new.yaml is new since git:main" in allowed.out
+
+
+def test_a_new_variant_is_a_new_network(committed, command):
+    committed.write_text(FAMILY)
+    grown = command("check", "net.yaml#wide", "--against", "git:main")
+    assert grown.code == 1
+    assert "net.yaml had no variant 'wide' in main" in grown.out
+
+
+def test_a_renamed_file_is_compared_with_what_it_was(committed, command):
+    (committed.parent / "nets").mkdir()
+    git("mv", "net.yaml", "nets/other.yaml")
+    other = committed.parent / "nets" / "other.yaml"
+    other.write_text(NET.replace("4}", "5}"))  # 68 params become 77
+    grown = command("check", "nets/other.yaml", "--against", "git:main", "--growth", "10%")
+    assert grown.code == 1
+    assert "nets/other.yaml was net.yaml in git:main" in grown.out
+    assert "4 budgets, 2 broken" in grown.out
+    assert command("check", "nets/other.yaml", "--against", "git:main", "--growth", "30%").code == 0
+
+
+def test_what_git_cannot_show_is_not_taken_for_new(committed, command):
+    blob = subprocess.run(["git", "rev-parse", "main:net.yaml"], capture_output=True, text=True, check=True).stdout
+    stored = committed.parent / ".git" / "objects" / blob[:2] / blob[2:].strip()
+    stored.unlink()
+    lost = command("check", "net.yaml", "--against", "git:main", "--allow-new")
+    assert lost.code == 2
+    assert "git cat-file failed in" in lost.err
+
+
+def test_a_budget_of_no_network_is_a_wrong_question(net, command):
+    budget = net.parent / "budget.yaml"
+    budget.write_text("networks:\n  nte: {params: 5}\n  rest18: {params: 5}\n  resnet18: {params: 5}\n")
+    ran = command("check", "net.yaml", "--budget", "budget.yaml")
+    assert ran.code == 2
+    assert "budget.yaml:2:3: there is no network 'nte'" in ran.err
+    assert "did you mean 'net'?" in ran.err
+    assert "budget.yaml:3:3: there is no network 'rest18'" in ran.err
+    assert "resnet18" not in ran.err.replace("did you mean 'resnet18'", "")
+    budget.write_text("networks: {resnet18: {params: 5}}\n")
+    ran = command("check", "net.yaml", "--budget", "budget.yaml")
+    assert ran.code == 0
+    assert "no budget holds for what was asked for" in ran.out
+    assert "the budget of resnet18 was not asked for" in ran.out
+
+
+def test_a_budget_that_limits_nothing_is_a_wrong_question(net, command):
+    budget = net.parent / "budget.yaml"
+    for text in ("batch: 2\n", "max: {}\nnetworks: {net: {}}\n", "growth: 5%\n"):
+        budget.write_text(text)
+        ran = command("check", "net.yaml", "--budget", "budget.yaml")
+        assert ran.code == 2
+        assert "there is no limit in it" in ran.err
+
+
+def test_a_budget_of_a_variant_holds_where_its_file_is_named(net, command):
+    net.write_text(FAMILY)
+    (net.parent / "budget.yaml").write_text("networks: {wide: {params: 112}, net: {params: 68}}\n")
+    ran = command("check", "net.yaml", "--budget", "budget.yaml")
+    assert ran.code == 1
+    assert "2 budgets, 1 broken" in ran.out  # 8 * 4 of the first layer and 9 * 9 of the second are 113
 
 
 def test_a_limit_reads_as_it_is_written():

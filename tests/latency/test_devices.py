@@ -11,7 +11,7 @@ from costmodel.bench.machine import fit_log, read_measured
 from costmodel.bench.measure import read_setting
 from costmodel.latency.device import device_files, find_device, read_device, to_yaml
 from costmodel.latency.predict import latency_of
-from costmodel.latency.transfer import quantity, transfer
+from costmodel.latency.transfer import datasheet, transfer
 
 ROOT = Path(__file__).parents[2]
 TRANSFER = ROOT / "benchmarks/published/transfer.csv"
@@ -127,17 +127,27 @@ def test_a_device_without_datasheet_figures_cannot_be_scaled():
         transfer(find_device("pi5"), "pi6", "Pi 6", {"flops_per_s": 1.0, "bytes_per_s": 1.0}, "a test")
 
 
+def test_the_figures_of_a_datasheet_are_read():
+    assert datasheet("165TFLOP/s", "936.2GB/s") == {"flops_per_s": 165e12, "bytes_per_s": 936.2e9}
+    assert datasheet("5FLOP/s", None) == {"flops_per_s": 5.0}
+
+
 @pytest.mark.parametrize(
-    ("text", "number"), [("165TFLOP/s", 165e12), ("936.2GB/s", 936.2e9), ("12 GB/s", 12e9), ("5FLOP/s", 5.0)]
+    ("peak", "bandwidth", "says"),
+    [
+        ("165", None, "--peak '165' is without a unit, and belongs in FLOP/s; write it like 71TFLOP/s"),
+        (None, "TB/s", "--bandwidth 'TB/s' is no quantity; write it like 936GB/s"),
+        (None, "-3GB/s", "'-3GB/s' is no quantity"),
+        (None, "3GB", "'3GB' is in B, and belongs in B/s"),
+        (None, "0GB/s", "takes for ever"),
+        ("936GB/s", "71TFLOP/s", "--peak '936GB/s' is in B/s, and belongs in FLOP/s"),
+        ("9e999999TFLOP/s", None, "is beyond reason"),
+    ],
 )
-def test_rates_are_read(text, number):
-    assert quantity(text) == number
-
-
-@pytest.mark.parametrize("text", ["165", "TB/s", "-3GB/s", "3GB", "0GB/s", "3 KB/s"])
-def test_what_is_no_rate_is_refused(text):
-    with pytest.raises(cm.CostModelError, match="is no such rate; write it like"):
-        quantity(text)
+def test_what_is_no_figure_of_a_datasheet_is_refused(peak, bandwidth, says):
+    with pytest.raises(cm.CostModelError) as error:
+        datasheet(peak, bandwidth)
+    assert says in str(error.value)
 
 
 def test_devices_of_the_folder_at_hand_come_first(tmp_path, monkeypatch):
