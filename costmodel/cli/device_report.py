@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from costmodel.cli.output import emit, output_option, screen
+from costmodel.render.picture import check_picture, save_picture
 
 
 @click.command("device-report")
@@ -37,11 +38,12 @@ def device_report_command(
     from costmodel.latency.device import find_device
     from costmodel.render.latency import device_page
 
+    check_picture(plot)
     found = find_device(device)
     if plot is not None:
-        from costmodel.render.latency_plots import fit_chart, save
+        from costmodel.render.latency_plots import fit_chart
 
-        save(fit_chart(found, _times(measured, found.conditions.threads) if measured else None), plot)
+        save_picture(fit_chart(found, _times(measured, found.conditions.threads) if measured else None), plot)
     if form == "json":
         emit(found.model_dump_json(indent=2) + "\n", output)
         return

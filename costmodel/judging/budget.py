@@ -129,7 +129,7 @@ def limit(written: str) -> tuple[str, float]:
     try:
         return name, quantity(amount, METRICS[name][1])
     except CostModelError as error:
-        raise CostModelError(f"--max {written}: {error}") from None
+        raise CostModelError(f"--max {name}: {error}") from None
 
 
 def _unknown(name: str) -> str:

@@ -42,6 +42,8 @@ def watch(
     path = Path(file.partition("#")[0])
     if _stamp(path) is None:
         raise CostModelError(f"{path}: no such file")
+    if path.is_dir():
+        raise CostModelError(f"{path}: this is a directory; name one of the files in it")
     stamp: object = ()
     while True:
         now = _stamp(path)

@@ -114,6 +114,7 @@ def test_a_picture_is_whole_or_not_there(capsys, tmp_path, monkeypatch):
     "words",
     [
         ["latency", "alexnet", "--device", "pi5"],
+        ["device-report", "pi5"],
         ["sweep", "alexnet", "--vary", "batch=1:3", "--pareto", "params,max:mult_adds"],
     ],
 )

@@ -113,7 +113,7 @@ def test_what_is_wrong_with_a_budget_file_is_said_all_at_once(tmp_path):
         (["--against", "git:"], "write git:REVISION"),
         (["--against", "git:HEAD:foo"], "no path belongs here, each FILE has its own; write git:HEAD"),
         (["--allow-new"], "give --against as well"),
-        (["--max", "params=abc"], "--max params=abc: 'abc' is no quantity"),
+        (["--max", "params=abc"], "--max params: 'abc' is no quantity"),
         (["--against", "git:main"], "is not in a git repository"),
     ],
 )
