@@ -24,9 +24,9 @@ def test_a_new_file_has_the_mode_of_any_new_file_and_an_old_one_keeps_its_own(tm
     file = tmp_path / "file"
     write_whole(file, "a")
     assert file.stat().st_mode == (tmp_path / "any").stat().st_mode
-    file.chmod(0o640)
+    file.chmod(0o666)
     write_whole(file, "b")
-    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert stat.S_IMODE(file.stat().st_mode) == 0o666
 
 
 def test_a_link_stays_a_link(tmp_path):
