@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from costmodel.onnx.node import Node, short
+from costmodel.numbers.arithmetic import show_shape
+from costmodel.onnx.node import Node, Unread, short
 
 if TYPE_CHECKING:
     import onnx
@@ -18,10 +20,26 @@ EVALUATED = (
     "Abs Add Ceil Concat Div Equal Floor Gather Max Min Mod Mul Neg Pow ReduceProd Reciprocal Slice Sqrt Sub Where"
 ).split()
 """Operations that files do on sizes."""
+MOST_AXES = 32
+"""Axes that a tensor may have."""
+MOST_NUMBERS = 2**63 - 1
+"""Numbers that a tensor may have."""
 
 
 class Unknown(ValueError):  # noqa: N818 - said of a value, not of a program
     """The values of a constant are not known, and are asked for."""
+
+
+def require_sizes(shape: Sequence[int]) -> None:
+    """Refuse a shape that no tensor has, before anything of that size is there.
+
+    Raises:
+        Unread: if it has too many axes, a negative size, or too many numbers.
+    """
+    if len(shape) > MOST_AXES:
+        raise Unread(f"a tensor of {len(shape)} axes; at most {MOST_AXES} are read")
+    if min(shape, default=0) < 0 or prod(shape) > MOST_NUMBERS:
+        raise Unread(f"{show_shape(tuple(shape))} is no shape of a tensor")
 
 
 @dataclass(frozen=True)
@@ -29,13 +47,20 @@ class Known:
     """A constant of `shape`, its values read when asked for from what is `held`.
 
     `origin` is the initialiser that it comes from; empty for one that no training changes. `copies` says how many times
-    the stored numbers stand in it.
+    the stored numbers stand in it, `dtype` of which type they are stored.
+
+    Raises:
+        Unread: if no tensor has the shape.
     """
 
     shape: tuple[int, ...]
     held: Any = None
     origin: str = ""
     copies: int = 1
+    dtype: str = ""
+
+    def __post_init__(self) -> None:
+        require_sizes(self.shape)
 
     @property
     def size(self) -> int:
@@ -48,26 +73,30 @@ class Known:
         Raises:
             Unknown: if they are more than `most`, or not in the file.
         """
-        import numpy as np
-
-        if self.held is None or self.size > most:
+        if self.held is None or self.size > most or self._array is None:
             raise Unknown
-        if isinstance(self.held, np.ndarray):
-            return self.held
+        return self._array
+
+    @cached_property
+    def _array(self) -> Any:
+        """What is held as an array; None where that is elsewhere, damaged or no numbers."""
+        import numpy as np
         from onnx import external_data_helper, numpy_helper
 
-        if external_data_helper.uses_external_data(self.held):
-            raise Unknown
         try:
-            return numpy_helper.to_array(self.held)
-        except (ValueError, TypeError, KeyError):
-            raise Unknown from None
+            if isinstance(self.held, np.ndarray):
+                array = self.held
+            else:
+                array = None if external_data_helper.uses_external_data(self.held) else numpy_helper.to_array(self.held)
+        except Exception:
+            return None
+        return None if array is None or array.dtype.kind in "OSU" or array.size != self.size else array
 
     def scalar(self) -> float | None:
         """Return its only value; None if it has several, or an unknown one."""
         try:
             return short(float(self.values().reshape(-1)[0])) if self.size == 1 else None
-        except (Unknown, TypeError, ValueError):
+        except (Unknown, TypeError, ValueError, OverflowError):
             return None
 
     def is_untrained(self, number: float) -> bool:
@@ -116,7 +145,17 @@ class Known:
 
 def stored(tensor: onnx.TensorProto) -> Known:
     """Return an initialiser."""
-    return Known(tuple(tensor.dims), tensor, tensor.name)
+    return Known(tuple(tensor.dims), tensor, tensor.name, dtype=dtype_name(tensor.data_type))
+
+
+def dtype_name(kind: int) -> str:
+    """Return what one of ONNX's types is called here: ``float16``; a question mark for one that ONNX does not have."""
+    from onnx import TensorProto
+
+    if kind not in TensorProto.DataType.values():
+        return "?"
+    name: str = TensorProto.DataType.Name(kind).lower()
+    return {"float": "float32", "double": "float64"}.get(name, name)
 
 
 def constant(values: Any) -> Known:
@@ -153,12 +192,24 @@ def evaluated(node: Node, opset: int, inputs: Mapping[str, Known]) -> Known:
 
     values = {name: known.values() for name, known in inputs.items()}
     node.ignore(*node.attributes)
+    if _most_numbers(node, [inputs[name].shape for name in node.inputs if name]) > FEW:
+        raise Unknown
     try:
         proto = helper.make_node(node.op_type, node.inputs, node.outputs, **node.attributes)
         (result,) = ReferenceEvaluator(proto, opsets={"": opset}).run(None, values)
-    except Exception:  # whatever a wrong file makes of it
+        return constant(result)
+    except Exception:
         raise Unknown from None
-    found = constant(result)
-    if found.size > FEW:
-        raise Unknown
-    return found
+
+
+def _most_numbers(node: Node, shapes: Sequence[tuple[int, ...]]) -> int:
+    """Return how many numbers a node of `EVALUATED` gives at most, from the shapes that it reads."""
+    sizes = [prod(shape) for shape in shapes]
+    if node.op_type == "Concat":
+        return sum(sizes)
+    if node.op_type == "Gather":
+        return sizes[0] // max(shapes[0][node.get("axis", 0)], 1) * sizes[1]
+    if node.op_type in ("ReduceProd", "Slice"):
+        return sizes[0]
+    rank = max(map(len, shapes))
+    return prod(max(along) for along in zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True))

@@ -75,10 +75,6 @@ def read_model(path: Path) -> onnx.ModelProto:
     raw = read_bytes(path, LARGEST_FILE, "one ONNX file holds at most 2 GB")
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(raw)
-        if model.functions:
-            from onnx.inliner import inline_local_functions
-
-            model = inline_local_functions(model)
     except (DecodeError, RuntimeError, ValueError, TypeError):
         raise CostModelError(f"{path}: this is not an ONNX file, or not all of one") from None
     if not model.HasField("graph") or not (model.graph.node or model.graph.input):

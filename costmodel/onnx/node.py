@@ -16,6 +16,19 @@ STANDARD = ("", "ai.onnx")
 """The names of ONNX's own vocabulary."""
 
 
+FAULTS = (
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+)
+"""What an attribute or a constant of the wrong kind ends in, wherever it is looked at."""
+
+
 class Unread(Exception):  # noqa: N818 - said of a node, not of a program
     """A node that no operator stands for; the text says what is the matter."""
 
@@ -76,10 +89,11 @@ class Node:
 
 def nodes_of(graph: onnx.GraphProto) -> list[Node]:
     """Return the nodes of a graph in its order."""
-    return [_node(proto) for proto in graph.node]
+    return [node_of(proto) for proto in graph.node]
 
 
-def _node(proto: onnx.NodeProto) -> Node:
+def node_of(proto: onnx.NodeProto) -> Node:
+    """Return one node, its attributes as plain values."""
     from onnx import helper
 
     attributes = {}

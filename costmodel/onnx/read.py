@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costmodel.errors import CostModelError
+from costmodel.errors import CostModelError, quote
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.numbers.arithmetic import Shape, show_shape
 from costmodel.onnx import rules  # noqa: F401 - fills the rules
-from costmodel.onnx.constants import stored
+from costmodel.onnx.constants import Known, stored
 from costmodel.onnx.file import read_model
+from costmodel.onnx.functions import MOST_NODES, expanded
 from costmodel.onnx.layout import View, in_order, output, plain_axes
-from costmodel.onnx.node import STANDARD, Node, needed, nodes_of, readers
+from costmodel.onnx.node import STANDARD, Node, Unread, needed, nodes_of, readers
 from costmodel.onnx.rewrite import rewritten
 from costmodel.onnx.walk import Value, Walk
 
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     import onnx
 
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
+MOST_EDGES = 20 * MOST_NODES
+"""Inputs, outputs and numbers in attributes that the nodes of a graph may have in all."""
+LONGEST_NAME = 2000
+"""Characters of a name."""
 CHANNELS_LAST = [0, 3, 1, 2]
 """The order in which a Transpose takes (batch, height, width, channels) to make (batch, channels, height, width)."""
 
@@ -46,10 +52,17 @@ def graph_of(model: onnx.ModelProto, file: str, name: str) -> LayerGraph:
     Raises:
         CostModelError: as `read_onnx`.
     """
-    if not all(isinstance(text, str) for text in _texts(model)):
-        raise CostModelError(f"{file}: a name in it is not UTF-8; the file is damaged")
+    for text in _texts(model):
+        if not isinstance(text, str):
+            raise CostModelError(f"{file}: a name in it is not UTF-8; the file is damaged")
+        if len(text) > LONGEST_NAME:
+            raise CostModelError(
+                f"{file}: the name {quote(text)} has {len(text):,} characters, and at most {LONGEST_NAME:,} are read"
+            )
+    model = expanded(model, file)
+    _require_bounded(model.graph, file)
     opset = _opset(model, file)
-    arrays = {tensor.name: stored(tensor) for tensor in model.graph.initializer}
+    arrays = {tensor.name: _stored(tensor, file) for tensor in model.graph.initializer}
     outputs = [value.name for value in model.graph.output]
     nodes = needed(nodes_of(model.graph), outputs)
     if not nodes:
@@ -81,12 +94,33 @@ def _texts(model: onnx.ModelProto) -> Iterator[object]:
     """Yield every text of a model that the walk looks at; one that is not UTF-8 comes as bytes."""
     graph = model.graph
     yield model.producer_name
+    yield from (text for function in model.functions for text in (function.domain, function.name, function.overload))
     yield from (entry.domain for entry in model.opset_import)
     yield from (one.name for one in (*graph.initializer, *graph.input, *graph.output))
     yield from (dim.dim_param for value in graph.input for dim in value.type.tensor_type.shape.dim)
-    for node in graph.node:
+    for node in chain(graph.node, *(function.node for function in model.functions)):
         yield from (node.op_type, node.name, node.domain, *node.input, *node.output)
         yield from (attribute.name for attribute in node.attribute)
+
+
+def _require_bounded(graph: onnx.GraphProto, file: str) -> None:
+    """Refuse a graph that would take too long, before anything is made of it."""
+    numbers = sum(
+        len(node.input) + len(node.output) + sum(len(one.ints) + len(one.floats) + 1 for one in node.attribute)
+        for node in graph.node
+    )
+    if len(graph.node) > MOST_NODES or numbers > MOST_EDGES:
+        raise CostModelError(
+            f"{file}: {len(graph.node):,} nodes with {numbers:,} inputs, outputs and attributes; at most {MOST_NODES:,} "
+            f"and {MOST_EDGES:,} are read"
+        )
+
+
+def _stored(tensor: onnx.TensorProto, file: str) -> Known:
+    try:
+        return stored(tensor)
+    except Unread as error:
+        raise CostModelError(f"{file}: its array {quote(tensor.name)}: {error.message}") from None
 
 
 def _opset(model: onnx.ModelProto, file: str) -> int:
@@ -147,7 +181,7 @@ def _read_channels_last(nodes: list[Node], name: str) -> bool:
     """Say whether the input is an image with its channels last, as networks from TensorFlow read it."""
     reading = readers(nodes).get(name, [])
     return bool(reading) and all(
-        node.op_type == "Transpose" and list(node.attributes.get("perm", [])) == CHANNELS_LAST for node in reading
+        node.op_type == "Transpose" and node.attributes.get("perm") == CHANNELS_LAST for node in reading
     )
 
 

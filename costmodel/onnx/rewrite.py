@@ -13,7 +13,7 @@ from math import isclose
 from typing import Any, TypeAlias
 
 from costmodel.onnx.constants import Known, Unknown, of_node
-from costmodel.onnx.node import Node, readers
+from costmodel.onnx.node import FAULTS, Node, Unread, readers
 
 Pattern: TypeAlias = "str | float | tuple[Any, ...]"
 """The name of any value (the same wherever it stands), a constant number, or a node: its type and patterns of its first
@@ -60,7 +60,10 @@ class Nodes:
             node = self.producer.get(value)
         if node is None:
             return self.stored.get(value)
-        return of_node(node.attributes) if node.op_type == "Constant" else None
+        try:
+            return of_node(node.attributes) if node.op_type == "Constant" else None
+        except (Unread, *FAULTS):
+            return None
 
     def scalar(self, value: str) -> float | None:
         """Return the number that a constant of one element holds."""
@@ -163,9 +166,14 @@ def _all_match(index: Nodes, patterns: list[Pattern], values: list[str], match: 
 
 
 def _is(index: Nodes, node: Node, head: str, parts: int) -> bool:
-    """Say whether a node is what a pattern calls `head`."""
+    """Say whether a node is what a pattern calls `head`. One whose attributes are of the wrong kind is not; the walk
+    complains of it.
+    """
     if head in _HEADS:
-        return bool(node.inputs) and _HEADS[head](index, node)
+        try:
+            return bool(node.inputs) and _HEADS[head](index, node)
+        except FAULTS:
+            return False
     return node.op_type == head and len(list(filter(None, node.inputs))) == parts
 
 

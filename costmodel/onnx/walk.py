@@ -9,9 +9,9 @@ from typing import TypeAlias
 from costmodel.errors import ShapeError
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.numbers.arithmetic import Shape, product, show_shape
-from costmodel.onnx.constants import EVALUATED, Known, Unknown, evaluated
+from costmodel.onnx.constants import EVALUATED, FEW, Known, Unknown, evaluated, require_sizes
 from costmodel.onnx.layout import Scores, Unfit, View, output
-from costmodel.onnx.node import STANDARD, Node, Unread
+from costmodel.onnx.node import FAULTS, STANDARD, Node, Unread
 from costmodel.onnx.rewrite import Nodes
 from costmodel.ops.base import Operator
 
@@ -21,6 +21,8 @@ Rule: TypeAlias = "Callable[[Walk, Node], Value | Sequence[Value]]"
 RULES: dict[str, Rule] = {}
 """How each type of node is read; the modules of `rules` fill it."""
 REARRANGING = ("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+MOST_STEPS = 2_000_000
+"""Nodes looked at, in one file, to see what becomes of a value further down."""
 PER_FEATURE = (
     "Add Clip Dropout Gemm HardSigmoid HardSwish Identity LeakyRelu MatMul PRelu Relu Sigmoid Swish Tanh".split()
 )
@@ -48,6 +50,8 @@ class Walk:
         self.index = Nodes([], {}, ())
         self._makers: dict[str, Node] = {}
         self._users: dict[str, str] = {}
+        self._copies: dict[str, int] = {}
+        self._steps = 0
 
     def over(self, nodes: list[Node]) -> None:
         """Read all nodes.
@@ -68,7 +72,7 @@ class Walk:
                 raise node.complaint(
                     self.file, "it depends on numbers that are not in the file, or on too many"
                 ) from None
-            except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError):
+            except FAULTS:
                 raise node.complaint(self.file, "its inputs or attributes do not fit its type") from None
 
     def _read(self, node: Node) -> None:
@@ -77,6 +81,9 @@ class Walk:
                 raise Unread(f"it reads {name!r}, which nothing above it gives")
         found = self._understood(node)
         results = [found] if isinstance(found, (Known, View, Scores)) else list(found)
+        for value in results:
+            if isinstance(value, View):
+                require_sizes(value.shape)
         if node.unasked():
             raise Unread(f"its attribute {node.unasked()[0]!r} is not known")
         for position, name in enumerate(node.outputs):
@@ -151,6 +158,8 @@ class Walk:
         """Return whole numbers that older files give as an attribute, newer ones as an input; None where neither."""
         given = node.get(name, None)
         if given is not None:
+            if len(given) > FEW:
+                raise Unknown
             return [int(number) for number in given]
         known = self.optional(node, position)
         return known.integers() if known is not None else None
@@ -183,10 +192,10 @@ class Walk:
 
     def _free(self, path: str) -> str:
         """Return a path that no layer has yet."""
-        found, number = path, 1
+        found = path
         while found in self.graph or found == INPUT:
-            number += 1
-            found = f"{path}_{number}"
+            self._copies[path] = self._copies.get(path, 1) + 1
+            found = f"{path}_{self._copies[path]}"
         return found
 
     def output(self, path: str) -> View:
@@ -224,6 +233,9 @@ class Walk:
         names, seen = [name], {name}
         for value in names:
             for node in self.readers.get(value, []):
+                self._steps += 1
+                if self._steps > MOST_STEPS:
+                    raise Unread("what reads it, and what reads that, is too much to follow")
                 yield node
                 if node.op_type in through and node.outputs[0] not in seen:
                     seen.add(node.outputs[0])

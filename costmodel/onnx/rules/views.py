@@ -133,6 +133,8 @@ def _split(walk: Walk, node: Node) -> list[Value]:
     view = walk.view(node)
     axis = axis_in(node.get("axis", 0), view.shape)
     parts = node.get("num_outputs", len(node.outputs))
+    if parts != len(node.outputs):
+        raise Unread(f"it has {len(node.outputs)} outputs, and its num_outputs is {parts:,}")
     each = -(-view.shape[axis] // parts)
     sizes = walk.integers(node, "split", 1) or [min(each, view.shape[axis] - each * part) for part in range(parts)]
     found: list[Value] = []
