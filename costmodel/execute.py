@@ -95,7 +95,7 @@ def verify(
     Raises:
         CostModelError: if the batch cannot be, or a size is no plain integer.
     """
-    rows = iter(price(graph, batch))
+    rows = iter(price(graph, batch, "float32"))
     source = RandomWeights(seed)
     checks: list[Check] = []
 

@@ -35,6 +35,9 @@ class LayerGraph:
 
     A layer can only read what was added before it, so there is no cycle, and the order of adding is an order of
     execution. `digraph` is the same as a `networkx.DiGraph`, for every question about paths and neighbours.
+
+    `dtype` is what its numbers are priced at where nobody says; `notes` are remarks on where it comes from that a
+    reader of its costs has to know.
     """
 
     def __init__(
@@ -46,12 +49,15 @@ class LayerGraph:
         source: str = "",
         parameters: Mapping[str, Any] | None = None,
         file: str = "",
+        dtype: str = "float32",
     ) -> None:
         self.name = name
         self.file = file
         self.title = title or name
         self.source = source
         self.parameters = dict(parameters or {})
+        self.dtype = dtype
+        self.notes: list[str] = []
         self.input_shape = tuple(map(guarded, input_shape))
         self.layers: list[Layer] = []
         self._nodes: dict[str, Layer | None] = {INPUT: None}

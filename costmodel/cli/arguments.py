@@ -52,6 +52,11 @@ batch_option = click.option(
 dtype_option = click.option(
     "--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True, help="Of weights and activations."
 )
+own_dtype_option = click.option(
+    "--dtype",
+    type=click.Choice(list(DTYPES)),
+    help="Of weights and activations; by default what an ONNX file holds, and float32 of a spec.",
+)
 
 
 def open_spec(arch: str, settings: Sequence[str] = (), resolution: int | None = None) -> Spec:

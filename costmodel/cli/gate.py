@@ -44,7 +44,7 @@ class Gate:
     allow_new: bool
     growth: float
     batch: int
-    dtype: str
+    dtype: str | None
 
     def __bool__(self) -> bool:
         return bool(self.budget.every or self.budget.networks or self.against)
@@ -89,7 +89,7 @@ def gate(
     every = {**held.every, **dict(map(limit, limits))}
     percent = share(growth) if growth is not None else held.growth or 0.0
     merged = replace(held, every=every)
-    return Gate(merged, against, allow_new, percent, batch or held.batch or 1, dtype or held.dtype or "float32")
+    return Gate(merged, against, allow_new, percent, batch or held.batch or 1, dtype or held.dtype)
 
 
 def _check_revision(against: str) -> None:
@@ -124,7 +124,8 @@ def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
         CostModelError: if a network cannot be read, now or at the revision.
     """
     found: list[Judged] = []
-    notes = [f"batch {gate.batch}, {gate.dtype}"]
+    notes: list[str] = []
+    dtypes: dict[str, None] = {}
     if gate.budget.growth is not None and gate.against is None:
         notes.append("growth was not looked at: give --against git:REVISION")
     new: list[str] = []
@@ -132,6 +133,8 @@ def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
     for arch in dict.fromkeys(_with_variants(archs, gate.budget)):
         table = _priced(arch, gate)
         judged.add(table.name)
+        dtypes[table.dtype] = None
+        notes += [f"{arch}: {note}" for note in table.notes]
         found += judge(table, gate.budget.limits(table.name))
         if gate.against is not None:
             try:
@@ -145,7 +148,7 @@ def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
     notes += [f"the budget of {name} was not asked for: name its file too" for name in left]
     if gate.allow_new:
         notes, new = [*notes, *new], []
-    return Judgement(tuple(found), tuple(notes), tuple(new))
+    return Judgement(tuple(found), (f"batch {gate.batch}, {' or '.join(dtypes)}", *notes), tuple(new))
 
 
 def _with_variants(archs: Sequence[str], budget: Budget) -> Iterator[str]:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from costmodel.cli.arguments import ARCH, batch_option, built, dtype_option, open_network, resolution_option, set_option
+from costmodel.cli.arguments import (
+    ARCH,
+    batch_option,
+    built,
+    open_network,
+    own_dtype_option,
+    resolution_option,
+    set_option,
+)
 from costmodel.cli.output import emit, output_option, screen
 from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
@@ -28,7 +36,7 @@ HINT = "Latency depends on the device: add --device NAME; `costmodel devices` li
 @set_option
 @resolution_option
 @batch_option
-@dtype_option
+@own_dtype_option
 @click.option("--device", metavar="NAME", help="Add latency on a device (see `costmodel devices`), at its dtype.")
 @click.option("--energy", is_flag=True, help="Add joules: on a 45 nm chip; with --device, its measured power x time.")
 @click.option(
@@ -62,7 +70,7 @@ def report_command(
     settings: tuple[str, ...],
     resolution: int | None,
     batch: int,
-    dtype: str,
+    dtype: str | None,
     device: str | None,
     energy: bool,
     by: str | None,
@@ -97,7 +105,7 @@ def report_command(
     _sensible(len(archs) > 1, by, form)
     networks = [open_network(arch, settings, resolution) for arch in archs]
     found = _device(device) if device else None
-    if found is not None and not _given("dtype"):
+    if found is not None and dtype is None:
         dtype = found.conditions.dtype
     tables = [price(built(network), batch, dtype, training=training, in_place=in_place) for network in networks]
     if found is not None:

@@ -49,7 +49,7 @@ def diff(
     b: str | Spec | LayerGraph | CostTable,
     *,
     batch: int = 1,
-    dtype: str = "float32",
+    dtype: str | None = None,
 ) -> Diff:
     """Return what differs from `a` to `b`, layer by layer and in all: ``diff("resnet50", "resnet50_v1_5").frame``.
 
@@ -58,7 +58,7 @@ def diff(
             as it was priced).
         b: after, the same.
         batch: images at once.
-        dtype: of weights and activations.
+        dtype: of weights and activations; by default each network's own.
 
     Raises:
         CostModelError: if there is no such architecture, or it is wrong.
@@ -66,7 +66,7 @@ def diff(
     return compare_tables(*(_table(one, batch, dtype) for one in (a, b)))
 
 
-def _table(one: str | Spec | LayerGraph | CostTable, batch: int, dtype: str) -> CostTable:
+def _table(one: str | Spec | LayerGraph | CostTable, batch: int, dtype: str | None) -> CostTable:
     if isinstance(one, CostTable):
         return one
     if isinstance(one, str):

@@ -83,6 +83,7 @@ def over_batches(graph: LayerGraph, device: Device, batches: Iterable[int]) -> l
     for batch in batches:
         mult_adds = totals(graph, batch, device.conditions.dtype).mult_adds
         row = {"network": graph.name, "batch": batch, "mult_adds": mult_adds} | latency_of(graph, device, batch)
+        row["notes"] = [*graph.notes, *row["notes"]]
         found.append(row | {"operations_only_s": plain and plain.seconds * mult_adds})
     return found
 

@@ -84,9 +84,8 @@ class Known:
         from onnx import external_data_helper, numpy_helper
 
         try:
-            if isinstance(self.held, np.ndarray):
-                array = self.held
-            else:
+            array: Any = self.held
+            if not isinstance(self.held, np.ndarray):
                 array = None if external_data_helper.uses_external_data(self.held) else numpy_helper.to_array(self.held)
         except Exception:
             return None
@@ -208,7 +207,7 @@ def _most_numbers(node: Node, shapes: Sequence[tuple[int, ...]]) -> int:
     if node.op_type == "Concat":
         return sum(sizes)
     if node.op_type == "Gather":
-        return sizes[0] // max(shapes[0][node.get("axis", 0)], 1) * sizes[1]
+        return sizes[0] // max(shapes[0][int(node.get("axis", 0))], 1) * sizes[1]
     if node.op_type in ("ReduceProd", "Slice"):
         return sizes[0]
     rank = max(map(len, shapes))

@@ -35,7 +35,7 @@ def save_onnx(graph: LayerGraph, path: Path, batch: int | str = "batch", seed: i
     from costmodel.pricing import totals
 
     model = to_onnx(graph, batch, RandomWeights(seed))
-    if totals(graph).weight_bytes > LARGEST:
+    if totals(graph, dtype="float32").weight_bytes > LARGEST:
         _save_both(model, follow(path))
         return
     onnx.checker.check_model(model, full_check=True)

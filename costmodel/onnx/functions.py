@@ -12,12 +12,12 @@ from costmodel.onnx.node import Unread, node_of
 if TYPE_CHECKING:
     import onnx
 
-MOST_NODES = 50_000
+MOST_NODES = 20_000
 """Nodes that a graph may have, its functions expanded."""
 MOST_BYTES = 10**8
 """Bytes that the nodes of expanded functions may take."""
 DEEPEST = 64
-"""Functions that may stand in each other."""
+"""How many functions may stand one in the other."""
 
 Key: TypeAlias = tuple[str, str, str]
 
@@ -49,7 +49,7 @@ def expanded(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
             total = _and(total, sizes.of_node(proto, ()))
             if total.nodes > MOST_NODES or total.bytes > MOST_BYTES:
                 raise Unread(
-                    f"with its local functions there are more than {MOST_NODES:,} nodes, or {MOST_BYTES:,} bytes of them",
+                    f"its local functions are more than {MOST_NODES:,} nodes, or {MOST_BYTES:,} bytes of them",
                     "export the network without local functions",
                 )
         except Unread as error:

@@ -16,6 +16,8 @@ STANDARD = ("", "ai.onnx")
 """The names of ONNX's own vocabulary."""
 
 
+LONGEST_MESSAGE = 600
+"""Characters that a complaint shows of what a file holds."""
 FAULTS = (
     LookupError,
     AttributeError,
@@ -70,6 +72,7 @@ class Node:
         """Return what is wrong with the node, and where it is."""
         kind = self.op_type if self.domain in STANDARD else f"{self.domain}.{self.op_type}"
         where = f"{file}: node {quote(self.name)} ({printable(kind)})"
+        message = message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
         return CostModelError(f"{where}: {message}" + (f"\n  {hint}" if hint else ""))
 
     @property

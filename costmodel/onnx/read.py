@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -12,7 +13,7 @@ from costmodel.errors import CostModelError, quote
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.numbers.arithmetic import Shape, show_shape
 from costmodel.onnx import rules  # noqa: F401 - fills the rules
-from costmodel.onnx.constants import Known, stored
+from costmodel.onnx.constants import Known, dtype_name, stored
 from costmodel.onnx.file import read_model
 from costmodel.onnx.functions import MOST_NODES, expanded
 from costmodel.onnx.layout import View, in_order, output, plain_axes
@@ -79,15 +80,33 @@ def graph_of(model: onnx.ModelProto, file: str, name: str) -> LayerGraph:
     is_last = len(image) == 3 and _read_channels_last(nodes, source.name)
     shape = (image[2], image[0], image[1]) if is_last else image
     writer = f", written by {model.producer_name}" if model.producer_name else ""
+    own = dtype_name(source.type.tensor_type.elem_type)
     origin = f"an ONNX file of opset {opset}{writer}"
-    graph = LayerGraph(name, shape, title=Path(file).name, source=origin, file=str(file))
+    graph = LayerGraph(name, shape, title=Path(file).name, source=origin, file=str(file), dtype=own)
     view = output(INPUT, shape, batch)
     values: dict[str, Value] = {**arrays, source.name: view.transposed([0, 2, 3, 1]) if is_last else view}
     walk = Walk(file, opset, graph, values, outputs, batch)
     walk.over(nodes)
     for value in model.graph.output:
         _mark(walk, value, file)
+    graph.notes += [*_notes(source, own, walk.stored, batch), *walk.notes()]
     return graph
+
+
+def _notes(source: onnx.ValueInfoProto, own: str, stored: Counter[str], batch: int) -> Iterator[str]:
+    """Yield what a reader of the costs has to know of the file: its types, and a batch that it fixes."""
+    others = {kind: number for kind, number in stored.items() if kind != own}
+    if others:
+        held = ", ".join(f"{number:,} of {kind}" for kind, number in stored.items())
+        yield f"the input is {own}, but the weights are stored as {held}; all are priced at one dtype, {own} by default"
+    elif own != "float32":
+        yield f"its numbers are {own}, and are priced so unless another dtype is asked for"
+    if batch > 1:
+        sizes = "x".join(str(dim.dim_value) for dim in source.type.tensor_type.shape.dim)
+        yield (
+            f"the input of the file is {sizes}: its first axis is taken for a batch of {batch:,}, and costs are for "
+            f"the batch asked for, 1 by default; --batch {batch} is the file as it stands"
+        )
 
 
 def _texts(model: onnx.ModelProto) -> Iterator[object]:
@@ -111,8 +130,8 @@ def _require_bounded(graph: onnx.GraphProto, file: str) -> None:
     )
     if len(graph.node) > MOST_NODES or numbers > MOST_EDGES:
         raise CostModelError(
-            f"{file}: {len(graph.node):,} nodes with {numbers:,} inputs, outputs and attributes; at most {MOST_NODES:,} "
-            f"and {MOST_EDGES:,} are read"
+            f"{file}: {len(graph.node):,} nodes with {numbers:,} inputs, outputs and attributes; "
+            f"at most {MOST_NODES:,} and {MOST_EDGES:,} are read"
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TypeAlias
 
-from costmodel.errors import ShapeError
+from costmodel.errors import ShapeError, quote
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.numbers.arithmetic import Shape, product, show_shape
 from costmodel.onnx.constants import EVALUATED, FEW, Known, Unknown, evaluated, require_sizes
@@ -14,6 +16,7 @@ from costmodel.onnx.layout import Scores, Unfit, View, output
 from costmodel.onnx.node import FAULTS, STANDARD, Node, Unread
 from costmodel.onnx.rewrite import Nodes
 from costmodel.ops.base import Operator
+from costmodel.units import counted
 
 Value: TypeAlias = "Known | View | Scores"
 Rule: TypeAlias = "Callable[[Walk, Node], Value | Sequence[Value]]"
@@ -21,6 +24,7 @@ Rule: TypeAlias = "Callable[[Walk, Node], Value | Sequence[Value]]"
 RULES: dict[str, Rule] = {}
 """How each type of node is read; the modules of `rules` fill it."""
 REARRANGING = ("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+MOST_NAMED = 4
 MOST_STEPS = 2_000_000
 """Nodes looked at, in one file, to see what becomes of a value further down."""
 PER_FEATURE = (
@@ -52,6 +56,9 @@ class Walk:
         self._users: dict[str, str] = {}
         self._copies: dict[str, int] = {}
         self._steps = 0
+        self._numbers: dict[bool, dict[str, None]] = {True: {}, False: {}}
+        self.stored: Counter[str] = Counter()
+        """How many numbers of each dtype the arrays of the layers are stored in."""
 
     def over(self, nodes: list[Node]) -> None:
         """Read all nodes.
@@ -181,6 +188,9 @@ class Walk:
 
     def _own(self, path: str, arrays: Sequence[Known]) -> None:
         """Note whose arrays they are. Exporters store equal biases once, so one alone may be another layer's too."""
+        for known in arrays:
+            if known.origin not in self._users:
+                self.stored[known.dtype] += known.size // known.copies
         users = [self._users.setdefault(known.origin, path) for known in arrays]
         everything = bool(users) and path not in users
         for known, user in zip(arrays, users, strict=True):
@@ -189,6 +199,26 @@ class Walk:
                     f"it shares the weights {known.origin!r} with {user!r}",
                     "layers here have weights of their own, and they would be counted twice",
                 )
+
+    def is_taken(self, known: Known) -> bool:
+        """Say whether an array of the file is a layer's already."""
+        return known.origin in self._users
+
+    def note_number(self, known: Known, *, counted: bool) -> None:
+        """Remember a single number among the weights, whether it counts as a param or is the scale of an attention."""
+        if known.origin:
+            self._numbers[counted][known.origin] = None
+
+    def notes(self) -> list[str]:
+        """Return what to say of the numbers that a file does not tell of whether they were trained."""
+        ends = {True: "counted as params, as if trained", False: "taken for scales of attention and no params"}
+        return [
+            f"{counted(len(names), 'factor')} stored among the weights "
+            f"({', '.join(map(quote, islice(names, MOST_NAMED)))}{', ...' if len(names) > MOST_NAMED else ''}): "
+            f"{ends[kept]}; the file does not say which"
+            for kept, names in self._numbers.items()
+            if names
+        ]
 
     def _free(self, path: str) -> str:
         """Return a path that no layer has yet."""

@@ -149,7 +149,8 @@ class Lrn(Operator):
 
 
 class LayerScale(Operator):
-    """A learned factor for each channel. params: 1 per channel. other_ops: 1 per element.
+    """A learned factor for each channel, or one for all where `shared`. params: 1 per channel, or 1. other_ops: 1 per
+    element.
 
     Source: Touvron et al. 2021 (CaiT, arXiv:2103.17239), as ConvNeXt uses it.
     """
@@ -159,11 +160,13 @@ class LayerScale(Operator):
     fuses = "tail"
     saves = "input"
 
+    shared: bool = False
+
     def shape(self, x: Shape) -> Shape:
         return x
 
     def weights(self, x: Shape) -> dict[str, Shape]:
-        return {"weight": (channels(x),)}
+        return {"weight": (1 if self.shared else channels(x),)}
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=product(x))
@@ -171,8 +174,10 @@ class LayerScale(Operator):
     def run(self, weights: Weights, x: Array) -> Array:
         from costmodel.ops import arrays
 
-        return x * arrays.per_channel(weights["weight"], x)
+        return x * (weights["weight"] if self.shared else arrays.per_channel(weights["weight"], x))
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         factor = weights["weight"]
+        if self.shared:
+            return emit("Mul", x, factor)
         return emit("Mul", x, emit("Unsqueeze", factor, emit.constant([1, 2])) if len(emit.shape(x)) == 3 else factor)

@@ -14,14 +14,14 @@ __all__ = ["CostTable", "Totals", "price", "rows", "totals"]
 
 
 def price(
-    graph: LayerGraph, batch: Number = 1, dtype: str = "float32", *, in_place: bool = False, training: bool = False
+    graph: LayerGraph, batch: Number = 1, dtype: str | None = None, *, in_place: bool = False, training: bool = False
 ) -> CostTable:
     """Return what every layer costs, for `batch` images at `dtype`.
 
     Args:
         graph: the network.
         batch: images at once. Weights are counted, stored and moved once a batch.
-        dtype: of weights and activations: float32, float16, bfloat16 or int8.
+        dtype: of weights and activations: float32, float16, bfloat16 or int8; by default the network's own.
         in_place: let activations overwrite their input where nothing else needs it.
         training: add the columns and totals of a training step (forward and backward).
 
@@ -38,15 +38,16 @@ def price(
         parameters=graph.parameters,
         input_shape=graph.input_shape,
         batch=walk.batch,
-        dtype=dtype,
+        dtype=walk.dtype,
         columns=columns,
         totals=walk.totals(),
         file=graph.file,
+        notes=tuple(graph.notes),
     )
 
 
 def totals(
-    graph: LayerGraph, batch: Number = 1, dtype: str = "float32", *, in_place: bool = False, training: bool = False
+    graph: LayerGraph, batch: Number = 1, dtype: str | None = None, *, in_place: bool = False, training: bool = False
 ) -> Totals:
     """Return the sums alone, without keeping the rows: for a million networks at once, whose sizes are NumPy arrays, or
     for formulas of SymPy symbols.
@@ -60,7 +61,7 @@ def totals(
     return walk.totals()
 
 
-def rows(graph: LayerGraph, batch: Number = 1, dtype: str = "float32") -> Iterator[dict[str, Any]]:
+def rows(graph: LayerGraph, batch: Number = 1, dtype: str | None = None) -> Iterator[dict[str, Any]]:
     """Yield the rows of the cost table one by one, keeping none: for sums of a million networks at once.
 
     Raises:

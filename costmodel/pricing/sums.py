@@ -35,7 +35,7 @@ MEASURES = (
 def sums(
     graph: LayerGraph,
     batch: Number = 1,
-    dtype: str = "float32",
+    dtype: str | None = None,
     names: Collection[str] = MEASURES,
     layers: Sequence[Layer] | None = None,
 ) -> dict[str, Number]:
@@ -47,7 +47,7 @@ def sums(
     Raises:
         KeyError: if a name is none of `MEASURES`, or the dtype is unknown.
     """
-    walk = _Sums(graph, DTYPES[dtype], graph.layers if layers is None else layers)
+    walk = _Sums(graph, DTYPES[dtype or graph.dtype], graph.layers if layers is None else layers)
     return {name: walk.measure(name, guarded(batch)) for name in names}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,7 @@ class CostTable:
     totals: Totals
     file: str = ""
     """What it was read from, as the person named it; empty for a network built in Python."""
+    notes: tuple[str, ...] = ()
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -167,13 +168,7 @@ class CostTable:
     def with_columns(self, **columns: Iterable[Any]) -> CostTable:
         """Return the table with further columns, as a time model adds them."""
         added = {name: list(values) for name, values in columns.items()}
-        return CostTable(
-            **{
-                name: getattr(self, name)
-                for name in ("name", "title", "source", "parameters", "input_shape", "batch", "dtype", "totals", "file")
-            },
-            columns={**self.columns, **added},
-        )
+        return replace(self, columns={**self.columns, **added}, cache={})
 
     def _repr_html_(self) -> str:
         import costmodel  # the table knows no views; the package's front finds the one for notebooks

@@ -18,13 +18,29 @@ from costmodel.pricing.training import optimizer_params, steps
 from costmodel.units import DTYPES, FLOPS_PER_MULT_ADD, TRAINED
 
 
+def dtype_of(graph: LayerGraph, asked: str | None) -> str:
+    """Return the dtype that a network is priced at: the one asked for, else its own.
+
+    Raises:
+        CostModelError: if there is no such dtype.
+    """
+    if asked is None and graph.dtype not in DTYPES:
+        raise CostModelError(
+            f"{graph.title}: its numbers are of type {graph.dtype}, which is not priced; "
+            f"ask for it at one of {', '.join(DTYPES)} (--dtype)"
+        )
+    dtype = graph.dtype if asked is None else asked
+    if dtype not in DTYPES:
+        raise CostModelError(f"unknown dtype {dtype!r}; {known_or_suggest(str(dtype), DTYPES)}")
+    return dtype
+
+
 class Walk:
     """One walk over the layers in order, which yields a row for each and adds up the sums on the way."""
 
-    def __init__(self, graph: LayerGraph, batch: Number, dtype: str, in_place: bool, training: bool) -> None:
+    def __init__(self, graph: LayerGraph, batch: Number, dtype: str | None, in_place: bool, training: bool) -> None:
         _require_graph(graph)
-        if dtype not in DTYPES:
-            raise CostModelError(f"unknown dtype {dtype!r}; {known_or_suggest(str(dtype), DTYPES)}")
+        self.dtype = dtype = dtype_of(graph, dtype)
         if training and dtype not in TRAINED:
             raise CostModelError(f"{dtype} has no gradients to train with; train at {', '.join(TRAINED)}")
         self.graph, self.batch, self.itemsize = graph, _images(batch), DTYPES[dtype]

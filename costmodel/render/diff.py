@@ -35,7 +35,9 @@ def page(diff: Diff, title: str = "", lines: Sequence[str] = (), top: int | None
     moved = f"{counted(count, 'layer')} {'is' if count == 1 else 'are'} the same at another path." if count else ""
     sections = [_totals(diff), *([_rows(changed, top, moved)] if changed else [])]
     hint = hint if changed else " ".join(filter(None, ["No layer changed.", moved]))
-    return Page(title or f"{diff.before.title} -> {diff.after.title}", [*lines, _asked(diff)], (), sections, hint)
+    notes = [f"note: {table.title}: {note}" for table in (diff.before, diff.after) for note in table.notes]
+    heading = title or f"{diff.before.title} -> {diff.after.title}"
+    return Page(heading, [*lines, _asked(diff), *dict.fromkeys(notes)], (), sections, hint)
 
 
 def _asked(diff: Diff) -> str:
@@ -113,7 +115,13 @@ def _percent(row: Row) -> str:
 def as_dict(diff: Diff) -> dict[str, Any]:
     """Return a diff as plain data: totals by name, and every row that changed, raw."""
     sides = {
-        side: {"name": table.name, "title": table.title, "parameters": dict(table.parameters)}
+        side: {
+            "name": table.name,
+            "title": table.title,
+            "parameters": dict(table.parameters),
+            "dtype": table.dtype,
+            **({"notes": table.notes} if table.notes else {}),
+        }
         for side, table in (("before", diff.before), ("after", diff.after))
     }
     asked = {"batch": diff.after.batch, "dtype": diff.after.dtype}

@@ -212,7 +212,9 @@ def _subtitle(table: CostTable) -> list[str]:
         f"{table.name}: input {shape_text(table.input_shape)}, batch {table.batch}, {table.dtype}, {len(table)} layers"
     )
     values = " ".join(f"{name}={_plain(value)}" for name, value in table.parameters.items())
-    return [line for line in (table.source, given, f"parameters: {values}" if values else "", origin(table)) if line]
+    notes = [f"note: {note}" for note in table.notes]
+    lines = (table.source, given, f"parameters: {values}" if values else "", origin(table), *notes)
+    return [line for line in lines if line]
 
 
 def origin(table: CostTable) -> str:
@@ -350,6 +352,10 @@ def compare(tables: Sequence[CostTable], view: View | None = None, hint: str = "
     fields = [_field_text(row["receptive_field"]) if row.get("receptive_field") else "-" for row in rows]
     columns.append(Column("field", fields, "px", rank=8))
     note = f"and {len(rest)} more" if rest else ""
-    asked = f"batch {tables[0].batch}, {tables[0].dtype}" if tables else ""
+    dtypes = list(dict.fromkeys(table.dtype for table in tables))
+    if len(dtypes) > 1:
+        columns.insert(2, Column("dtype", [row["dtype"] for row in rows], left=True, rank=1))
+    asked = f"batch {tables[0].batch}, {' or '.join(dtypes)}" if tables else ""
     origins = [f"{table.name}: {where}" for table in tables if (where := origin(table))]
-    return Page(f"{len(tables)} networks", [asked, *origins], (), [Section("", columns, note)], hint)
+    notes = [f"note: {table.name}: {text}" for table in tables for text in table.notes]
+    return Page(f"{len(tables)} networks", [asked, *origins, *notes], (), [Section("", columns, note)], hint)

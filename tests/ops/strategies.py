@@ -206,7 +206,7 @@ CASES: dict[str, Strategy] = {
         beta=st.sampled_from([0.5, 0.75]),
         k=st.sampled_from([1.0, 2.0]),
     ),
-    "layer_scale": one(ops.norm.LayerScale),
+    "layer_scale": one(ops.norm.LayerScale, shared=st.booleans()),
     "relu": one(ops.activation.Relu),
     "relu6": one(ops.activation.Relu6),
     "leaky_relu": one(ops.activation.LeakyRelu, slope=st.sampled_from([0.01, 0.3, -0.5])),

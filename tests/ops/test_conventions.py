@@ -83,6 +83,7 @@ def test_every_operator_has_a_convention() -> None:
         ("layer_norm", {}, [(3, 8)], 16, 0),
         ("layer_norm", {}, [MAP], 8, 0),
         ("layer_scale", {}, [MAP], 4, 0),
+        ("layer_scale", {"shared": True}, [MAP], 1, 0),
         ("prelu", {}, [MAP], 4, 0),
         ("prelu", {"shared": True}, [MAP], 1, 0),
         ("class_token", {}, [(3, 8)], 8, 0),

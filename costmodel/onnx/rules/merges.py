@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from costmodel.numbers.arithmetic import show_shape
-from costmodel.onnx.constants import Known
+from costmodel.onnx.constants import Known, Unknown
 from costmodel.onnx.layout import Scores, View
 from costmodel.onnx.node import Node, Unread
 from costmodel.onnx.rules.elementwise import per_channel
@@ -50,7 +50,7 @@ def _divide(walk: Walk, node: Node) -> Value:
     divisor = walk.known(node, 1)
     if divisor.scalar() in (None, 0.0):
         raise Unread("only the division by one number is known")
-    return _scaled(walk, node, walk.value(node, 0), 1 / (divisor.scalar() or 1.0), 0)
+    return _scaled(walk, node, walk.value(node, 0), 1 / (divisor.scalar() or 1.0), 0, divisor)
 
 
 def _times(walk: Walk, node: Node, value: Value, known: Known, position: int) -> Value:
@@ -58,21 +58,31 @@ def _times(walk: Walk, node: Node, value: Value, known: Known, position: int) ->
     number = known.scalar()
     if isinstance(value, View) and known.origin and known.shape and per_channel(value, known):
         return walk.alike(walk.view(node, position), node, OPERATORS["layer_scale"](), arrays=[known])
-    if number is None:
+    if number is None and not (known.origin and known.size == 1):
         raise Unread(
             f"a constant of {show_shape(known.shape)} is multiplied with {node.inputs[position]!r}, where one number, "
             "or a learned one for each channel, is known"
         )
-    return _scaled(walk, node, value, number, position)
+    return _scaled(walk, node, value, number, position, known)
 
 
-def _scaled(walk: Walk, node: Node, value: Value, factor: float, position: int) -> Value:
-    """Return a value times a number. Within attention that is its scale, which its own cost has."""
+def _scaled(walk: Walk, node: Node, value: Value, factor: float | None, position: int, known: Known) -> Value:
+    """Return a value times a number. Within attention that is its scale, which its own cost has.
+
+    A number among the file's weights may have been trained or not: it counts as any other of them, once, and is named.
+    """
     if isinstance(value, Scores):
+        walk.note_number(known, counted=False)
         return value
     view = walk.view(node, position)
     if node.outputs[0] not in walk.outputs and _feeds_attention(walk, node.outputs[0]):
+        walk.note_number(known, counted=False)
         return view
+    if known.origin and not walk.is_taken(known):
+        walk.note_number(known, counted=True)
+        return walk.alike(view, node, OPERATORS["layer_scale"](shared=True), arrays=[known])
+    if factor is None:
+        raise Unknown
     return walk.alike(view, node, OPERATORS["scale"](factor=factor))
 
 
