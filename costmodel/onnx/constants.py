@@ -89,7 +89,7 @@ class Known:
                 array = None if external_data_helper.uses_external_data(self.held) else numpy_helper.to_array(self.held)
         except Exception:
             return None
-        return None if array is None or array.dtype.kind in "OSU" or array.size != self.size else array
+        return None if array is None or array.dtype.kind in "OSUc" or array.size != self.size else array
 
     def scalar(self) -> float | None:
         """Return its only value; None if it has several, or an unknown one."""

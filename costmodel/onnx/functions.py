@@ -18,6 +18,7 @@ MOST_BYTES = 10**8
 """Bytes that the nodes of expanded functions may take."""
 DEEPEST = 64
 """How many functions may stand one in the other."""
+TOO_DEEP = f"local functions stand in each other more than {DEEPEST} deep"
 
 Key: TypeAlias = tuple[str, str, str]
 
@@ -77,17 +78,19 @@ class _Sizes:
         if key not in self.functions:
             return own if around else Size()
         inside = self._of(key, around)
-        return Size(inside.nodes, inside.bytes + inside.slots * own.bytes, inside.slots * own.slots, inside.depth + 1)
+        return Size(inside.nodes, inside.bytes + inside.slots * own.bytes, inside.slots, inside.depth + 1)
 
     def _of(self, key: Key, around: tuple[Key, ...]) -> Size:
         if key in around:
             raise Unread(f"the local function {'.'.join(key[:2])!r} calls itself")
+        if len(around) >= DEEPEST:
+            raise Unread(TOO_DEEP)
         if key not in self.known:
             total = Size()
             for proto in _all(self.functions[key].node):
                 total = _and(total, self.of_node(proto, (*around, key)))
-                if max(total.depth, len(around)) >= DEEPEST:
-                    raise Unread(f"local functions stand in each other more than {DEEPEST} deep")
+                if total.depth >= DEEPEST:
+                    raise Unread(TOO_DEEP)
             self.known[key] = total
         return self.known[key]
 

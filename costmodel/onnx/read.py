@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import onnx
 
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
-MOST_EDGES = 20 * MOST_NODES
+MOST_EDGES = 5 * MOST_NODES
 """Inputs, outputs and numbers in attributes that the nodes of a graph may have in all."""
-LONGEST_NAME = 2000
+LONGEST_NAME = 500
 """Characters of a name."""
 CHANNELS_LAST = [0, 3, 1, 2]
 """The order in which a Transpose takes (batch, height, width, channels) to make (batch, channels, height, width)."""

@@ -12,6 +12,7 @@ from costmodel.errors import ShapeError, quote
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.numbers.arithmetic import Shape, product, show_shape
 from costmodel.onnx.constants import EVALUATED, FEW, Known, Unknown, evaluated, require_sizes
+from costmodel.onnx.functions import MOST_NODES
 from costmodel.onnx.layout import Scores, Unfit, View, output
 from costmodel.onnx.node import FAULTS, STANDARD, Node, Unread
 from costmodel.onnx.rewrite import Nodes
@@ -25,7 +26,7 @@ RULES: dict[str, Rule] = {}
 """How each type of node is read; the modules of `rules` fill it."""
 REARRANGING = ("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 MOST_NAMED = 4
-MOST_STEPS = 2_000_000
+MOST_STEPS = 500_000
 """Nodes looked at, in one file, to see what becomes of a value further down."""
 PER_FEATURE = (
     "Add Clip Dropout Gemm HardSigmoid HardSwish Identity LeakyRelu MatMul PRelu Relu Sigmoid Swish Tanh".split()
@@ -177,6 +178,8 @@ class Walk:
         Raises:
             Unread: if they are not those that the operator has, or another layer's.
         """
+        if len(self.graph) >= MOST_NODES:
+            raise Unread(f"with it the network has more than {MOST_NODES:,} layers")
         path = self._free(path or node.path)
         layer = self.graph.add(path, op, tuple(view.source for view in reads))
         wanted = (op.weights(*layer.input_shapes) | op.buffers(*layer.input_shapes)).values()

@@ -2,7 +2,10 @@
 
 import json
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 import costmodel as cm
 from cli.command import run
@@ -109,3 +112,110 @@ def test_nothing_can_be_set(capsys, file, option):
 
 def test_a_file_that_is_none_is_an_error(capsys, tmp_path):
     assert run(capsys, "check", tmp_path / "none.onnx") == (2, "", f"error: {tmp_path / 'none.onnx'}: no such file\n")
+
+
+def written(path, kind, *, batch=1, weights=None, factor=None):
+    """A convolution of 3 to 4 channels, and a factor stored beside its weights."""
+    weights = kind if weights is None else weights
+    held = [numpy_helper.from_array(np.zeros((4, 3, 1, 1), np.float32), "w")]
+    nodes = [helper.make_node("Conv", ["x", "w"], ["y"], name="conv")]
+    if factor is not None:
+        held.append(numpy_helper.from_array(np.asarray(factor, np.float32), "g"))
+        nodes.append(helper.make_node("Mul", ["y", "g"], ["z"], name="times"))
+    size = {TensorProto.FLOAT: 4, TensorProto.DOUBLE: 8}.get(weights, 2)
+    for array in held:
+        array.data_type = weights
+        array.raw_data = bytes(size * len(array.raw_data) // 4)
+    ends = [("x", [batch, 3, 5, 5]), (nodes[-1].output[0], [batch, 4, 5, 5])]
+    reads, gives = (helper.make_tensor_value_info(name, kind, shape) for name, shape in ends)
+    model = helper.make_model(
+        helper.make_graph(nodes, "net", [reads], [gives], held), opset_imports=[helper.make_opsetid("", 18)]
+    )
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+HALF = "its numbers are float16, and are priced so unless another dtype is asked for"
+
+
+def test_a_file_is_priced_at_the_type_of_its_numbers(capsys, tmp_path):
+    """12 weights of 2 bytes; at float32, asked for, of 4."""
+    half = written(tmp_path / "half.onnx", TensorProto.FLOAT16)
+    data = json.loads(run(capsys, "report", half, "--format", "json")[1])
+    assert (data["dtype"], data["totals"]["weight_bytes"], data["notes"]) == ("float16", 24, [HALF])
+    data = json.loads(run(capsys, "report", half, "--format", "json", "--dtype", "float32")[1])
+    assert (data["dtype"], data["totals"]["weight_bytes"], data["notes"]) == ("float32", 48, [HALF])
+    assert f"note: {HALF}" in " ".join(run(capsys, "report", half)[1].split())
+    brain = written(tmp_path / "brain.onnx", TensorProto.BFLOAT16)
+    assert cm.price(cm.load(brain)).dtype == "bfloat16"
+    assert cm.price(cm.load(brain)).totals.weight_bytes == 24
+
+
+def test_every_command_takes_the_type_of_the_file(capsys, tmp_path):
+    half, single = (
+        written(tmp_path / f"{name}.onnx", kind)
+        for name, kind in (("half", TensorProto.FLOAT16), ("single", TensorProto.FLOAT))
+    )
+    code, out, _ = run(capsys, "check", half, "--max", "weight_bytes=24B")
+    assert (code, "batch 1, float16" in out, HALF in " ".join(out.split())) == (0, True, True)
+    assert run(capsys, "check", half, "--max", "weight_bytes=24B", "--dtype", "float32")[0] == 1
+    out = run(capsys, "diff", half, single)[1]
+    assert "batch 1, float16 -> batch 1, float32" in out
+    assert f"note: half.onnx: {HALF}" in " ".join(out.split())
+    data = json.loads(run(capsys, "diff", half, single, "--format", "json")[1])
+    assert [data[side]["dtype"] for side in ("before", "after")] == ["float16", "float32"]
+    out = run(capsys, "report", half, single)[1]
+    assert "batch 1, float16 or float32" in out
+    out = json.loads(run(capsys, "latency", half, "--device", "rtx3090", "--format", "json")[1])
+    assert HALF in out[0]["notes"]
+    assert cm.price(cm.load(half)).with_columns(latency_s=[0]).notes == (HALF,)
+
+
+def test_a_type_that_is_not_priced_is_named(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    double = written(tmp_path / "double.onnx", TensorProto.DOUBLE)
+    wanted = (
+        "error: double.onnx: its numbers are of type float64, which is not priced; ask for it at one of float32, "
+        "float16, bfloat16, int8 (--dtype)\n"
+    )
+    assert run(capsys, "report", "double.onnx") == (2, "", wanted)
+    assert run(capsys, "check", "double.onnx") == (2, "", wanted)
+    assert cm.price(cm.load(double), dtype="float32").totals.weight_bytes == 48
+
+
+def test_weights_of_another_type_than_the_input_are_said(tmp_path):
+    mixed = cm.load(written(tmp_path / "mixed.onnx", TensorProto.FLOAT, weights=TensorProto.FLOAT16))
+    assert mixed.notes == [
+        "the input is float32, but the weights are stored as 12 of float16; all are priced at one dtype, float32 by "
+        "default"
+    ]
+
+
+def test_a_batch_that_the_file_fixes_is_said(capsys, tmp_path):
+    fixed = written(tmp_path / "fixed.onnx", TensorProto.FLOAT, batch=10)
+    data = json.loads(run(capsys, "report", fixed, "--format", "json")[1])
+    assert (data["batch"], data["totals"]["mult_adds"]) == (1, 300)
+    assert data["notes"] == [
+        "the input of the file is 10x3x5x5: its first axis is taken for a batch of 10, and costs are for the batch "
+        "asked for, 1 by default; --batch 10 is the file as it stands"
+    ]
+    assert cm.load(written(tmp_path / "one.onnx", TensorProto.FLOAT)).notes == []
+
+
+@pytest.mark.parametrize("factor", [0.5, [0.5], [[[0.5]]]], ids=["number", "vector", "map"])
+def test_a_factor_among_the_weights_is_a_param(tmp_path, factor):
+    graph = cm.load(written(tmp_path / "net.onnx", TensorProto.FLOAT, factor=factor))
+    assert cm.price(graph).totals.params == 12 + 1
+    assert graph.notes == [
+        "1 factor stored among the weights ('g'): counted as params, as if trained; the file does not say which"
+    ]
+
+
+def test_a_factor_that_several_layers_read_counts_once(tmp_path):
+    path = written(tmp_path / "net.onnx", TensorProto.FLOAT, factor=0.5)
+    model = onnx.load(path)
+    model.graph.node.append(helper.make_node("Mul", ["z", "g"], ["q"], name="again"))
+    model.graph.output[0].name = "q"
+    onnx.save(model, path)
+    table = cm.price(cm.load(path))
+    assert (table.totals.params, table.values("op")) == (13, ["conv", "layer_scale", "scale"])
