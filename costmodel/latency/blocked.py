@@ -7,95 +7,137 @@ Where `lanes` channels lie side by side in memory, one vector instruction serves
   multiplied as a matrix.
 - Channels that fill no whole block are padded, and computed like the others. Four blocks of output channels are
   computed at a time; what is missing to them is idle.
-- A sum joins the block convolution whose result it adds to, if no activation stands between, and an activation that
-  convolutions know joins that sum. Other activations are kernels of their own.
-- A layer that knows no blocks needs its map turned back, and the next block convolution turns it again.
+- Norms and scales fold into the convolution before them, and an activation that convolutions know ends its kernel:
+  what follows is a kernel of its own, as other activations are. A transposed convolution takes no activation.
+- A sum joins the block convolution whose result it adds to, if no activation stands between; some activations join
+  that sum. A batch norm alone is a depthwise convolution there, which takes a sum or activation as well.
+- A layer that knows no blocks needs its map turned back, and the next block convolution turns it again. What the
+  network returns is turned back too.
 
 The tests hold this against the graphs that ONNX Runtime itself makes. Conditions are 0 or 1, or arrays of these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from costmodel.latency.features import MULT_ADDS_OF, Counts, Row, spilled_bytes, work_counts
-from costmodel.numbers.arithmetic import Number, ceil_div, equal, is_plain, largest, product
+from costmodel.numbers.arithmetic import Number, Shape, ceil_div, equal, is_plain, largest, product
 
 FOURS = 4
 """Input channels must be a multiple of so many."""
 BLOCKS_AT_ONCE = 4
-JOIN_CONVOLUTIONS = frozenset(("relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hardsigmoid"))
+SIMPLE = frozenset(("relu", "sigmoid", "tanh", "hardsigmoid"))
+JOIN_CONVOLUTIONS = SIMPLE | {"relu6", "leaky_relu"}
+"""Activations that join any convolution."""
+JOIN_BLOCKS = SIMPLE | {"hardswish"}
+"""Activations that join what else is computed on blocks: a sum that joined, a batch norm alone."""
 STAY_APART = frozenset(("silu", "gelu", "hardswish", "prelu"))
-ANY_LAYOUT = (JOIN_CONVOLUTIONS | STAY_APART) - {"prelu"}
-"""Activations that go element by element, in whichever order these lie."""
+ANY_LAYOUT = JOIN_BLOCKS | {"silu", "gelu", "batch_norm", "upsample"}
+"""Layers that take maps in blocks if they lie so, whether or not channels fill these."""
 POOLS = frozenset(("max_pool", "avg_pool"))
 """Layers that always ask for maps in blocks, if their channels fill whole ones."""
-WHOLE_BLOCKS = frozenset(("global_avg_pool", "batch_norm", "concat"))
+WHOLE_BLOCKS = frozenset(("global_avg_pool", "global_max_pool", "concat"))
 """Layers that take maps in whole blocks if they lie so."""
 SAME_SHAPES = frozenset(("add", "multiply"))
 CONVOLUTIONS = frozenset(("conv kxk", "conv 1x1", "grouped conv", "depthwise conv"))
 RENAMES = frozenset(("identity", "dropout"))
 
 
+class Wiring:
+    """Who reads which map, once layers that do nothing are left out, as runtimes leave them out."""
+
+    def __init__(self, layers: Iterable[tuple[str, str, tuple[str, ...]]], outputs: Iterable[str]) -> None:
+        """Take the path, operator and inputs of each layer, and what the network returns."""
+        self._same: dict[str, str] = {}
+        self.uses: Counter[str] = Counter()
+        for path, op, inputs in layers:
+            if op in RENAMES:
+                self._same[path] = self.map_of(inputs[0])
+            else:
+                self.uses.update(map(self.map_of, inputs))
+        self.outputs = frozenset(map(self.map_of, outputs))
+        self.uses.update(self.outputs)
+
+    def map_of(self, path: str) -> str:
+        """Return the path of the layer that makes the map which a layer hands on."""
+        return self._same.get(path, path)
+
+
 class Blocks:
     """A walk over a network's rows that knows how each map lies in memory."""
 
-    def __init__(self, readers: Mapping[str, int], batch: Number, lanes: int) -> None:
-        self.readers, self.batch, self.lanes = readers, batch, lanes
-        self.bytes: dict[str, Number] = {}
+    def __init__(self, wiring: Wiring, batch: Number, itemsize: int, lanes: int) -> None:
+        self.wiring, self.batch, self.itemsize, self.lanes = wiring, batch, itemsize, lanes
         self.blocked: dict[str, Number] = {}  # 1 where a map lies in blocks
         self.turned: dict[str, Number] = {}  # 1 where it has been turned, and so lies in memory both ways
         self.takes_sum: dict[str, Number] = {}  # 1 where a sum can join what made the map
         self.takes_activation: dict[str, Number] = {}
-        self.computes: dict[str, bool] = {}
+        self.bare: set[str] = set()  # results of convolutions that took no activation yet
+        self.head: dict[str, str] = {}  # the layer that heads the kernel that made the map
+        self.kind: dict[str, str] = {}  # of the layer that heads a kernel
 
     def kernels(self, rows: Iterable[Row]) -> Iterator[tuple[str, Counts]]:
         """Yield what each layer adds to its kernel, as `costmodel.latency.lowering.table_kernels` says."""
         for row in rows:
-            source = row.inputs[0]
-            self.bytes.setdefault(source, row.input_bytes)  # the network's input
-            if row.kernel is None:
-                turned = self._rename(row, source)
-                if turned is not None:
-                    yield row.path, {"reordered_bytes": turned}
+            if row.op in RENAMES:
                 continue
-            self.bytes[row.path] = row.output_bytes
-            head = row.kernel
-            if head != row.path and row.op in STAY_APART:
-                yield head, {self._moved(head): row.input_bytes}  # what comes before writes its result after all
-                head = row.path
-            self.computes.setdefault(head, row.kind in MULT_ADDS_OF)
+            row = row._replace(inputs=tuple(map(self.wiring.map_of, row.inputs)))
+            source = row.inputs[0]
+            if row.kernel is None:
+                if source in self.blocked:
+                    yield row.path, {"reordered_bytes": self._turn(source, row.input_shapes[0], 0)}
+                continue
+            head = row.kernel if row.kernel == row.path or self._folds(row) else row.path
+            if head != row.kernel and self.head.get(source, row.kernel) == row.kernel:
+                yield row.kernel, {self._moved(row.kernel): row.input_bytes}  # what comes before writes its result
+            self.head[row.path] = head
+            self.kind.setdefault(head, row.kind)
             counts = work_counts(row, self.batch)
-            if head != row.path:  # a norm or activation within the kernel of the layer before
+            if head != row.path:
                 counts[self._moved(head)] = row.fused_bytes - row.weight_bytes
-                self.blocked[row.path] = self.blocked.get(source, 0)
-                self.takes_sum[row.path] = 0 if row.op in JOIN_CONVOLUTIONS else self.takes_sum.get(source, 0)
+                self._fold(row)
             else:
                 self._head(row, counts)
+            if row.path in self.wiring.outputs:
+                counts["reordered_bytes"] = counts.get("reordered_bytes", 0) + self._turn(row.path, row.output_shape, 0)
             yield head, counts
 
-    def _moved(self, head: str) -> str:
-        return "compute_bytes" if self.computes[head] else "memory_bytes"
+    def _folds(self, row: Row) -> bool:
+        """Say whether a layer is computed within the kernel that it could join, where nothing else reads between."""
+        kind, source = self.kind[row.kernel], row.inputs[0]
+        if self.head.get(source, row.kernel) != row.kernel:
+            return False
+        if kind not in CONVOLUTIONS and kind != "transposed conv":
+            return row.op not in STAY_APART
+        joins = row.kind != "activation" or (row.op in JOIN_CONVOLUTIONS and kind in CONVOLUTIONS)
+        return joins and source in self.bare
 
-    def _rename(self, row: Row, source: str) -> Number | None:
-        """Follow a view; return the bytes that it takes to turn its map, None if it stays as it is."""
-        self.bytes[row.path] = self.bytes.get(source, 0)
-        if row.op in RENAMES:
-            self.blocked[row.path] = self.blocked.get(source, 0)
-            return None
-        return self._turn(source, 0) if source in self.blocked else None
+    def _fold(self, row: Row) -> None:
+        source = row.inputs[0]
+        self.blocked[row.path] = self.blocked.get(source, 0)
+        if row.kind != "activation":
+            self.bare.add(row.path)
+            self.takes_sum[row.path] = self.takes_sum.get(source, 0)
+            self.takes_activation[row.path] = self.takes_activation.get(source, 0)
+
+    def _moved(self, head: str) -> str:
+        return "compute_bytes" if self.kind[head] in MULT_ADDS_OF else "memory_bytes"
 
     def _head(self, row: Row, counts: Counts) -> None:
         """Count a layer that heads a kernel, or joins the kernel before it."""
         joins: Number = 0
         if row.kind in CONVOLUTIONS:
             self._convolution(row, counts)
+            self.bare.add(row.path)
         else:
             wanted = self._wants_blocks(row)
             joins = self._joins(row, wanted)
             self._lay(row, counts, wanted)
             if row.kind == "transposed conv":
-                counts["unfolded_elements"] = row.mult_adds // row.input_shapes[0][0]
+                self.bare.add(row.path)
+                counts["unfolded_elements"] = row.mult_adds * row.groups // row.input_shapes[0][0]
         if row.kind in MULT_ADDS_OF:
             counts["spilled_bytes"] = spilled_bytes(row)
         apart = row.path != row.kernel
@@ -105,17 +147,19 @@ class Blocks:
         if row.op == "add":
             counts["compute_bytes"] = row.output_bytes * joins  # the other summand is read
             self.takes_activation[row.path] = joins
+        if row.op == "batch_norm":
+            self.takes_sum[row.path] = self.takes_activation[row.path] = self.blocked[row.path]
 
     def _joins(self, row: Row, blocked: Number) -> Number:
         """Say whether a sum or activation is computed within the kernel before it."""
         if row.op == "add":
             taken: Number = 0
             for name in row.inputs:
-                taken = largest(taken, self.takes_sum.get(name, 0) * (self.readers[name] == 1))
+                taken = largest(taken, self.takes_sum.get(name, 0) * (self.wiring.uses[name] == 1))
             return blocked * taken
-        if row.op in JOIN_CONVOLUTIONS:
+        if row.op in JOIN_BLOCKS and not (row.op == "hardswish" and row.path in self.wiring.outputs):
             source = row.inputs[0]
-            return self.takes_activation.get(source, 0) * (self.readers[source] == 1)
+            return self.takes_activation.get(source, 0) * (self.wiring.uses[source] == 1)
         return 0
 
     def _wants_blocks(self, row: Row) -> Number:
@@ -152,7 +196,7 @@ class Blocks:
         unfolds = windows > in_channels * (product(row.output_shape) // out_channels) * self.batch
         counts["unfolded_elements"] = (1 - fits) * unfolds * windows
         self._lay(row, counts, fits * (1 - picture))
-        self.blocked[row.path] = self.takes_sum[row.path] = fits
+        self.blocked[row.path] = self.takes_sum[row.path] = self.takes_activation[row.path] = fits
 
     def _whole(self, channels: Number) -> Number:
         """Return the channels of whole blocks."""
@@ -175,12 +219,12 @@ class Blocks:
     def _lay(self, row: Row, counts: Counts, wanted: Number) -> None:
         """Turn the inputs of a layer to the layout it wants, and leave its result in the same."""
         turned: Number = 0
-        for name in row.inputs:
-            turned = turned + self._turn(name, wanted)
+        for name, shape in zip(row.inputs, row.input_shapes, strict=True):
+            turned = turned + self._turn(name, shape, wanted)
         counts["reordered_bytes"] = turned
         self.blocked[row.path] = wanted
 
-    def _turn(self, name: str, wanted: Number) -> Number:
+    def _turn(self, name: str, shape: Shape, wanted: Number) -> Number:
         """Return the bytes read and written to have a map in the layout that is wanted, none if it is there already."""
         other = wanted != self.blocked.get(name, 0)
         if other is False:
@@ -188,4 +232,4 @@ class Blocks:
         before = self.turned.get(name, 0)
         missing = other * (1 - before)
         self.turned[name] = largest(before, missing)
-        return 2 * missing * self.bytes.get(name, 0)
+        return 2 * missing * product(shape) * self.batch * self.itemsize

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from costmodel.graph import LayerGraph
-from costmodel.latency.blocked import Blocks
+from costmodel.latency.blocked import Blocks, Wiring
 from costmodel.latency.features import FEATURES, MULT_ADDS_OF, Counts, Row, spilled_bytes, work_counts
 from costmodel.numbers.arithmetic import Number
+from costmodel.units import DTYPES
 
 if TYPE_CHECKING:
     from costmodel.pricing.table import CostTable
@@ -38,8 +37,9 @@ def table_kernels(table: CostTable, lowering: Lowering) -> Iterator[tuple[str, C
     Views take no time and are left out.
     """
     columns = (table.columns[name] for name in Row._fields)
-    readers = Counter(chain.from_iterable(table.columns["inputs"]))
-    return _kernels(map(Row._make, zip(*columns, strict=True)), readers, table.batch, lowering)
+    wires = zip(*(table.columns[name] for name in ("path", "op", "inputs")), strict=True)
+    rows = map(Row._make, zip(*columns, strict=True))
+    return _kernels(rows, Wiring(wires, table.outputs), table.batch, table.dtype, lowering)
 
 
 def graph_kernels(graph: LayerGraph, batch: Number, dtype: str, lowering: Lowering) -> Iterator[tuple[str, Counts]]:
@@ -47,8 +47,8 @@ def graph_kernels(graph: LayerGraph, batch: Number, dtype: str, lowering: Loweri
     from costmodel.pricing import rows
 
     streamed = map(Row._make, map(itemgetter(*Row._fields), rows(graph, batch, dtype)))
-    readers = {path: len(found) for path, found in graph.readers().items()}
-    return _kernels(streamed, readers, batch, lowering)
+    wires = ((layer.path, layer.op.name, layer.inputs) for layer in graph.layers)
+    return _kernels(streamed, Wiring(wires, graph.outputs), batch, dtype, lowering)
 
 
 def total_counts(table: CostTable, lowering: Lowering) -> Counts:
@@ -61,10 +61,10 @@ def total_counts(table: CostTable, lowering: Lowering) -> Counts:
 
 
 def _kernels(
-    rows: Iterable[Row], readers: Mapping[str, int], batch: Number, lowering: Lowering
+    rows: Iterable[Row], wiring: Wiring, batch: Number, dtype: str, lowering: Lowering
 ) -> Iterator[tuple[str, Counts]]:
     if lowering.lanes > 1:
-        return Blocks(readers, batch, lowering.lanes).kernels(rows)
+        return Blocks(wiring, batch, DTYPES[dtype], lowering.lanes).kernels(rows)
     return _plain_kernels(rows, batch, lowering.fuses)
 
 

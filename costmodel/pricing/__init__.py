@@ -37,6 +37,7 @@ def price(
         source=graph.source,
         parameters=graph.parameters,
         input_shape=graph.input_shape,
+        outputs=graph.outputs,
         batch=walk.batch,
         dtype=walk.dtype,
         columns=columns,

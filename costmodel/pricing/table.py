@@ -91,6 +91,8 @@ class CostTable:
     source: str
     parameters: Mapping[str, Any]
     input_shape: tuple[Any, ...]
+    outputs: tuple[str, ...]
+    """The paths whose values the network returns."""
     batch: Any
     dtype: str
     columns: Mapping[str, list[Any]]

@@ -3,91 +3,47 @@
 import pytest
 
 import costmodel as cm
-from costmodel.bench.measure import BLOCKED, Job, OnnxRuntime
+from costmodel.bench.measure import OnnxRuntime
 from costmodel.graph import INPUT, LayerGraph
-from costmodel.latency.blocked import CONVOLUTIONS, Blocks
 from costmodel.latency.lowering import Lowering, table_kernels, total_counts
 from costmodel.ops.activation import Relu, Silu
 from costmodel.ops.base import Operator
-from costmodel.ops.conv import Conv
+from costmodel.ops.conv import ConvTranspose
 from costmodel.ops.merge import Add
 from costmodel.ops.norm import Lrn
+from costmodel.ops.reshape import SliceChannels
+from latency.onnx_runtime import NETWORKS, build, conv, facts, made, said, small
 
 BLOCKS = Lowering(lanes=16)
-NETWORKS = (
-    "alexnet",
-    "googlenet",
-    "vgg11",
-    "bn_inception",
-    "inception_resnet_v1",
-    "resnet18",
-    "resnet20",
-    "preresnet164",
-    "resnext50_32x4d",
-    "squeezenet",
-    "xception",
-    "densenet121",
-    "mobilenet_v1 width=0.75",
-    "mobilenet_v2",
-    "mobilenet_v3_small",
-    "mnasnet0_5",
-    "shufflenet_v2_x1_0",
-    "efficientnet_b0",
-    "regnet_x_400mf",
-    "regnet_y_400mf",
-    "convnext_tiny",
-)
+LIVE = ("squeezenet", "resnet20", "mobilenet_v3_small", "shufflenet_v2_x1_0", "regnet_y_400mf")
+FACTS = facts()
 
 
-class Watched(Blocks):
-    """Counts maps as they are turned."""
+@pytest.mark.parametrize(("network", "lanes", "counts"), FACTS, ids=[f"{name} in {lanes}" for name, lanes, _ in FACTS])
+def test_the_layers_are_treated_as_onnx_runtime_did(network, lanes, counts):
+    assert said(build(network), lanes) == counts
 
-    turns = 0
 
-    def _turn(self, name, wanted):
-        moved = super()._turn(name, wanted)
-        self.turns += bool(moved)
-        return moved
+def test_blocks_of_8_and_of_16_are_kept_of_every_network():
+    kept = {(network, lanes) for network, lanes, _ in FACTS}
+    assert kept == {(network, lanes) for network in (*small(), *NETWORKS) for lanes in (8, 16)}
 
 
 @pytest.fixture(scope="module")
-def runner(tmp_path_factory):
-    return OnnxRuntime(1, tmp_path_factory.mktemp("models"))
+def lanes(tmp_path_factory):
+    """The channels of a block on this processor."""
+    return OnnxRuntime(1, tmp_path_factory.mktemp("models")).lowering.lanes
 
 
-def optimised(runner: OnnxRuntime, graph: LayerGraph):
-    """Return the nodes of the graph that ONNX Runtime makes of a network."""
-    import onnx
-
-    runner.prepare(Job(graph.name, "", (1,), lambda: graph))
-    return list(onnx.load(runner.files[graph.name]).graph.node)
-
-
-@pytest.mark.parametrize("network", NETWORKS)
-def test_onnx_runtime_does_to_the_layers_what_is_said(network, runner, monkeypatch):
-    """Which convolutions run on blocks, which sums join them, and how many maps are turned."""
-    if runner.lowering.lanes == 1:
-        pytest.fail("this ONNX Runtime keeps no blocks; the time model of CPUs says it does")
-    name, *parameters = network.split()
-    graph = cm.load(name, **{key: float(value) for key, value in (part.split("=") for part in parameters)})
-    nodes = optimised(runner, graph)
-    blocks = [node for node in nodes if node.domain == BLOCKED and node.op_type == "Conv"]
-    watched = []
-    monkeypatch.setattr("costmodel.latency.lowering.Blocks", lambda *a: watched.append(Watched(*a)) or watched[0])
-    table = cm.price(graph)
-    total_counts(table, runner.lowering)
-    walk = watched[0]
-    convolutions = sum(bool(walk.takes_sum[row["path"]]) for row in table if row["kind"] in CONVOLUTIONS)
-    norms = sum(bool(walk.blocked[row["path"]]) for row in table if row["op"] == "batch_norm" == heads(row))
-    assert convolutions + norms == len(blocks)  # a norm alone is run as a depthwise convolution
-    joined = sum(bool(joins) for joins in walk.takes_activation.values())
-    assert joined == sum(len(node.input) == 4 for node in blocks)
-    assert walk.turns == sum(node.op_type in ("ReorderInput", "ReorderOutput") for node in nodes)
-
-
-def heads(row):
-    """Return the operator of a layer that heads its kernel."""
-    return row["op"] if row["kernel"] == row["path"] else None
+@pytest.mark.parametrize("network", [*small(), *LIVE])
+def test_the_layers_are_treated_as_onnx_runtime_does(network, lanes, tmp_path):
+    """Beside what is kept: this processor, and this version of ONNX Runtime."""
+    graph = build(network)
+    found = made(graph, tmp_path)
+    if lanes == 1:  # this processor has no blocks
+        assert (found["convolutions"], found["pools"], found["turned"]) == (0, 0, 0)
+    else:
+        assert said(graph, lanes) == found
 
 
 def counted(*layers: Operator, channels=16, reads=None):
@@ -96,10 +52,6 @@ def counted(*layers: Operator, channels=16, reads=None):
     for place, op in enumerate(layers):
         last = graph.add(f"layer{place}", op, (reads or {}).get(place, (last,))).path
     return total_counts(cm.price(graph), BLOCKS)
-
-
-def conv(out_channels, kernel_size=1, groups=1):
-    return Conv(out_channels=out_channels, kernel_size=kernel_size, padding=kernel_size // 2, groups=groups, bias=False)
 
 
 MAP = 16 * 4 * 4 * 4
@@ -160,11 +112,36 @@ def test_some_activations_stay_apart():
 
 def test_maps_are_turned_for_layers_that_know_no_blocks_and_only_once():
     each = 2 * MAP  # read and written
-    assert counted(conv(16))["reordered_bytes"] == each
-    assert counted(conv(16, 3), channels=3)["reordered_bytes"] == 0  # a picture is read as it is
-    assert counted(conv(16), Lrn())["reordered_bytes"] == 2 * each
-    assert counted(conv(16), Lrn(), Lrn(), conv(16))["reordered_bytes"] == 3 * each
-    assert counted(conv(16), Lrn(), conv(16), conv(16), reads={3: ("layer1",)})["reordered_bytes"] == 3 * each
+    assert counted(Lrn(), conv(16), Lrn())["reordered_bytes"] == 2 * each
+    assert counted(conv(16, 3), Lrn(), channels=3)["reordered_bytes"] == each  # a picture is read as it is
+    assert counted(conv(16), Lrn(), Lrn(), conv(16), Lrn())["reordered_bytes"] == 4 * each
+    twice = counted(conv(16), Lrn(), conv(16), conv(16), Add(), Lrn(), reads={3: ("layer1",), 4: ("layer2", "layer3")})
+    assert twice["reordered_bytes"] == 4 * each
+
+
+def test_what_the_network_returns_is_turned_back():
+    assert counted(conv(16))["reordered_bytes"] == 2 * (MAP + MAP)
+    assert counted(conv(16), Relu())["reordered_bytes"] == 2 * (MAP + MAP)
+
+
+def test_part_of_a_map_is_turned_as_what_it_is():
+    """A map of 32 channels is turned back whole, and its half of 16 turned again."""
+    counts = counted(conv(32), SliceChannels(stop=16), conv(16), Lrn())
+    assert counts["reordered_bytes"] == 2 * (MAP + 2 * MAP + MAP + MAP)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_transposed_convolution_lays_out_every_window_of_its_result(groups):
+    """Each of 4x4 positions spreads over 3x3 pixels of each of 6 channels."""
+    layer = ConvTranspose(out_channels=6, kernel_size=3, groups=groups)
+    assert counted(layer, channels=8)["unfolded_elements"] == 6 * 9 * 16
+
+
+def test_an_activation_joins_no_sum_that_others_read():
+    reads = {2: ("layer0", "layer1"), 4: ("layer2", "layer3")}
+    assert counted(conv(16), conv(16), Add(), Relu(), Add(), reads=reads)["kernels"] == 4
+    counts = counted(conv(16), conv(16), Add(), Relu(), Lrn(), reads={2: ("layer0", "layer1")})
+    assert counts["kernels"] == 3
 
 
 def test_kernels_are_told_at_the_layers_that_head_them():
