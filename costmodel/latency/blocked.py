@@ -89,7 +89,7 @@ class Blocks:
                 if source in self.blocked:
                     yield row.path, {"reordered_bytes": self._turn(source, row.input_shapes[0], 0)}
                 continue
-            head = row.kernel if row.kernel == row.path or self._folds(row) else row.path
+            head = row.kernel if row.kernel == row.path or self._folds(row, row.kernel) else row.path
             if head != row.kernel and self.head.get(source, row.kernel) == row.kernel:
                 yield row.kernel, {self._moved(row.kernel): row.input_bytes}  # what comes before writes its result
             self.head[row.path] = head
@@ -104,10 +104,10 @@ class Blocks:
                 counts["reordered_bytes"] = counts.get("reordered_bytes", 0) + self._turn(row.path, row.output_shape, 0)
             yield head, counts
 
-    def _folds(self, row: Row) -> bool:
+    def _folds(self, row: Row, kernel: str) -> bool:
         """Say whether a layer is computed within the kernel that it could join, where nothing else reads between."""
-        kind, source = self.kind[row.kernel], row.inputs[0]
-        if self.head.get(source, row.kernel) != row.kernel:
+        kind, source = self.kind[kernel], row.inputs[0]
+        if self.head.get(source, kernel) != kernel:
             return False
         if kind not in CONVOLUTIONS and kind != "transposed conv":
             return row.op not in STAY_APART
