@@ -11,6 +11,9 @@ FLOPS_PER_MULT_ADD = 2
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 """Bytes of one number."""
 
+MOST_IMAGES = 10**9
+"""The largest batch: beyond it, numbers stop meaning anything to people."""
+
 TRAINED = ("float32", "float16", "bfloat16")
 """The dtypes that gradients can have."""
 

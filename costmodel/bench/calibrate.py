@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from costmodel.bench.crossvalidate import (
     CHAIN,
     LEVEL,
@@ -17,7 +19,9 @@ from costmodel.bench.crossvalidate import (
     score,
 )
 from costmodel.bench.fit import Design, Prior, Sample, coefficients_of
-from costmodel.latency.device import Conditions, Device, Errors, Interval, Model, Operations, TermModel
+from costmodel.errors import CostModelError
+from costmodel.latency.complaints import fault_of
+from costmodel.latency.device import LEAST_SECONDS, Conditions, Device, Errors, Interval, Model, Operations, TermModel
 from costmodel.latency.forms import FORMS, OPERATIONS, Form
 from costmodel.latency.lowering import Lowering
 
@@ -56,7 +60,7 @@ def fit_device(
         power_source: who measured that.
 
     Raises:
-        CostModelError: if there are too few measurements.
+        CostModelError: if there are too few measurements, or no machine can have taken them.
     """
     form, scores = choose(samples, forms, prior)
     design = Design(samples, form)
@@ -64,35 +68,39 @@ def fit_device(
     width = half_width(predicted, design.seconds, design.families)
     if repeatability_percent is not None:
         width = max(width, repeatability_percent / 100)
-    return Device(
-        name=name,
-        title=title,
-        made_by=made_by,
-        source=source,
-        conditions=conditions.model_copy(update={"shortest_s": _shortest(samples)}),
-        model=Model(
-            form=form.name,
-            fuses=lowering.fuses,
-            lanes=lowering.lanes,
-            combine=form.combine,
-            terms=_terms(design, samples, form, prior),
-        ),
-        error=_errors(samples, form, forms, scores, prior),
-        interval=Interval(
-            level_percent=100 * LEVEL,
-            half_width=_short(width),
-            coverage_percent=_short(coverage_percent(design, prior)),
-            repeatability_percent=None if repeatability_percent is None else _short(repeatability_percent),
-        ),
-        peaks=peaks or {},
-        power_w=power_w,
-        power_source=power_source,
-        residuals=[
-            [sample.network, sample.batch, sample.family, round(float(100 * (guess / sample.seconds - 1)), 1)]
-            for sample, guess in zip(samples, predicted, strict=True)
-            if sample.family != CHAIN
-        ],
-    )
+    try:
+        return Device(
+            name=name,
+            title=title,
+            made_by=made_by,
+            source=source,
+            conditions=conditions.model_copy(update={"shortest_s": _shortest(samples)}),
+            model=Model(
+                form=form.name,
+                fuses=lowering.fuses,
+                lanes=lowering.lanes,
+                combine=form.combine,
+                terms=_terms(design, samples, form, prior),
+            ),
+            error=_errors(samples, form, forms, scores, prior),
+            interval=Interval(
+                level_percent=100 * LEVEL,
+                half_width=_short(width),
+                coverage_percent=_short(coverage_percent(design, prior)),
+                repeatability_percent=None if repeatability_percent is None else _short(repeatability_percent),
+            ),
+            peaks=peaks or {},
+            power_w=power_w,
+            power_source=power_source,
+            residuals=[
+                [sample.network, sample.batch, sample.family, round(float(100 * (guess / sample.seconds - 1)), 1)]
+                for sample, guess in zip(samples, predicted, strict=True)
+                if sample.family != CHAIN
+            ],
+        )
+    except ValidationError as error:
+        fault = fault_of(error.errors()[0], ())
+        raise CostModelError(f"these measurements are those of no machine: {fault.message}") from None
 
 
 def _shortest(samples: Sequence[Sample]) -> float:
@@ -104,7 +112,9 @@ def _terms(design: Design, samples: Sequence[Sample], form: Form, prior: Prior |
     spent = design.active(coefficients) * coefficients
     shares = (spent / spent.sum(axis=1, keepdims=True)).max(axis=0)
     return [
-        TermModel(of=list(term), seconds=_short(seconds, 6), largest_share=_short(share))
+        TermModel(
+            of=list(term), seconds=_short(seconds, 6) if seconds >= LEAST_SECONDS else 0.0, largest_share=_short(share)
+        )
         for term, seconds, share in zip(form.terms, coefficients, shares, strict=True)
     ]
 

@@ -8,22 +8,32 @@ goes on.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any, Protocol, TypeAlias
 
-from costmodel.errors import CostModelError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from costmodel.bench.tables import SECONDS
+from costmodel.documents.files import read_bytes
+from costmodel.documents.text import decode
+from costmodel.errors import CostModelError, Place, Problem, SpecError
 from costmodel.graph import INPUT, LayerGraph
+from costmodel.latency.cells import Row, Sheet, between, whole
+from costmodel.latency.complaints import fault_of
+from costmodel.latency.device import Lanes, Threads
 from costmodel.latency.lowering import Lowering
 from costmodel.ops.conv import Conv
+from costmodel.units import MOST_IMAGES
 
 FIELDS = ("network", "family", "batch", "round", "wall_s", "cpu_s")
+NO_LOG = f"this is no log of measurements; its columns must be {','.join(FIELDS)}"
+MAX_LOG = 50_000_000
 LEAST_SECONDS = 0.06
 """Short runs are repeated within a visit until they add up to this."""
 TOO_NOISY = 0.15
@@ -67,11 +77,13 @@ class Runner(Protocol):
 class Setting:
     """What a log was measured with: its first line. A log is gone on with only under the same."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
     hardware: str
     runtime: str
-    threads: int | None
+    threads: Threads | None
     fuses: bool
-    lanes: int
+    lanes: Lanes
     date: str = ""
 
     @property
@@ -219,6 +231,8 @@ def _begin(log: Path, resume: bool, setting: Setting) -> Iterator[Visit]:
         if not resume:
             raise CostModelError(f"{log} exists; --resume goes on with it, --force begins anew")
         yield from read_log(log)
+        with log.open("r+b") as file:  # what is appended must not join a line that was cut off
+            file.truncate(file.read().rfind(b"\n") + 1)
         return
     try:
         log.write_text(f"# {json.dumps(asdict(setting))}\n{','.join(FIELDS)}\n", "utf-8")
@@ -230,21 +244,49 @@ def read_log(log: Path) -> list[Visit]:
     """Return the visits that a log holds; a last line that was cut off is dropped.
 
     Raises:
-        CostModelError: if it is no such log.
+        CostModelError: if it cannot be read.
+        SpecError: with everything that is wrong in it.
     """
-    lines = [line for line in log.read_text("utf-8").splitlines() if line and not line.startswith("#")]
-    if not lines or tuple(lines[0].split(",")) != FIELDS:
-        raise CostModelError(f"{log}: this is no log of measurements; its first line must be {','.join(FIELDS)}")
-    visits = []
-    for number, row in enumerate(csv.reader(io.StringIO("\n".join(lines[1:]))), 2):
-        try:
-            network, family, batch, turn, wall, cpu = row
-            visits.append(Visit(network, family, int(batch), int(turn), float(wall), float(cpu)))
-        except ValueError:
-            if number == len(lines):
-                break
-            raise CostModelError(f"{log}:{number}: {','.join(row)!r} is no visit ({', '.join(FIELDS)})") from None
+    sheet = Sheet(str(log), _whole_lines(log), FIELDS)
+    visits: list[Visit] = []
+    seen: dict[tuple[str, int, int], int] = {}
+    for row in sheet.rows(_other_columns):
+        visit = _visit_of(sheet, row)
+        if visit is None:
+            continue
+        first = seen.setdefault((visit.network, visit.batch, visit.round), row.number)
+        if first != row.number:
+            sheet.complain(f"this visit stands twice, here and in line {first}", row.places["network"], "remove one")
+        visits.append(visit)
+    if not sheet.header and not sheet.problems:
+        sheet.complain(NO_LOG, Place(1, 1))
+    if sheet.problems:
+        raise sheet.error()
     return visits
+
+
+def _other_columns(header: list[str]) -> list[str]:
+    return [] if tuple(header) == FIELDS else [NO_LOG]
+
+
+def _visit_of(sheet: Sheet, row: Row) -> Visit | None:
+    batch = sheet.number(row, "batch", None, *whole(1, MOST_IMAGES))
+    turn = sheet.number(row, "round", None, *whole(0, MOST_IMAGES))
+    wall = sheet.number(row, "wall_s", None, *between(*SECONDS))
+    cpu = sheet.number(row, "cpu_s", None, *between(0, SECONDS[1]))
+    for name in ("network", "family"):
+        if not row.get(name):
+            sheet.complain(f"the {name} is missing", row.places[name])
+            return None
+    if batch is None or turn is None or wall is None or cpu is None:
+        return None
+    return Visit(row.get("network"), row.get("family"), int(batch), int(turn), wall, cpu)
+
+
+def _whole_lines(log: Path) -> str:
+    """Return a log's text without a last line that was cut off: one that no newline ends."""
+    text = decode(read_bytes(log, MAX_LOG, f"a log has at most {MAX_LOG:,}"), str(log))
+    return text[: text.rfind("\n") + 1]
 
 
 def read_setting(log: Path) -> Setting:
@@ -253,34 +295,45 @@ def read_setting(log: Path) -> Setting:
     Raises:
         CostModelError: if its first line does not tell.
     """
-    first = log.read_text("utf-8").partition("\n")[0]
+    first, _, _ = _whole_lines(log).partition("\n")
     try:
-        return Setting(**json.loads(first.removeprefix("# ")))
-    except (ValueError, TypeError):
-        raise CostModelError(f"{log}: its first line does not tell what it was measured with") from None
+        found: Setting = TypeAdapter(Setting).validate_json(first.strip().removeprefix("# "), strict=True)
+        return found
+    except ValidationError as error:
+        fault = fault_of(error.errors()[0], [field.name for field in fields(Setting)])
+        said = fault.message if fault.path else "it must be # and a map in JSON"
+        message = f"its first line does not tell what it was measured with: {said}"
+        raise SpecError(str(log), [Problem(message, Place(1, 1, len(first)), fault.hint)], first) from None
 
 
 def summarize(visits: Iterable[Visit], single_thread: bool) -> list[Measured]:
     """Return the lowest of each network's visits, and how far the lowest of the even and of the odd rounds differ.
 
     With a single thread the processor's time counts: it does not run while the machine does something else.
+
+    Raises:
+        CostModelError: if the clock that counts shows no time at all.
     """
     groups: dict[tuple[str, str, int], list[Visit]] = {}
     for visit in visits:
         groups.setdefault((visit.network, visit.family, visit.batch), []).append(visit)
     return [
-        Measured(*key, *_lowest([(visit.round, visit.cpu_s if single_thread else visit.wall_s) for visit in group]))
+        Measured(
+            *key, *_lowest(key[0], [(visit.round, visit.cpu_s if single_thread else visit.wall_s) for visit in group])
+        )
         for key, group in groups.items()
         if len({visit.round for visit in group}) >= FEWEST_ROUNDS
     ]
 
 
-def _lowest(times: Sequence[tuple[int, float]]) -> tuple[float, float]:
+def _lowest(network: str, times: Sequence[tuple[int, float]]) -> tuple[float, float]:
     halves = [[seconds for turn, seconds in times if turn % 2 == half] for half in (0, 1)]
     if not all(halves):
         turns = sorted({turn for turn, _ in times})
         halves = [[s for turn, s in times if turn == turns[0]], [s for turn, s in times if turn != turns[0]]]
     first, second = map(min, halves)
+    if not first or not second:
+        raise CostModelError(f"the processor's clock shows no time for a run of {network}; use the wall's: --threads 2")
     return min(first, second), abs(first - second) / min(first, second)
 
 

@@ -7,10 +7,7 @@ architecture's file by default). Lines that start with # are comments.
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,14 +16,18 @@ from typing import Any
 from costmodel.api import load
 from costmodel.bench.fit import Sample
 from costmodel.documents.text import read_text, scalar
-from costmodel.errors import CostModelError, Place, Problem, SpecError, known_or_suggest
+from costmodel.errors import CostModelError, SpecError, quote
 from costmodel.graph import LayerGraph
+from costmodel.latency.cells import Row, Sheet, between, whole
 from costmodel.latency.features import Counts
 from costmodel.latency.lowering import Lowering, table_kernels
 from costmodel.pricing import price
 from costmodel.spec.library import files
+from costmodel.units import MOST_IMAGES
 
 COLUMNS = ("architecture", "parameters", "resolution", "batch", "latency_s", "throughput", "family", "cpu_s", "note")
+SECONDS = (1e-9, 1e6)
+"""What a run can take: from a nanosecond to eleven days."""
 SUSPICIOUS = 150
 """A latency so many times off what mult-adds and bytes suggest is a matter of units: 1000 is the usual slip."""
 BYTE_WORTH = 10
@@ -59,10 +60,10 @@ def read_table(path: Path) -> list[Measurement]:
     text = read_text(path, "table of measurements")
     reader = _Reader(str(path), text)
     found = reader.rows()
-    if not reader.problems:
+    if not reader.sheet.problems:
         reader.suspect_units(found)
-    if reader.problems:
-        raise SpecError(str(path), reader.problems, text)
+    if reader.sheet.problems:
+        raise reader.sheet.error()
     return [measurement for measurement, _ in found]
 
 
@@ -110,121 +111,87 @@ def family_of(architecture: str) -> str:
     return _families().get(architecture) or Path(architecture.partition("#")[0]).stem
 
 
+def _missing_columns(header: list[str]) -> Iterator[str]:
+    if "architecture" not in header:
+        yield "there is no column 'architecture'"
+    if len({"latency_s", "throughput"} & set(header)) != 1:
+        yield "there must be one column of latency_s (seconds for a batch) or throughput (images a second)"
+
+
 class _Reader:
     """Reads the rows of one table, collecting what is wrong with them."""
 
     def __init__(self, file: str, text: str) -> None:
-        self.file, self.lines = file, text.splitlines()
-        self.problems: list[Problem] = []
-        self.header: list[str] = []
+        self.sheet = Sheet(file, text, COLUMNS)
 
-    def rows(self) -> list[tuple[Measurement, int]]:
-        found: list[tuple[Measurement, int]] = []
+    def rows(self) -> list[tuple[Measurement, Row]]:
+        found: list[tuple[Measurement, Row]] = []
         seen: dict[Any, int] = {}
-        for number, line in enumerate(self.lines, 1):
-            if not line.strip() or line.startswith("#"):
-                continue
-            cells = [cell.strip() for cell in next(csv.reader(io.StringIO(line)))]
-            if not self.header:
-                self.header = cells
-                if not self._header_is_good(number):
-                    return []
-                continue
-            measurement = self._measurement(number, cells)
+        for row in self.sheet.rows(_missing_columns):
+            measurement = self._measurement(row)
             if measurement is None:
                 continue
             key = (measurement.network, measurement.batch)
             if key in seen:
                 self._complain(
-                    number,
+                    row,
                     f"{measurement.network} at batch {measurement.batch} stands twice, here and in line {seen[key]}",
                     hint="keep one, or their lower value",
                 )
-            seen.setdefault(key, number)
-            found.append((measurement, number))
-        if not found and not self.problems:
-            self.problems.append(Problem(f"there are no measurements; the columns are {', '.join(COLUMNS[:6])}"))
+            seen.setdefault(key, row.number)
+            found.append((measurement, row))
+        if not found and not self.sheet.problems:
+            self.sheet.complain(f"there are no measurements; the columns are {', '.join(COLUMNS[:6])}", None)
         return found
 
-    def _header_is_good(self, number: int) -> bool:
-        for name in self.header:
-            if name not in COLUMNS:
-                self._complain(number, f"unknown column {name!r}", name, known_or_suggest(name, COLUMNS))
-        if "architecture" not in self.header:
-            self._complain(number, "there is no column 'architecture'")
-        if len({"latency_s", "throughput"} & set(self.header)) != 1:
-            self._complain(
-                number, "there must be one column of latency_s (seconds for a batch) or throughput (images a second)"
-            )
-        return not self.problems
-
-    def _measurement(self, number: int, cells: list[str]) -> Measurement | None:
-        if len(cells) != len(self.header):
-            self._complain(number, f"{len(cells)} values under {len(self.header)} columns")
-            return None
-        row = dict(zip(self.header, cells, strict=True))
-        batch = self._number(
-            number, row, "batch", 1.0, lambda value: value >= 1 and value == int(value), "a whole number"
-        )
-        column = "latency_s" if "latency_s" in row else "throughput"
-        value = self._number(number, row, column, None, lambda value: 0 < value < math.inf, "more than 0")
-        parameters = self._parameters(number, row)
-        architecture = row["architecture"]
-        if batch is None or value is None or parameters is None or not self._builds(number, architecture, parameters):
+    def _measurement(self, row: Row) -> Measurement | None:
+        batch = self.sheet.number(row, "batch", 1.0, *whole(1, MOST_IMAGES))
+        least, most = SECONDS
+        column, fits = "latency_s", between(least, most)
+        if column not in row.cells:
+            column, fits = "throughput", between((batch or 1) / most, (batch or 1) / least)
+        value = self.sheet.number(row, column, None, *fits)
+        if row.get("cpu_s"):
+            self.sheet.number(row, "cpu_s", None, *between(0, SECONDS[1]))
+        parameters = self._parameters(row)
+        architecture = row.get("architecture")
+        if batch is None or value is None or parameters is None or not self._builds(row, architecture, parameters):
             return None
         seconds = value if column == "latency_s" else batch / value
         family = row.get("family") or family_of(architecture)
         return Measurement(architecture, parameters, int(batch), seconds, family)
 
-    def _number(
-        self,
-        line: int,
-        row: Mapping[str, str],
-        column: str,
-        default: float | None,
-        holds: Callable[[float], bool],
-        wanted: str,
-    ) -> float | None:
-        text = row.get(column, "")
-        if not text and default is not None:
-            return default
-        try:
-            value = float(text)
-        except ValueError:
-            found = repr(text) if text else "missing"
-            self._complain(line, f"{column} is {found}; it must be a number", text)
-            return None
-        if not holds(value):
-            self._complain(line, f"{column} is {text}; it must be {wanted}", text)
-            return None
-        return value
-
-    def _parameters(self, line: int, row: Mapping[str, str]) -> tuple[tuple[str, Any], ...] | None:
+    def _parameters(self, row: Row) -> tuple[tuple[str, Any], ...] | None:
         found: dict[str, Any] = {}
-        for part in row.get("parameters", "").split():
+        for part in row.get("parameters").split():
             name, equals, value = part.partition("=")
-            if not equals:
-                self._complain(line, f"{part!r} sets no parameter; write name=value", part)
+            if not equals or not name or not value:
+                self._complain(row, f"{quote(part)} sets no parameter; write name=value", "parameters")
+                return None
+            if name in found:
+                self._complain(row, f"{quote(name)} is set twice", "parameters")
                 return None
             found[name] = scalar(value)
         if row.get("resolution"):
-            found["resolution"] = scalar(row["resolution"])
+            if "resolution" in found:
+                self._complain(row, "the resolution stands among the parameters already", "resolution")
+                return None
+            found["resolution"] = scalar(row.get("resolution"))
         return tuple(found.items())
 
-    def _builds(self, line: int, architecture: str, parameters: tuple[tuple[str, Any], ...]) -> bool:
+    def _builds(self, row: Row, architecture: str, parameters: tuple[tuple[str, Any], ...]) -> bool:
         try:
             _graph(architecture, parameters)
         except CostModelError as error:
             first = error.problems[0].message if isinstance(error, SpecError) else str(error).splitlines()[0]
-            self._complain(line, first, architecture)
+            self._complain(row, first)
             return False
         return True
 
-    def _complain(self, line: int, message: str, at: str = "", hint: str = "") -> None:
-        column = self.lines[line - 1].find(at) + 1 if at else 1
-        self.problems.append(Problem(message, Place(line, max(column, 1), max(len(at), 1)), hint))
+    def _complain(self, row: Row, message: str, column: str = "architecture", hint: str = "") -> None:
+        self.sheet.complain(message, row.places[column], hint)
 
-    def suspect_units(self, found: Sequence[tuple[Measurement, int]]) -> None:
+    def suspect_units(self, found: Sequence[tuple[Measurement, Row]]) -> None:
         """Complain about latencies that are off the others by about a thousand, a slip of units."""
         from statistics import median
 
@@ -233,13 +200,13 @@ class _Reader:
         ratios = []
         for one, _ in found:
             sums = price(graph_of(one), one.batch).totals
-            ratios.append(one.seconds / (sums.mult_adds + BYTE_WORTH * sums.fused_traffic_bytes))
+            ratios.append(one.seconds / max(sums.mult_adds + BYTE_WORTH * sums.fused_traffic_bytes, 1))
         usual = median(ratios)
-        for (_, line), ratio in zip(found, ratios, strict=True):
+        for (_, row), ratio in zip(found, ratios, strict=True):
             if not 1 / SUSPICIOUS < ratio / usual < SUSPICIOUS:
                 times, way = (ratio / usual, "slower") if ratio > usual else (usual / ratio, "faster")
                 self._complain(
-                    line,
+                    row,
                     f"this is about {times:,.0f} times {way} than the other rows suggest",
                     hint="are these milliseconds among seconds?",
                 )

@@ -13,7 +13,7 @@ from costmodel.documents.text import scalar
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.spec import Spec, expand
-from costmodel.units import DTYPES
+from costmodel.units import DTYPES, MOST_IMAGES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,8 +33,6 @@ class Arch(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic
 
 ARCH = Arch()
 STDIN = "-"
-MOST_IMAGES = 10**9
-"""The largest batch: beyond it, numbers stop meaning anything to people."""
 
 set_option = click.option(
     "--set",

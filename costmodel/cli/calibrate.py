@@ -16,7 +16,7 @@ from costmodel.cli.streams import on_terminal
 from costmodel.documents.write import make_folder, write_whole
 from costmodel.errors import CostModelError
 from costmodel.render.picture import check_picture, save_picture
-from costmodel.units import DTYPES
+from costmodel.units import DTYPES, MOST_IMAGES
 
 if TYPE_CHECKING:
     from costmodel.latency.device import Device
@@ -39,8 +39,9 @@ class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gene
             found = sorted({int(part) for part in str(value).split(",")})
         except ValueError:
             self.fail(f"{value!r} is not like 1,8,16", param, ctx)
-        if found[0] < 1:
-            self.fail(f"{found[0]} images make no batch", param, ctx)
+        if found[0] < 1 or found[-1] > MOST_IMAGES:
+            wrong = found[0] if found[0] < 1 else found[-1]
+            self.fail(f"{wrong} images make no batch; it is 1 to {MOST_IMAGES:,}", param, ctx)
         return tuple(found)
 
 
@@ -161,7 +162,7 @@ def _from_table(given: dict[str, Any]) -> Device:
     from costmodel.bench.tables import read_table, samples_of
     from costmodel.latency.device import Conditions
     from costmodel.latency.lowering import Lowering
-    from costmodel.latency.transfer import datasheet
+    from costmodel.latency.transfer import rates
 
     lowering = Lowering(fuses=not given["eager"], lanes=given["lanes"])
     measurements = read_table(given["table"])
@@ -171,7 +172,7 @@ def _from_table(given: dict[str, Any]) -> Device:
         prior = Prior(samples_of(read_table(given["prior"]), given["dtype"], lowering))
     batches = [one.batch for one in measurements]
     about = {"made_by": made_by(), "source": given["source"]}
-    about |= {"peaks": datasheet(given["peak"], given["bandwidth"]), "power_w": given["power"]}
+    about |= {"peaks": rates(given["peak"], given["bandwidth"]), "power_w": given["power"]}
     about |= {"power_source": given["power_source"]}
     conditions = Conditions(
         hardware=given["hardware"] or given["name"],
@@ -196,13 +197,14 @@ def _from_table(given: dict[str, Any]) -> Device:
 def _from_machine(given: dict[str, Any]) -> Device:
     from costmodel.bench.machine import calibrate_machine
     from costmodel.bench.runtimes import DEFAULT, find_runtime
-    from costmodel.latency.transfer import datasheet
+    from costmodel.latency.transfer import rates
 
-    peaks = datasheet(given["peak"], given["bandwidth"])
+    peaks = rates(given["peak"], given["bandwidth"])
     runtime = find_runtime(given["runtime"] or DEFAULT)
     log = given["log"] or Path(f"{given['name']}.csv")
     threads = given["threads"] or 1
     minutes = min(given["minutes"], QUICK_MINUTES) if given["quick"] else given["minutes"]
+    peaks = rates(given["peak"], given["bandwidth"])
     say = _Progress()
     with tempfile.TemporaryDirectory() as folder:
         runner = runtime.open(threads, Path(folder))
@@ -288,13 +290,22 @@ def _measured(given: dict[str, Any]) -> dict[tuple[str, int], float]:
     return {(one.network, one.batch): one.seconds for one in read_measured(log, single_thread)}
 
 
+def write_device(output: Path, text: str) -> None:
+    """Write a device file, and the folder that it is to lie in.
+
+    Raises:
+        CostModelError: if either cannot be written.
+    """
+    make_folder(output.parent)
+    write_whole(output, text)
+
+
 def _write(device: Device, output: Path, plot: Path | None, measured: dict[tuple[str, int], float]) -> None:
     from costmodel.latency.device import to_yaml
     from costmodel.render.latency import device_page
     from costmodel.render.text import text
 
-    make_folder(output.parent)
-    write_whole(output, to_yaml(device))
+    write_device(output, to_yaml(device))
     if plot is not None:
         from costmodel.render.latency_plots import fit_chart
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from costmodel.cli.output import emit, screen
-from costmodel.documents.write import make_folder, write_whole
 from costmodel.errors import CostModelError
 
 
@@ -33,17 +32,16 @@ def device_from_command(
     Example:
       costmodel device-from rtx3090 --peak 165TFLOP/s --bandwidth 1008GB/s --name rtx4090
     """
-    from costmodel.cli.calibrate import made_by
+    from costmodel.cli.calibrate import made_by, write_device
     from costmodel.latency.device import check_name, find_device, to_yaml
-    from costmodel.latency.transfer import datasheet, transfer
+    from costmodel.latency.transfer import rates, transfer
     from costmodel.render.latency import device_page
     from costmodel.render.text import text
 
     path = output or Path("specs/devices") / f"{check_name(name)}.yaml"
     if path.exists() and not force:
         raise CostModelError(f"{path} exists; --force overwrites it")
-    made = transfer(find_device(device), check_name(name), title or name, datasheet(peak, bandwidth), made_by())
-    make_folder(path.parent)
-    write_whole(path, to_yaml(made))
+    made = transfer(find_device(device), check_name(name), title or name, rates(peak, bandwidth), made_by())
+    write_device(path, to_yaml(made))
     emit(text(device_page(made), screen()))
     click.echo(f"wrote {path}", err=True)

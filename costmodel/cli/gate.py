@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import MOST_IMAGES
 from costmodel.cli.output import screen
 from costmodel.documents.faults import Fault, complain
 from costmodel.errors import CostModelError, known_or_suggest, quote
@@ -20,7 +19,7 @@ from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
 from costmodel.spec import expand
 from costmodel.spec.library import is_onnx, names, names_in
-from costmodel.units import DTYPES
+from costmodel.units import DTYPES, MOST_IMAGES
 
 _OPTIONS = (
     click.option("--budget", type=click.Path(path_type=Path), metavar="FILE", help="Hold to the budgets in a file."),

@@ -5,63 +5,80 @@ earned.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from costmodel.documents.faults import Fault, complain
-from costmodel.documents.text import Places, parse, read_text
-from costmodel.errors import CostModelError, known_or_suggest, suggest
+from costmodel.documents.faults import MAX_FAULTS, Fault, complain
+from costmodel.documents.text import parse, read_text
+from costmodel.errors import CostModelError, known_or_suggest, quote
+from costmodel.latency.complaints import faults_of
 from costmodel.latency.features import FEATURES
 from costmodel.latency.lowering import Lowering
 from costmodel.spec.library import folders
-from costmodel.units import DTYPES
+from costmodel.units import DTYPES, MOST_IMAGES
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 
+LEAST_SECONDS = 1e-30
+"""The smallest coefficient that is more than 0."""
+
+# Wide bounds, beyond which no machine lies: what passes them is a slip, and would only overflow later.
+Images: TypeAlias = Annotated[int, Field(ge=1, le=MOST_IMAGES)]
+Seconds: TypeAlias = Annotated[float, Field(ge=1e-12, le=1e9)]
+Percent: TypeAlias = Annotated[float, Field(ge=0, le=100)]
+Error: TypeAlias = Annotated[float, Field(ge=0, le=1e60)]
+"""A mean error in percent. A fit on few networks may be off by many powers of ten where it has not looked."""
+RATES = (1e6, 1e24)
+Rate: TypeAlias = Annotated[float, Field(ge=RATES[0], le=RATES[1])]
+"""FLOP/s or B/s, without a prefix."""
+Peak: TypeAlias = Literal["flops_per_s", "bytes_per_s"]
+Correlation: TypeAlias = Annotated[float, Field(ge=-1, le=1)]
+Threads: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+Lanes: TypeAlias = Annotated[int, Field(ge=1, le=1024)]
+Residual: TypeAlias = Annotated[tuple[str, Images, str, Annotated[float, Field(ge=-100, le=1e60)]], Field(strict=False)]
+"""Network, batch, family, error in percent of the prediction made without its family; a list in the file."""
+
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Conditions(_Part):
     """Under which circumstances the measurements were taken; the model speaks of these and no others."""
 
-    hardware: StrictStr
-    runtime: StrictStr
-    threads: int | None = Field(None, ge=1)
-    dtype: StrictStr
-    batch: Annotated[list[int], Field(min_length=2, max_length=2)]
+    hardware: str
+    runtime: str
+    threads: Threads | None = None
+    dtype: str
+    batch: Annotated[list[Images], Field(min_length=2, max_length=2)]
     """Smallest and largest batch measured."""
-    shortest_s: Annotated[float, Field(gt=0)] | None = None
+    shortest_s: Seconds | None = None
     """The shortest time measured: below it, what a run costs besides its layers may matter."""
-    date: StrictStr = ""
-    notes: StrictStr = ""
+    date: str = ""
+    notes: str = ""
 
     @field_validator("dtype")
     @classmethod
     def _dtype_is_known(cls, dtype: str) -> str:
         if dtype not in DTYPES:
-            raise ValueError(f"unknown dtype {dtype!r}; {known_or_suggest(dtype, DTYPES)}")
+            raise ValueError(f"unknown dtype {quote(dtype)}; {known_or_suggest(dtype, DTYPES)}")
         return dtype
+
+    @field_validator("batch")
+    @classmethod
+    def _batch_is_a_span(cls, batch: list[int]) -> list[int]:
+        if batch[0] > batch[1]:
+            raise ValueError(f"{batch[0]} is more than {batch[1]}; write the smallest batch first, then the largest")
+        return batch
 
 
 class TermModel(_Part):
     """One coefficient: seconds for each unit of the sum of some features."""
 
-    of: Annotated[list[StrictStr], Field(min_length=1)]
-    seconds: float = Field(ge=0, allow_inf_nan=False)
+    of: Annotated[list[str], Field(min_length=1)]
+    seconds: float = Field(ge=0, le=1e9)
     largest_share: float = Field(1.0, ge=0, le=1)
     """The largest part of any measured network's time that this term has: beyond it the model extrapolates."""
 
@@ -79,7 +96,11 @@ class TermModel(_Part):
     def _features_agree(self) -> TermModel:
         for name in self.of:
             if name not in FEATURES:
-                raise ValueError(f"unknown feature {name!r}; {known_or_suggest(name, FEATURES)}")
+                raise ValueError(f"unknown feature {quote(name)}; {known_or_suggest(name, FEATURES)}")
+        if 0 < self.seconds < LEAST_SECONDS:
+            raise ValueError(
+                f"a coefficient of {self.seconds} s is that of no machine; it is 0 or at least {LEAST_SECONDS}"
+            )
         if len({FEATURES[name].unit for name in self.of}) > 1:
             raise ValueError("the features of one coefficient must have one unit")
         return self
@@ -88,10 +109,10 @@ class TermModel(_Part):
 class Model(_Part):
     """How the time of a kernel follows from its features; see `costmodel.latency.forms`."""
 
-    form: StrictStr = ""
-    fuses: StrictBool
+    form: str = ""
+    fuses: bool
     """Whether the runtime computes norms and activations within the convolution before them."""
-    lanes: int = Field(1, ge=1)
+    lanes: Lanes = 1
     """Channels that it keeps side by side in memory; see `costmodel.latency.blocked`."""
     combine: Literal["sum", "max"] = "sum"
     terms: Annotated[list[TermModel], Field(min_length=1)]
@@ -101,65 +122,82 @@ class Model(_Part):
         """How the runtime turns layers into kernels."""
         return Lowering(self.fuses, self.lanes)
 
+    @field_validator("terms")
+    @classmethod
+    def _something_takes_time_and_once(cls, terms: list[TermModel]) -> list[TermModel]:
+        named = [name for term in terms for name in term.of]
+        for name in named:
+            if named.count(name) > 1:
+                raise ValueError(f"{name!r} stands here {named.count(name)} times; a feature has one coefficient")
+        if not any(term.seconds for term in terms):
+            raise ValueError("all coefficients are 0, so nothing would take any time; at least one must be more")
+        return terms
+
 
 class Errors(_Part):
     """How far predictions are off, in percent, on networks of families that were left out of the fit."""
 
-    networks: int = Field(ge=0)
-    families: int = Field(ge=0)
-    mape_percent: float = Field(ge=0)
-    within_10_percent: float = Field(ge=0, le=100)
-    spearman: float = Field(ge=-1, le=1)
-    mape_choice_percent: float | None = None
+    networks: int = Field(ge=0, le=MOST_IMAGES)
+    families: int = Field(ge=0, le=MOST_IMAGES)
+    mape_percent: Error
+    within_10_percent: Percent
+    spearman: Correlation
+    mape_choice_percent: Error | None = None
     """The same, where the form too was chosen without the family: what choosing may have flattered."""
-    mape_prior_percent: float | None = None
+    mape_prior_percent: Error | None = None
     """The same, where the family was left out here but not on the devices that the prior comes from."""
     operations_only: Operations | None = None
-    others: dict[str, float] = {}
+    others: dict[str, Error] = {}
     """MAPE of the forms that were not chosen."""
 
 
 class Operations(_Part):
     """The baseline: time proportional to mult-adds."""
 
-    seconds: float = Field(ge=0)
-    mape_percent: float = Field(ge=0)
-    within_10_percent: float = Field(ge=0, le=100)
-    spearman: float = Field(ge=-1, le=1)
+    seconds: float = Field(ge=0, le=1e9)
+    mape_percent: Error
+    within_10_percent: Percent
+    spearman: Correlation
 
 
 class Interval(_Part):
     """The interval of a prediction: t * exp(-half_width) .. t * exp(half_width)."""
 
     level_percent: float = Field(90.0, gt=0, lt=100)
-    half_width: float = Field(ge=0, allow_inf_nan=False)
-    coverage_percent: float | None = None
+    half_width: float = Field(ge=0, le=100)
+    coverage_percent: Percent | None = None
     """Share of networks that it held, where neither model nor interval saw their family."""
-    repeatability_percent: float | None = None
+    repeatability_percent: Percent | None = None
     """How far two measurements of one network differ; the interval is never narrower."""
-    why: StrictStr = ""
+    why: str = ""
 
 
 class Device(_Part):
     """A machine with a runtime and a dtype, and what it takes to predict time on it."""
 
-    name: StrictStr
-    title: StrictStr
-    made_by: StrictStr
+    name: str
+    title: str
+    made_by: str
     """The command that wrote this file."""
-    source: StrictStr = ""
+    source: str = ""
     conditions: Conditions
     model: Model
     error: Errors | None = None
     """None where nobody measured enough to tell."""
     interval: Interval
-    peaks: dict[str, float] = {}
-    """Datasheet figures: flops_per_s and bytes_per_s."""
-    power_w: float | None = Field(None, gt=0)
+    peaks: dict[Peak, Rate] = {}
+    """Datasheet figures."""
+    power_w: Annotated[float, Field(gt=0, le=1e9)] | None = None
     """What the device draws under load above idle, where somebody measured it."""
-    power_source: StrictStr = ""
-    residuals: list[list[Any]] = []
-    """Network, batch, family, error in percent of the prediction made without its family."""
+    power_source: str = ""
+    residuals: list[Residual] = []
+
+    @field_validator("name")
+    @classmethod
+    def _name_can_be_a_file(cls, name: str) -> str:
+        if not NAME.match(name):
+            raise ValueError(_no_name(name))
+        return name
 
 
 def read_device(path: Path) -> Device:
@@ -178,41 +216,9 @@ def read_device(path: Path) -> Device:
     try:
         return Device.model_validate(data)
     except ValidationError as error:
-        places = Places()
-        parse(text, str(path), places)
-        raise complain(str(path), text, [_fault(entry, places) for entry in error.errors()]) from None
-
-
-def _fault(entry: Mapping[str, Any], places: Places) -> Fault:
-    """Turn one complaint of the validator's into one of ours."""
-    path = tuple(step for step in entry["loc"])
-    name = str(path[-1]) if path else ""
-    if entry["type"] == "missing":
-        return Fault(path, f"{name!r} is missing", on_key=True)
-    if entry["type"] == "extra_forbidden":
-        known = {
-            field for part in (Device, Conditions, Model, TermModel, Errors, Interval) for field in part.model_fields
-        }
-        return Fault(path, f"unknown key {name!r}", suggest(name, known), on_key=True)
-    if name == "seconds" and entry["type"] == "greater_than_equal":
-        return Fault(path, f"a coefficient is {entry['input']}; time does not pass backwards, so it must be 0 or more")
-    said = _SAID.get(entry["type"], "{message}")
-    message = said.format(
-        message=entry["msg"].removeprefix("Value error, "), input=entry["input"], **entry.get("ctx", {})
-    )
-    where = ".".join(map(str, path))
-    return Fault(path, f"{where}: {message}" if where else message)
-
-
-_SAID = {
-    "greater_than_equal": "{input} is too small; it must be at least {ge}",
-    "less_than_equal": "{input} is too large; it must be at most {le}",
-    "float_type": "{input!r} is no number",
-    "float_parsing": "{input!r} is no number",
-    "int_parsing": "{input!r} is no whole number",
-    "too_short": "{actual_length} value(s) where there must be {min_length}",
-    "too_long": "{actual_length} values where there must be {max_length}",
-}
+        parts = (Device, Conditions, Model, TermModel, Errors, Operations, Interval)
+        known = {field for part in parts for field in part.model_fields}
+        raise complain(str(path), text, faults_of(error.errors()[:MAX_FAULTS], known)) from None
 
 
 def device_folders() -> list[Path]:
@@ -257,8 +263,12 @@ def check_name(name: str) -> str:
         CostModelError: if it cannot.
     """
     if not NAME.match(name):
-        raise CostModelError(f"{name!r} is no name of a device; use small letters, digits, - and _, as in my-laptop")
+        raise CostModelError(_no_name(name))
     return name
+
+
+def _no_name(name: str) -> str:
+    return f"{quote(name)} is no name of a device; use small letters, digits, - and _, as in my-laptop"
 
 
 def to_yaml(device: Device) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from costmodel.numbers.arithmetic import Number, Shape, is_plain, largest, product
+from costmodel.numbers.arithmetic import Number, Shape, is_array, is_plain, largest, product
 
 Counts = dict[str, Number]
 """How much of each feature a kernel, or a network, has."""
@@ -61,13 +61,16 @@ MULT_ADDS_OF = {
 }
 """The feature that a kind of layer's mult-adds are counted as."""
 
+GENERAL = "mult_adds_matmul"
+"""The feature that the mult-adds of every other kind are counted as: no device has measured them apart."""
+
 ELEMENTS = dict.fromkeys(("sigmoid", "tanh", "silu", "hardsigmoid", "hardswish"), "smooth_elements") | {
     "gelu": "slow_elements",
     "prelu": "slow_elements",
     "lrn": "lrn_elements",
     "max_pool_indices": "index_elements",
 }
-"""Operators whose time goes by the number of their elements rather than by what they move."""
+"""Operators whose time goes by the number of their elements; that of all others goes by the bytes they move."""
 
 NEAR_BYTES = 4 * 10**6
 """What a kernel reads and writes beyond so many bytes has left the caches near a core (about one core's share)."""
@@ -97,6 +100,13 @@ class Row(NamedTuple):
     output_shape: Shape
 
 
+def computes(row: Row) -> bool:
+    """Say whether a layer has mult-adds, be it of a kind that is known here or not."""
+    if row.kind in MULT_ADDS_OF:
+        return True
+    return bool(row.mult_adds.any()) if is_array(row.mult_adds) else row.mult_adds != 0
+
+
 def work_counts(row: Row, batch: Number) -> Counts:
     """Return what a layer counts under every runtime: its weights, mult-adds and costly elements."""
     counts: Counts = {}
@@ -107,9 +117,9 @@ def work_counts(row: Row, batch: Number) -> Counts:
         winograd = row.mult_adds * _suits_winograd(row.mult_adds, row.input_shapes[0], row.output_shape, batch)
         counts["mult_adds_winograd"] = winograd
         counts["mult_adds_kxk"] = row.mult_adds - winograd
-    elif row.kind in MULT_ADDS_OF:
-        counts[MULT_ADDS_OF[row.kind]] = row.mult_adds
-    elif row.op in ELEMENTS:
+    elif computes(row):
+        counts[MULT_ADDS_OF.get(row.kind, GENERAL)] = row.mult_adds
+    if row.op in ELEMENTS:
         counts[ELEMENTS[row.op]] = product(row.output_shape) * batch
     return counts
 

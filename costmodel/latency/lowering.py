@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from costmodel.graph import LayerGraph
 from costmodel.latency.blocked import Blocks, Wiring
-from costmodel.latency.features import FEATURES, MULT_ADDS_OF, Counts, Row, spilled_bytes, work_counts
+from costmodel.latency.features import FEATURES, MULT_ADDS_OF, Counts, Row, computes, spilled_bytes, work_counts
 from costmodel.numbers.arithmetic import Number
 from costmodel.units import DTYPES
 
@@ -31,24 +31,28 @@ class Lowering:
     lanes: int = 1
 
 
-def table_kernels(table: CostTable, lowering: Lowering) -> Iterator[tuple[str, Counts]]:
+def table_kernels(
+    table: CostTable, lowering: Lowering, strange: set[str] | None = None
+) -> Iterator[tuple[str, Counts]]:
     """Yield what each layer of a table adds to its kernel: the path of the layer that heads the kernel, and the counts.
 
-    Views take no time and are left out.
+    Views take no time and are left out. `strange` is given the kinds whose mult-adds no device has measured apart.
     """
     columns = (table.columns[name] for name in Row._fields)
     wires = zip(*(table.columns[name] for name in ("path", "op", "inputs")), strict=True)
     rows = map(Row._make, zip(*columns, strict=True))
-    return _kernels(rows, Wiring(wires, table.outputs), table.batch, table.dtype, lowering)
+    return _kernels(rows, Wiring(wires, table.outputs), table.batch, table.dtype, lowering, strange)
 
 
-def graph_kernels(graph: LayerGraph, batch: Number, dtype: str, lowering: Lowering) -> Iterator[tuple[str, Counts]]:
+def graph_kernels(
+    graph: LayerGraph, batch: Number, dtype: str, lowering: Lowering, strange: set[str] | None = None
+) -> Iterator[tuple[str, Counts]]:
     """Yield the same from a network, without keeping rows."""
     from costmodel.pricing import rows
 
     streamed = map(Row._make, map(itemgetter(*Row._fields), rows(graph, batch, dtype)))
     wires = ((layer.path, layer.op.name, layer.inputs) for layer in graph.layers)
-    return _kernels(streamed, Wiring(wires, graph.outputs), batch, dtype, lowering)
+    return _kernels(streamed, Wiring(wires, graph.outputs), batch, dtype, lowering, strange)
 
 
 def total_counts(table: CostTable, lowering: Lowering) -> Counts:
@@ -61,25 +65,39 @@ def total_counts(table: CostTable, lowering: Lowering) -> Counts:
 
 
 def _kernels(
-    rows: Iterable[Row], wiring: Wiring, batch: Number, dtype: str, lowering: Lowering
+    rows: Iterable[Row],
+    wiring: Wiring,
+    batch: Number,
+    dtype: str,
+    lowering: Lowering,
+    strange: set[str] | None,
 ) -> Iterator[tuple[str, Counts]]:
+    if strange is not None:
+        rows = _watched(rows, strange)
     if lowering.lanes > 1:
         return Blocks(wiring, batch, DTYPES[dtype], lowering.lanes).kernels(rows)
     return _plain_kernels(rows, batch, lowering.fuses)
 
 
+def _watched(rows: Iterable[Row], strange: set[str]) -> Iterator[Row]:
+    for row in rows:
+        if row.kind not in MULT_ADDS_OF and computes(row):
+            strange.add(row.kind)
+        yield row
+
+
 def _plain_kernels(rows: Iterable[Row], batch: Number, fuses: bool) -> Iterator[tuple[str, Counts]]:
-    computes: dict[str, bool] = {}
+    products: dict[str, bool] = {}
     for row in rows:
         if row.kernel is None:
             continue
         head = row.kernel if fuses else row.path
         counts = work_counts(row, batch)
         if head == row.path:
-            computes[head] = row.kind in MULT_ADDS_OF
+            products[head] = computes(row)
             counts["kernels"] = 1
-            if computes[head]:
+            if products[head]:
                 counts["spilled_bytes"] = spilled_bytes(row)
         moved = row.fused_bytes - row.weight_bytes if fuses else row.input_bytes + row.output_bytes
-        counts["compute_bytes" if computes[head] else "memory_bytes"] = moved
+        counts["compute_bytes" if products[head] else "memory_bytes"] = moved
         yield head, counts

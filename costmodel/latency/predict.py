@@ -13,9 +13,9 @@ from typing import Any
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.latency.device import Device, find_device
-from costmodel.latency.features import Counts
+from costmodel.latency.features import FEATURES, Counts
 from costmodel.latency.lowering import graph_kernels, table_kernels
-from costmodel.numbers.arithmetic import Number, is_array
+from costmodel.numbers.arithmetic import Number, is_array, is_plain
 from costmodel.pricing import totals
 from costmodel.pricing.table import CostTable
 
@@ -40,9 +40,9 @@ def time(table: CostTable, device: str | Path | Device) -> CostTable:
     found = find_device(device)
     _same_dtype(found, table.dtype)
     clock = Clock(found)
-    times = clock.kernels(table_kernels(table, found.model.lowering))
+    times = clock.kernels(table_kernels(table, found.model.lowering, clock.strange))
     summary = clock.summary(times, table.batch)
-    low, high = (summary[f"latency_{side}_s"] / summary["latency_s"] for side in ("low", "high"))
+    low, high = (_ratio(summary[f"latency_{side}_s"], summary["latency_s"]) for side in ("low", "high"))
     spent = {path: sum(shares.values(), 0.0) for path, shares in times.items()}
     bounds = {path: clock.bound(times[path]) for path, seconds in spent.items() if is_array(seconds) or seconds}
     columns = [(spent.get(path, 0.0), bounds.get(path)) for path in table.columns["path"]]
@@ -64,11 +64,12 @@ def latency_of(graph: LayerGraph, device: str | Path | Device, batch: Number = 1
     """
     found = find_device(device)
     clock = Clock(found)
-    layers = graph_kernels(graph, batch, found.conditions.dtype, found.model.lowering)
+    layers = graph_kernels(graph, batch, found.conditions.dtype, found.model.lowering, clock.strange)
     if found.model.combine == "max":
         return clock.summary(clock.kernels(layers), batch)
     sums: dict[str, Number] = {}
-    for _, counts in layers:
+    for head, counts in layers:
+        clock.watch(head, counts)
         for name, count in counts.items():
             sums[name] = sums.get(name, 0) + count
     return clock.summary({"": clock.terms(sums)}, batch)
@@ -88,6 +89,11 @@ def over_batches(graph: LayerGraph, device: Device, batches: Iterable[int]) -> l
     return found
 
 
+def _ratio(part: Number, whole: Number) -> Number:
+    """Return a share of the whole time; that of no time at all is the whole."""
+    return part / whole if is_array(whole) or whole else 1.0
+
+
 def _same_dtype(device: Device, dtype: str) -> None:
     if device.conditions.dtype != dtype:
         raise CostModelError(
@@ -97,7 +103,10 @@ def _same_dtype(device: Device, dtype: str) -> None:
 
 
 class Clock:
-    """A device's coefficients, ready for use."""
+    """A device's coefficients, ready for use on one network.
+
+    `strange` holds the kinds of layers whose mult-adds no device has measured apart.
+    """
 
     def __init__(self, device: Device) -> None:
         self.device = device
@@ -107,6 +116,9 @@ class Clock:
             name: (place, term.seconds) for place, term in enumerate(device.model.terms) for name in term.of
         }
         self.sides = [BOUNDS.index(term.bound) for term in device.model.terms]
+        self.strange: set[str] = set()
+        self._timed: set[str] = set()
+        self._asked: dict[str, set[str]] = {}  # of kernels that have taken no time so far, what they have
 
     def terms(self, counts: Counts) -> dict[int, Number]:
         """Return the seconds of each term."""
@@ -125,10 +137,30 @@ class Clock:
         """Return the seconds of each term for each kernel, by the path of the layer that heads it."""
         times: dict[str, dict[int, Number]] = {}
         for head, counts in layers:
+            self.watch(head, counts)
             self._spend(counts, times.setdefault(head, {}))
         if self.rooflines:
             times = {head: self._roof(spent) for head, spent in times.items()}
         return times
+
+    def watch(self, head: str, counts: Counts) -> None:
+        """Remember a kernel that has something of which no coefficient is more than 0."""
+        asked = {name for name, count in counts.items() if not is_plain(count) or count}
+        if any(name in self.term_of and self.term_of[name][1] for name in asked):
+            self._timed.add(head)
+        elif asked:
+            self._asked.setdefault(head, set()).update(asked)
+
+    def _unmeasured(self) -> list[str]:
+        """Return notes on what the device knows too little of."""
+        notes = [
+            f"{kind}: no device has measured this kind; counted as linear, with a wider interval"
+            for kind in sorted(self.strange)
+        ]
+        for head in (head for head in self._asked if head not in self._timed):
+            features = " + ".join(name for name in FEATURES if name in self._asked[head])
+            notes.append(f"{head}: {self.device.name} gives it no time, for want of a coefficient for {features}")
+        return notes
 
     def total(self, kernels: Iterable[Counts]) -> Number:
         """Return the seconds of kernels whose features are counted already."""
@@ -196,7 +228,8 @@ class Clock:
                     f"({100 * term.largest_share:.0f} %); the interval is wider"
                 )
             outside = outside | over
-        return outside, notes
+        unmeasured = self._unmeasured()
+        return outside | bool(unmeasured), notes + unmeasured
 
 
 def _any(condition: Any) -> bool:

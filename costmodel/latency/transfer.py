@@ -12,7 +12,7 @@ from costmodel.bench.crossvalidate import LEVEL
 from costmodel.bench.fit import Sample
 from costmodel.documents.quantity import quantity
 from costmodel.errors import CostModelError, quote
-from costmodel.latency.device import Conditions, Device, Interval
+from costmodel.latency.device import RATES, Conditions, Device, Interval, Peak
 from costmodel.latency.predict import Clock
 
 EARNED = 0.19
@@ -21,26 +21,30 @@ throughputs
 of the RTX 4090 with a mean error of 8.6 % and of the RTX 5090 with 9.2 % (benchmarks/published/transfer.csv); with this
 added to the profile's own interval, all 40 lie within.
 """
-PEAK, BANDWIDTH = "flops_per_s", "bytes_per_s"
-_UNITS = {PEAK: "FLOP/s", BANDWIDTH: "B/s"}
+PEAK: Peak = "flops_per_s"
+BANDWIDTH: Peak = "bytes_per_s"
+_UNITS: dict[str, str] = {PEAK: "FLOP/s", BANDWIDTH: "B/s"}
 
 
-def datasheet(peak: str | None, bandwidth: str | None) -> dict[str, float]:
-    """Return the figures of a datasheet, ``165TFLOP/s`` and ``936.2GB/s``, in FLOP/s and B/s: those that are given.
+def rates(peak: str | None, bandwidth: str | None) -> dict[Peak, float]:
+    """Return the datasheet figures that --peak and --bandwidth give, those that were given.
 
     Raises:
-        CostModelError: if one is not such a rate, or is none at all.
+        CostModelError: if one is not in its unit, or no machine's.
     """
-    found = {}
-    for name, option, text in ((PEAK, "--peak", peak), (BANDWIDTH, "--bandwidth", bandwidth)):
-        if text is None:
-            continue
-        try:
-            found[name] = float(quantity(text, _UNITS[name], bare=False))
-        except CostModelError as error:
-            raise CostModelError(f"{option} {error}") from None
-        if not found[name]:
-            raise CostModelError(f"{option} {quote(text)}: a device that does nothing in a second takes for ever")
+    given: dict[Peak, tuple[str, str | None]] = {PEAK: ("--peak", peak), BANDWIDTH: ("--bandwidth", bandwidth)}
+    return {of: _rate(option, text, of) for of, (option, text) in given.items() if text is not None}
+
+
+def _rate(option: str, text: str, of: Peak) -> float:
+    try:
+        found = float(quantity(text, _UNITS[of], bare=False))
+    except CostModelError as error:
+        raise CostModelError(f"{option} {error}") from None
+    least, most = RATES
+    if not least <= found <= most:
+        unit = _UNITS[of]
+        raise CostModelError(f"{option}: {quote(text)} is no machine's; it lies between {least:g} and {most:g} {unit}")
     return found
 
 
@@ -88,7 +92,7 @@ def scale(
     )
 
 
-def transfer(device: Device, name: str, title: str, peaks: Mapping[str, float], made_by: str) -> Device:
+def transfer(device: Device, name: str, title: str, peaks: Mapping[Peak, float], made_by: str) -> Device:
     """Return `device` scaled to another's datasheet: compute by the ratio of peaks, bytes by that of bandwidths,
     overhead kept.
 

@@ -179,6 +179,10 @@ class Operator:
         """Return the row of a summary by kind that this layer belongs to."""
         return self.kind_name
 
+    def splits(self) -> Number:
+        """Return into how many groups a convolution's channels are split; 1 elsewhere."""
+        return 1
+
     def window(self, *inputs: Any, **_: Any) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
         """Return ((kernel, stride) of the height, (kernel, stride) of the width) that one output sees of its input. A
         kernel is infinite where it is the whole map, however large that is.

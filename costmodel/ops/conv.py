@@ -94,6 +94,9 @@ class Conv(Operator):
         pointwise = all(same(taps, 1) for taps in windows.pair(self.kernel_size))
         return "conv 1x1" if pointwise else "conv kxk"
 
+    def splits(self) -> Number:
+        return self.groups
+
     def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
         return windows.seen(self.kernel_size, self.stride, self.dilation)
 
@@ -170,6 +173,9 @@ class ConvTranspose(Operator):
             group=self.groups,
             pads=windows.onnx_pads(pads),
         )
+
+    def splits(self) -> Number:
+        return self.groups
 
     def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
         return windows.seen_transposed(self.kernel_size, self.stride, self.dilation)

@@ -103,7 +103,7 @@ class Walk:
             "input_shapes": layer.input_shapes,
             "output_shape": layer.shape,
             "kernel": head,
-            "groups": getattr(op, "groups", 1),
+            "groups": op.splits(),
             "params": cost.params,
             "matrix_params": cost.matrix_params,
             "buffers": cost.buffers,

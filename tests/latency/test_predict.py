@@ -7,11 +7,14 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ops.strategies import CASES
 
 import costmodel as cm
 from costmodel.bench.fit import Design, Sample
 from costmodel.bench.tables import kernels_of
-from costmodel.graph import LayerGraph
+from costmodel.graph import INPUT, LayerGraph
 from costmodel.latency.device import Conditions, Device, Errors, Interval, Model, TermModel, device_files, find_device
 from costmodel.latency.energy import chip_energy, device_energy
 from costmodel.latency.features import FEATURES
@@ -20,9 +23,15 @@ from costmodel.latency.lowering import Lowering, total_counts
 from costmodel.latency.predict import latency_of, over_batches
 from costmodel.numbers.arithmetic import product
 from costmodel.ops.activation import Relu
+from costmodel.ops.base import OPERATORS, Cost, Operator
 from costmodel.ops.conv import Conv
+from costmodel.ops.fields import Size
+from costmodel.ops.linear import Linear
+from costmodel.ops.pool import MaxPool
+from costmodel.ops.reshape import Flatten
 from costmodel.ops.windows import pair
 
+DEVICES = [find_device(name) for name in sorted(device_files())]
 EVERYTHING = Form("a coefficient for each feature", tuple((name,) for name in FEATURES))
 NETWORKS = ("alexnet", "mobilenet_v1", "resnet18", "squeezenet1_1", "densenet121", "vit_b_32")
 
@@ -78,6 +87,103 @@ def test_winograd_layers_are_those_whose_operator_says_so(network):
             if layer.op.groups == 1 and channels > 4:
                 expected += 9 * channels * product(layer.shape)
     assert total_counts(cm.price(graph), Lowering())["mult_adds_winograd"] == expected
+
+
+def alone(case):
+    """Return a network of one layer; every input that it reads is a copy of the network's own."""
+    graph = LayerGraph("alone", case.shapes[0])
+    names = [INPUT]
+    for place, shape in enumerate(case.shapes[1:]):
+        graph.add(f"also{place}", Given(of=shape), (INPUT,))
+        names.append(f"also{place}")
+    graph.add("layer", case.op, tuple(names))
+    return graph
+
+
+class Given(Operator, abstract=True):
+    """A view of any shape, in no registry: what else a layer reads."""
+
+    name, view = "given", True
+    of: Size
+
+    def shape(self, x):
+        return self.of
+
+    def cost(self, x):
+        return Cost()
+
+
+@pytest.mark.parametrize("name", sorted(OPERATORS))
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_every_operator_takes_time_on_every_shipped_device_or_is_named(name, data):
+    graph = alone(data.draw(CASES[name]))
+    row = list(cm.price(graph))[-1]
+    if not (row["mult_adds"] or row["other_ops"] or row["traffic_bytes"]):
+        return
+    for found in DEVICES:
+        latency = latency_of(graph, found)
+        assert latency["latency_s"] > 0 or any(note.startswith("layer: ") for note in latency["notes"]), found.name
+    for lowering in (Lowering(), Lowering(False), Lowering(lanes=16)):
+        counts = total_counts(cm.price(graph), lowering)
+        counted = sum(counts[feature] for feature in FEATURES if feature.startswith("mult_adds_"))
+        assert counted == row["mult_adds"]
+
+
+class Recurrent(Operator, abstract=True):
+    """A kind with mult-adds that no list of the time model knows."""
+
+    name, kind_name = "recurrent", "recurrent"
+    width: Size
+
+    def shape(self, x):
+        return (x[0], self.width)
+
+    def weights(self, x):
+        return {"weight": (4 * self.width, x[1] + self.width)}
+
+    def cost(self, x):
+        return Cost(mult_adds=4 * x[0] * self.width * (x[1] + self.width))
+
+
+@pytest.mark.parametrize("device_name", ["epyc-1t", "i9-10940x", "rtx3090"])
+def test_a_kind_that_no_device_has_measured_counts_as_linear_and_is_named(device_name):
+    graphs = {}
+    for op in (Linear(out_features=256, bias=False), Recurrent(width=64)):  # 64 x 128 x 256 mult-adds in both
+        graphs[op.name] = LayerGraph(op.name, (64, 128 if op.name == "linear" else 64))
+        graphs[op.name].add("layer", op, (INPUT,))
+    found = find_device(device_name)
+    dtype = found.conditions.dtype
+    counts = {name: total_counts(cm.price(graph), Lowering()) for name, graph in graphs.items()}
+    assert counts["recurrent"]["mult_adds_matmul"] == counts["linear"]["mult_adds_matmul"] == 64 * 128 * 256
+    said = "recurrent: no device has measured this kind; counted as linear, with a wider interval"
+    for latency in (
+        latency_of(graphs["recurrent"], found),
+        cm.time(cm.price(graphs["recurrent"], dtype=dtype), found).totals.latency,
+    ):
+        assert said in latency["notes"]
+        width = math.log(latency["latency_high_s"] / latency["latency_s"])
+        assert width == pytest.approx(2 * found.interval.half_width)
+    assert said not in latency_of(graphs["linear"], found)["notes"]
+
+
+@pytest.mark.parametrize("combine", ["sum", "max"])
+def test_a_layer_without_any_coefficient_is_named(combine):
+    planted = device(Form("products only", (("mult_adds_1x1",),), combine))
+    graph = LayerGraph("two", (8, 4, 4))
+    graph.add("conv", Conv(out_channels=8), (INPUT,))
+    graph.add("pool", MaxPool(kernel_size=2, stride=2), ("conv",))
+    said = ["pool: planted gives it no time, for want of a coefficient for memory_bytes + kernels"]
+    assert latency_of(graph, planted)["notes"] == said
+    assert cm.time(cm.price(graph), planted).totals.latency["notes"] == said
+    assert latency_of(cm.load("mobilenet_v1", width=0.25), device())["notes"] == []
+
+
+def test_a_network_of_views_takes_no_time():
+    graph = LayerGraph("views", (8, 4, 4))
+    graph.add("flatten", Flatten(), (INPUT,))
+    timed = cm.time(cm.price(graph), device())
+    assert (timed.totals.latency["latency_s"], list(timed.values("latency_high_s"))) == (0, [0])
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
