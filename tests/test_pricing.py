@@ -706,3 +706,11 @@ def test_the_whole_network_is_seen_from_its_last_layer_not_from_a_head_beside_it
         ("fc", "linear", "pool", FC), outputs=("side",),
     )  # fmt: skip
     assert cm.price(graph).totals.receptive_field == (3, 3)
+
+
+def test_groups_are_those_of_convolutions_only():
+    graph = LayerGraph("grouped", (8, 4, 4))
+    graph.add("conv", OPERATORS["conv"](out_channels=8, groups=4), (INPUT,))
+    graph.add("shuffle", OPERATORS["channel_shuffle"](groups=2), ("conv",))
+    graph.add("up", OPERATORS["conv_transpose"](out_channels=8, kernel_size=2, stride=2, groups=8), ("shuffle",))
+    assert cm.price(graph).columns["groups"] == [4, 1, 8]

@@ -63,7 +63,7 @@ class Sheet:
 
     def _cells(self, number: int, line: str) -> tuple[list[str], list[Place]] | None:
         try:
-            cells = [cell.strip() for cell in next(csv.reader([line], strict=True))]
+            cells = [cell.strip() for cell in next(csv.reader([line], strict=True, skipinitialspace=True))]
         except csv.Error as error:
             said = {"unexpected end of data": "these quotes are never closed"}.get(str(error), str(error))
             self.complain(f"no line of a table: {said}", Place(number, 1))

@@ -165,11 +165,11 @@ def test_no_number_of_a_table_is_taken_on_trust(column, cell, tmp_path):
 
 def test_what_is_complained_of_is_underlined_where_it_stands(tmp_path):
     table = tmp_path / "mine.csv"
-    table.write_text('architecture,parameters,batch,latency_s\n"resnet50" , "width=1, 2",0,5e9\n', "utf-8")
+    table.write_text('architecture,parameters,batch,latency_s\n"resnet50", "width=1, 2",0,5e9\n', "utf-8")
     with pytest.raises(cm.SpecError) as refused:
         read_table(table)
     places = [(problem.place.line, problem.place.column, problem.place.width) for problem in refused.value.problems]
-    assert places[:2] == [(2, 27, 1), (2, 29, 3)]
+    assert places[:2] == [(2, 26, 1), (2, 28, 3)]
 
 
 @pytest.mark.parametrize(
