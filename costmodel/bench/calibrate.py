@@ -21,7 +21,17 @@ from costmodel.bench.crossvalidate import (
 from costmodel.bench.fit import Design, Prior, Sample, coefficients_of
 from costmodel.errors import CostModelError
 from costmodel.latency.complaints import fault_of
-from costmodel.latency.device import LEAST_SECONDS, Conditions, Device, Errors, Interval, Model, Operations, TermModel
+from costmodel.latency.device import (
+    LEAST_SECONDS,
+    Conditions,
+    Device,
+    Errors,
+    Interval,
+    Model,
+    Operations,
+    Peak,
+    TermModel,
+)
 from costmodel.latency.forms import FORMS, OPERATIONS, Form
 from costmodel.latency.lowering import Lowering
 
@@ -38,7 +48,7 @@ def fit_device(
     prior: Prior | None = None,
     forms: Sequence[Form] = FORMS,
     repeatability_percent: float | None = None,
-    peaks: dict[str, float] | None = None,
+    peaks: dict[Peak, float] | None = None,
     power_w: float | None = None,
     power_source: str = "",
 ) -> Device:
@@ -93,7 +103,7 @@ def fit_device(
             power_w=power_w,
             power_source=power_source,
             residuals=[
-                [sample.network, sample.batch, sample.family, round(float(100 * (guess / sample.seconds - 1)), 1)]
+                (sample.network, sample.batch, sample.family, round(float(100 * (guess / sample.seconds - 1)), 1))
                 for sample, guess in zip(samples, predicted, strict=True)
                 if sample.family != CHAIN
             ],

@@ -23,7 +23,7 @@ from costmodel.bench.microbench import is_rare
 from costmodel.bench.plan import NETWORKS, QUICK, jobs, network_of
 from costmodel.bench.runtimes import Runtime
 from costmodel.bench.tables import kernels_of
-from costmodel.latency.device import Conditions, Device
+from costmodel.latency.device import Conditions, Device, Peak
 from costmodel.latency.lowering import Lowering
 
 
@@ -44,7 +44,7 @@ def calibrate_machine(
     notes: str,
     date: str,
     made_by: str,
-    peaks: dict[str, float],
+    peaks: dict[Peak, float],
     progress: Callable[[int, int, str, float], None],
     tell: Callable[[str], None],
     runtime: Runtime,
@@ -118,7 +118,7 @@ def fit_log(
     *,
     source: str,
     made_by: str,
-    peaks: dict[str, float],
+    peaks: dict[Peak, float],
     tell: Callable[[str], None],
     lowering: Lowering,
 ) -> Device:
