@@ -12,6 +12,7 @@ import random
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,18 @@ def test_hostile_files_cost_little_time_and_memory(tmp_path):
     assert [line.split(".yaml ")[0] for line in said] == names
     assert all(int(line.split()[1]) < 20_000 for line in said), "a message that nobody would read"
     assert said[-1].endswith("gigabyte.yaml: 1,000,000,000 bytes; a spec has at most 1,000,000")
+
+
+@pytest.mark.parametrize(
+    "name", ["nested_repeats", "empty_blocks_multiply", "arithmetic_multiplies", "layers_multiply"]
+)
+def test_what_multiplies_up_is_refused_after_few_visits(name, monkeypatch):
+    """Counted, not timed: how many lines are visited before the network is refused."""
+    visits = []
+    monkeypatch.setattr(import_module("costmodel.spec.expand"), "Use", lambda *use: visits.append(use))
+    with pytest.raises(cm.SpecError):
+        cm.load(BAD / f"{name}.yaml")
+    assert len(visits) < 15_000
 
 
 def test_yaml_runs_no_code(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from costmodel.documents.faults import Fault, complain
 from costmodel.documents.text import KeyPath
@@ -17,12 +17,20 @@ from costmodel.ops import OPERATORS, Operator
 from costmodel.ops.fields import REQUIRED, FieldType, declared
 from costmodel.spec.bind import Bad, argument, field_value, input_size, input_sizes, repeats
 from costmodel.spec.check import BLOCK_INPUTS
+from costmodel.spec.count import excess
 from costmodel.spec.document import BlockSpec, LayerSpec, Spec
 
 MAX_LAYERS = 50_000
 MAX_WORK = 1_000_000
-"""Visits of layers, blocks, inputs and fields: blocks that multiply up without adding a layer also come to an end."""
+"""Visits of layers, blocks, inputs and fields, and of what is computed for them."""
+IDLE_WORK, LAYER_WORK = 100_000, 50
+"""Of those, so many may come to nothing, and so many to each layer: what multiplies up without a layer ends early."""
+TEXT_WORK = 8
+"""Characters of arithmetic that cost as much as one visit."""
 MAX_NESTING = 25
+
+
+_SO_FAR = "this is as far as it was built"
 
 
 def expand(spec: Spec) -> LayerGraph:
@@ -119,6 +127,9 @@ class _Builder:
         if not self.faults:
             env = {**self._parameters, **input_sizes(self.graph.input_shape)}
             with suppress(_Stop):
+                if (found := excess(spec, MAX_LAYERS, MAX_NESTING)) is not None:
+                    many = f"would have more than {MAX_LAYERS:,} layers, so none of it was built"
+                    self._stop(many, found.line, found.callers)
                 self._layers(spec.layers, _Scope(env, "", ("layers",), ()), (INPUT,))
         return self.graph
 
@@ -175,7 +186,7 @@ class _Builder:
 
     def _build(self, line: _Line, inputs: list[str | None]) -> str | None:
         """Build one operator or block and return the path of its output, or None where that failed."""
-        self._spend(5 + len(inputs) + len(line.fields), line)
+        self._spend(5 + len(inputs) + len(line.fields) + _length(line.fields) // TEXT_WORK, line)
         held = line.scope.env.get(line.op)
         name = held if isinstance(held, str) else line.op
         self.uses.append(Use(line.path, line.at, name))
@@ -209,13 +220,14 @@ class _Builder:
     def _spend(self, work: int, line: _Line) -> None:
         """Stop where the network has become too large."""
         self._work += work
-        if len(self.graph) < MAX_LAYERS and self._work < MAX_WORK:
-            return
-        many = f"more than {MAX_LAYERS:,} layers" if len(self.graph) >= MAX_LAYERS else "too many blocks to visit"
+        if len(self.graph) >= MAX_LAYERS:
+            self._stop(f"has more than {MAX_LAYERS:,} layers; {_SO_FAR}", line.at, line.scope.callers)
+        if self._work > min(MAX_WORK, IDLE_WORK + LAYER_WORK * len(self.graph)):
+            self._stop(f"has too many blocks to visit, or too much to compute; {_SO_FAR}", line.at, line.scope.callers)
+
+    def _stop(self, many: str, line: KeyPath, callers: tuple[KeyPath, ...]) -> NoReturn:
         hint = "repeats, and blocks inside one another, multiply up"
-        self._fault(
-            Bad(f"the network has {many}; this is as far as it was built", hint), line.at, line.scope.callers, True
-        )
+        self._fault(Bad(f"the network {many}", hint), line, callers, True)
         raise _Stop
 
     def _operator(self, name: str, line: _Line) -> Operator:
@@ -256,7 +268,7 @@ class _Builder:
             raise Bad(f"{needs}, but is given {len(inputs)}", "name them with `from`", field="from")
         if inputs[0] is None:
             return None
-        self._spend(len(block.takes) + len(block.layers), line)
+        self._spend(len(block.takes) + len(block.layers) + _length(block.takes) // TEXT_WORK, line)
         env = self._arguments(name, block, line, input_sizes(self.graph.shape(inputs[0])))
         callers = (line.at, *line.scope.callers)
         if len(callers) > MAX_NESTING:
@@ -278,6 +290,11 @@ class _Builder:
             else:
                 env[key] = argument(key, default, env, self.spec)
         return env
+
+
+def _length(written: Mapping[str, Any]) -> int:
+    """Return how much text stands in some places."""
+    return sum(len(text) for text in written.values() if isinstance(text, str))
 
 
 def _require(missing: list[str], name: str) -> None:
