@@ -9,7 +9,7 @@ import click
 
 from costmodel.cli.arguments import ARCH, batch_option, dtype_option
 from costmodel.cli.output import emit, screen
-from costmodel.cli.sweep import device_option
+from costmodel.cli.sweep import bar, device_option
 from costmodel.errors import CostModelError
 
 
@@ -59,11 +59,14 @@ def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, devi
             row |= {name: predicted[name] for name in LATENCY}
         return row
 
-    now, ways = suggest(read(arch), condition, measure)
+    with bar("networks", wait=2.0) as tell:
+        now, ways, tried, left_out = suggest(read(arch), condition, measure, tell)
     if condition.holds(now):
         emit(f"{arch} meets {goal} as it is\n")
         return
     emit(_shown(arch, goal, now, ways[:top], len(ways)))
+    if left_out:
+        emit(f"\n{tried:,} networks were tried; {left_out:,} more were left out, for they are large\n")
     if not ways or not ways[0].reached:
         sys.exit(1)
 
@@ -75,7 +78,7 @@ def _shown(arch: str, goal: str, now: Any, ways: list[Any], count: int) -> str:
     from costmodel.render.text import text
 
     if not ways:
-        return f"no design move and no parameter changes {arch}\n"
+        return f"no design move and no parameter that was tried changes {arch}\n"
     reached = ways[0].reached
     title = f"{count:,} ways to {goal}" if reached else f"Nothing tried reaches {goal}; this comes nearest"
     columns = columns_of([now, *(way.row for way in ways)], list(now))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -168,26 +169,34 @@ def _stored(output: Path | None, question: Any, resume: bool) -> Iterator[Any]:
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[Any], None]]:
     """Show a bar on a terminal, from the second chunk on: what is done at once needs none."""
+    with bar("points") as tell:
+        yield lambda outcome: tell(outcome.seen, total)
+
+
+@contextmanager
+def bar(of: str, wait: float = 0.0) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how many things are done, of how many: once `wait` seconds are over, where more is to come."""
     if not on_terminal(sys.stderr):
-        yield lambda outcome: None
+        yield lambda done, total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    bar = Progress(
-        BarColumn(), MofNCompleteColumn(), "points", TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    shown = Progress(
+        BarColumn(), MofNCompleteColumn(), of, TimeRemainingColumn(), console=Console(stderr=True), transient=True
     )
-    task = bar.add_task("", total=total)
+    task = shown.add_task("", total=None)
+    began = time.monotonic()
 
-    def tell(outcome: Any) -> None:
-        if outcome.seen < total:
-            bar.start()
-        bar.update(task, completed=outcome.seen)
+    def tell(done: int, total: int) -> None:
+        if done < total and time.monotonic() - began >= wait:
+            shown.start()
+        shown.update(task, completed=done, total=total)
 
     try:
         yield tell
     finally:
-        bar.stop()
+        shown.stop()
 
 
 def _draw(outcome: Outcome, plot: Path) -> None:

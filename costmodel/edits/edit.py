@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ _SIGNED = re.compile(r"# \w+ after --.*\n")
 """The first line of a text that was edited before."""
 _SCHEMA = re.compile(r"^# yaml-language-server: \$schema=(?P<where>\S+)[ \t]*\r?\n", re.MULTILINE)
 """A line that tells editors where the schema is."""
+KEPT = 4
+"""Texts whose networks are kept: before an edit, after it, after the next, and tidied. Expanding costs most."""
 OUTDATED = ("expect", "reported", "variants")
 """Parts of a file that say something of the network as it was."""
 
@@ -114,9 +117,9 @@ def edit(spec: Spec, edits: Iterable[str | Edit]) -> Edited:
     lines = _tidy(lines, spec)
     if (fault := _fault(lines, spec)) is not None:
         raise fault
-    result = _read(lines, spec)
+    tree = _tree(lines, spec)
     before = _ending(_tidy(settled, spec))
-    return Edited(before, _signed(lines, spec, asked), result, Tree.of(result).graph, asked, tuple(notes))
+    return Edited(before, _signed(lines, spec, asked), tree.spec, tree.graph, asked, tuple(notes))
 
 
 def _blame(one: Edit, error: CostModelError) -> CostModelError:
@@ -159,11 +162,21 @@ def _ending(lines: Lines) -> str:
 
 
 def _read(lines: Lines, spec: Spec) -> Spec:
-    return read_spec(lines.text, f"{spec.file} (edited)")
+    return _text_read(lines.text, f"{spec.file} (edited)")
 
 
 def _tree(lines: Lines, spec: Spec) -> Tree:
-    return Tree.of(_read(lines, spec))
+    return _text_expanded(lines.text, f"{spec.file} (edited)")
+
+
+@lru_cache(maxsize=KEPT)
+def _text_read(text: str, file: str) -> Spec:
+    return read_spec(text, file)
+
+
+@lru_cache(maxsize=KEPT)
+def _text_expanded(text: str, file: str) -> Tree:
+    return Tree.of(_text_read(text, file))
 
 
 def _readable(lines: Lines, spec: Spec) -> bool:
@@ -180,7 +193,7 @@ def _fault(lines: Lines, spec: Spec) -> CostModelError | None:
         now = _read(lines, spec)
     except CostModelError as error:
         return error
-    faults: Sequence[Fault] = [fault for fault in check(now) if not fault.unused] or Tree.of(now).faults
+    faults: Sequence[Fault] = [fault for fault in check(now) if not fault.unused] or _tree(lines, spec).faults
     return complain(now.file, now.text, faults) if faults else None
 
 
@@ -196,7 +209,7 @@ def _tidy(lines: Lines, spec: Spec, but_blocks: bool = False) -> Lines:
         if unused is None:
             return lines
         if unused[0] == "blocks" and len(unused) > 2:
-            lines = _without_argument(lines, Tree.of(now), str(unused[1]), str(unused[3]))
+            lines = _without_argument(lines, _tree(lines, spec), str(unused[1]), str(unused[3]))
         else:
             lines = lines.remove(unused, comments=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import yaml
@@ -208,6 +208,7 @@ def own_line(text: str) -> str:
     return text if _plain(text, "x: {}") else json.dumps(text, ensure_ascii=False)
 
 
+@lru_cache(maxsize=4096)
 def _plain(text: str, around: str = "{{x: {}}}") -> bool:
     """Say whether a text can stand there without quotes and is read as itself."""
     try:

@@ -8,7 +8,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from costmodel.edits.edit import edit
 from costmodel.edits.moves import MOVES
@@ -25,6 +25,8 @@ PIXELS = 32
 PAIRED = 8
 """Edits that are tried in pairs: those that came nearest to the goal alone."""
 MAX_STEPS = 4
+MOST_LAYERS = 800_000
+"""Layers of all networks tried, added up, after which no more are tried: about a minute's work."""
 TINY = 1e-12
 """Told apart from 0: a goal met exactly at its limit."""
 
@@ -53,9 +55,18 @@ class Suggestion:
         return " ".join(["costmodel whatif", shlex.quote(arch), *(f"--{k} {shlex.quote(what)}" for k, what in options)])
 
 
+class Found(NamedTuple):
+    """What the network costs now, the ways to the goal, how many were tried, and how many were left out as too many."""
+
+    now: Row
+    ways: list[Suggestion]
+    tried: int
+    left_out: int
+
+
 def suggest(
-    spec: Spec, goal: Condition, measure: Measure, tell: Callable[[int], None] = lambda tried: None
-) -> tuple[Row, list[Suggestion]]:
+    spec: Spec, goal: Condition, measure: Measure, tell: Callable[[int, int], None] = lambda tried, planned: None
+) -> Found:
     """Return what the network costs now, and ways to the goal: fewest edits first, then those that change least.
 
     Where nothing reaches the goal the list holds the one way that comes nearest; where it is met already, none.
@@ -64,7 +75,7 @@ def suggest(
         spec: the architecture.
         goal: a condition on what `measure` returns, without ``or`` and ``not``.
         measure: prices a graph.
-        tell: is called with the number of networks tried.
+        tell: is called with the number of networks tried, and of those known to come.
 
     Raises:
         CostModelError: if the goal has no distance.
@@ -72,7 +83,8 @@ def suggest(
     if not goal.conjunction:
         raise CostModelError(f"--goal {goal.text!r}: `or` and `not` have no distance to be told by")
     search = _Search(spec, goal, measure, tell)
-    return search.now, [] if goal.holds(search.now) else search.run()
+    ways = [] if goal.holds(search.now) else search.run()
+    return Found(search.now, ways, len(search.tried), len(search.left_out))
 
 
 def row_of(graph: LayerGraph, names: Sequence[str], dtype: str, batch: int) -> dict[str, Any]:
@@ -81,9 +93,12 @@ def row_of(graph: LayerGraph, names: Sequence[str], dtype: str, batch: int) -> d
 
 
 class _Search:
-    def __init__(self, spec: Spec, goal: Condition, measure: Measure, tell: Callable[[int], None]) -> None:
+    def __init__(self, spec: Spec, goal: Condition, measure: Measure, tell: Callable[[int, int], None]) -> None:
         self.spec, self.goal, self.measure, self.tell = spec, goal, measure, tell
-        self.now = measure(expand(spec))
+        graph = expand(spec)
+        self.now = measure(graph)
+        self.most = max(1, MOST_LAYERS // max(1, len(graph)))
+        self.left_out: set[tuple[str, ...]] = set()
         self.tried: dict[tuple[str, ...], Suggestion | None] = {}
 
     def run(self) -> list[Suggestion]:
@@ -97,20 +112,25 @@ class _Search:
         return ways or nearest[:1]
 
     def _all(self, ways: Iterator[tuple[str, ...]]) -> list[Suggestion]:
-        return [found for found in map(self._try, ways) if found is not None]
+        """Try ways, as many as there is time for."""
+        asked = list(ways)
+        new = [way for way in asked if way not in self.tried]
+        room = max(0, self.most - len(self.tried))
+        self.left_out.update(new[room:])
+        planned = len(self.tried) + len(new[:room])
+        for way in new[:room]:
+            self.tried[way] = self._try(way)
+            self.tell(len(self.tried), planned)
+        return [found for way in asked if (found := self.tried.get(way)) is not None]
 
     def _try(self, edits: tuple[str, ...]) -> Suggestion | None:
         """Make edits; None if they cannot be made."""
-        if edits not in self.tried:
-            try:
-                row = self.measure(edit(self.spec, edits).graph)
-            except CostModelError:
-                self.tried[edits] = None
-            else:
-                change = sum(abs(math.log(row[name] / self.now[name])) for name in ("params", "mult_adds") if row[name])
-                self.tried[edits] = Suggestion(edits, row, self._over(row), change)
-            self.tell(len(self.tried))
-        return self.tried[edits]
+        try:
+            row = self.measure(edit(self.spec, edits).graph)
+        except CostModelError:
+            return None
+        change = sum(abs(math.log(row[name] / self.now[name])) for name in ("params", "mult_adds") if row[name])
+        return Suggestion(edits, row, self._over(row), change)
 
     def _over(self, row: Row) -> float:
         """Return by which share the goal is missed; below zero where it is reached."""

@@ -15,10 +15,15 @@ from costmodel.spec import expand
 from costmodel.sweeps.conditions import parse_condition
 
 
+def search(arch, goal, tell=lambda tried, planned: None):
+    measure = lambda graph: row_of(graph, MEASURES, "float32", 1)  # noqa: E731
+    return suggest(cm.read(arch), parse_condition(goal, MEASURES), measure, tell)
+
+
 def ways_of(arch, goal):
-    now, ways = suggest(
-        cm.read(arch), parse_condition(goal, MEASURES), lambda graph: row_of(graph, MEASURES, "float32", 1)
-    )
+    now, ways, tried, left_out = search(arch, goal)
+    assert tried > 0
+    assert left_out == 0
     assert now["params"] == cm.price(cm.load(arch)).totals.params
     return ways
 
@@ -65,6 +70,29 @@ def test_it_edits_nothing_it_was_given():
     suggest(spec, parse_condition("params < 1M", MEASURES), lambda graph: row_of(graph, MEASURES, "float32", 1))
     assert spec.text == before
     assert len(expand(spec)) == 83
+
+
+def test_what_a_large_network_leaves_no_time_for_is_counted(monkeypatch):
+    """Every network counts with its layers: where they come to too many, the rest is left out, and that is said."""
+    everything = search("alexnet", "params < 10")
+    layers = len(cm.load("alexnet"))
+    monkeypatch.setattr("costmodel.edits.suggest.MOST_LAYERS", layers * 7)
+    told = []
+    found = search("alexnet", "params < 10", lambda *counts: told.append(counts))
+    assert (found.tried, found.left_out > 0) == (7, True)
+    assert found.tried + found.left_out < everything.tried
+    assert told == [(tried, 7) for tried in range(1, 8)]
+    result = run("alexnet", "--goal", "params < 10")
+    assert f"7 networks were tried; {found.left_out} more were left out" in result.output
+
+
+def test_a_text_is_expanded_once_however_often_it_is_asked(monkeypatch):
+    """A network costs one expansion before the edit, one after it, and one where what nothing uses is tidied away."""
+    expanded = []
+    trace = cm.explore.uses.trace
+    monkeypatch.setattr("costmodel.edits.uses.trace", lambda spec: expanded.append(spec.text) or trace(spec))
+    found = search("alexnet", "params < 1M")
+    assert len(expanded) < 1.6 * found.tried
 
 
 def test_or_has_no_distance():

@@ -11,7 +11,7 @@ from costmodel.edits.moves.draft import Draft, computed, each, require
 from costmodel.edits.moves.registry import move
 from costmodel.edits.rewrite import Drop, Insert, Put, fresh_line
 from costmodel.edits.uses import Tree, means, parent
-from costmodel.graph import Layer, LayerGraph
+from costmodel.graph import INPUT, Layer, LayerGraph
 from costmodel.ops.conv import Conv
 from costmodel.ops.linear import Linear
 from costmodel.ops.reshape import Flatten, PadChannels
@@ -28,12 +28,17 @@ _REACH = re.compile(r"(.+) - in_channels")
 )
 def width(draft: Draft, pattern: str, factor: float) -> None:
     """Mult-adds and params fall to about x². Widths round to whole numbers; layers as wide as their input follow it."""
-    each(draft, pattern, lambda draft, layer: _widen(draft, layer, factor), Conv, Linear, PadChannels)
+    heads = _heads(draft.tree.graph)
+
+    def one(draft: Draft, layer: Layer) -> None:
+        require(layer.path not in heads, "it gives the network's output")
+        _widen(draft, layer, factor)
+
+    each(draft, pattern, one, Conv, Linear, PadChannels)
 
 
 def _widen(draft: Draft, layer: Layer, factor: float) -> None:
     tree, use = draft.tree, draft.tree.uses[layer.path]
-    require(not _is_head(tree.graph, layer), "it gives the network's output")
     given = {name: tree.written(use, name) for name in _widths(layer)}
     around = f"max(1, round({flow(factor)} * {{}}))"
     edits = []
@@ -57,18 +62,16 @@ def _widths(layer: Layer) -> tuple[str, ...]:
     return ("out_channels", "groups") if op.groups == layer.input_shapes[0][0] > 1 else ("out_channels",)
 
 
-def _is_head(graph: LayerGraph, layer: Layer) -> bool:
-    """Say whether a layer's channels reach an output of the network with no weights in between."""
-    frontier, seen = [layer.path], {layer.path}
+def _heads(graph: LayerGraph) -> set[str]:
+    """Return the layers whose channels reach an output of the network with no weights in between."""
+    frontier, heads = list(graph.outputs), set(graph.outputs)
     while frontier:
-        path = frontier.pop()
-        if path in graph.outputs:
-            return True
-        for reader in graph.digraph.successors(path):
-            if reader not in seen and not isinstance(graph.layer(reader).op, (Conv, Linear)):
-                seen.add(reader)
-                frontier.append(reader)
-    return False
+        layer = graph.layer(frontier.pop())
+        if not isinstance(layer.op, (Conv, Linear)):
+            above = {path for path in layer.inputs if path != INPUT} - heads
+            heads |= above
+            frontier += above
+    return heads
 
 
 def _from_input(tree: Tree, use: Use, value: Any) -> bool:
