@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -19,6 +20,10 @@ AHEAD = 4
 """Chunks each worker may be ahead of the reader: enough to keep it busy, few enough to bound memory."""
 
 
+class Lost(CostModelError):  # noqa: N818 - says what happened
+    """Who priced the chunks is gone, though nothing is wrong with the question: asking again may help."""
+
+
 def answers(question: Question, start: int = 0, *, workers: int = 1, cluster: str | None = None) -> Iterator[Chunk]:
     """Yield the chunks of a question in order, from the one at index `start`.
 
@@ -29,7 +34,8 @@ def answers(question: Question, start: int = 0, *, workers: int = 1, cluster: st
         cluster: address of a Dask scheduler to use instead.
 
     Raises:
-        CostModelError: if a chunk cannot be priced, a process dies or the cluster cannot be reached.
+        CostModelError: if a chunk cannot be priced or the cluster cannot be reached; `Lost` if a process or the
+            cluster's scheduler dies.
     """
     if cluster is not None:
         from costmodel.sweeps.cluster import clustered
@@ -47,7 +53,16 @@ def _begin(question: Question) -> None:
     """Keep the question in a worker process, so that it is sent once. Ctrl-C is the reader's to act on."""
     global _question
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _question = question
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that it works for has ended, however that ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # nobody is left to answer, and other ways to end wait for one
 
 
 def _answer(index: int) -> Chunk:
@@ -79,9 +94,7 @@ def _in_processes(question: Question, start: int, workers: int) -> Iterator[Chun
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool:
-            raise CostModelError(
-                "a worker process died, perhaps for want of memory; finished chunks are kept"
-            ) from None
+            raise Lost("a worker process died, perhaps for want of memory") from None
         finally:
             for future in waiting:
                 future.cancel()

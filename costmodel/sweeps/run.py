@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costmodel.errors import CostModelError
-from costmodel.sweeps.chunks import answers
+from costmodel.sweeps.chunks import Lost, answers
 from costmodel.sweeps.pareto import Front, Goal
 from costmodel.sweeps.question import Chunk, LeftOut, Question, Reasons, add_reasons
 
@@ -137,9 +137,11 @@ def run(
                 outcome.finished = True
     except KeyboardInterrupt:
         pass
-    except CostModelError:
+    except CostModelError as error:
         with suppress(CostModelError):
             _leave(store, outcome, whole)
+        if isinstance(error, Lost) and store is not None and store.chunks:
+            raise Lost(f"{error}; what is finished is kept, go on with --resume") from None
         raise
     if outcome.finished and store is not None:
         store.finish()

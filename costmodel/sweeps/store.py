@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from costmodel import __version__
 from costmodel.errors import CostModelError
+from costmodel.explore.lock import Lock
 from costmodel.sweeps.question import Question
 
 SAVE_EVERY = 1.0
@@ -24,7 +25,7 @@ class Store:
     """The growing file ``FILE.part`` and its journal ``FILE.state``.
 
     The journal says how many chunks, and how many bytes of the part, are finished; on going on, what lies behind that
-    is cut off. `notes` are whatever else the caller needs to go on.
+    is cut off. `notes` are whatever else the caller needs to go on. A lock keeps out every other sweep into the file.
     """
 
     def __init__(self, path: Path, question: Question, *, resume: bool = False) -> None:
@@ -41,7 +42,12 @@ class Store:
         if path.is_dir():
             raise CostModelError(f"{path} is a folder; a file's name belongs here")
         with self._writing():
-            self._file = self._continue() if resume and self.journal.is_file() else self._begin(resume)
+            self._lock = Lock(path)
+            try:
+                self._file = self._continue() if resume and self.journal.is_file() else self._begin(resume)
+            except BaseException:
+                self._lock.release()
+                raise
 
     def _begin(self, over: bool) -> BinaryIO:
         if self.part.exists() and not over:
@@ -111,8 +117,11 @@ class Store:
 
     def close(self) -> None:
         """Let go of the file; it stays as it is, to be gone on with."""
-        with self._writing():
-            self._file.close()
+        try:
+            with self._writing():
+                self._file.close()
+        finally:
+            self._lock.release()
 
     def finish(self) -> None:
         """Give the file its final name, now that it is whole, and remove the journal.
@@ -120,14 +129,17 @@ class Store:
         Raises:
             CostModelError: if it cannot be written.
         """
-        with self._writing():
-            self._file.write(self._format.tail(self.rows))
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._format.complete(self.part, self.columns)
-            os.replace(self.part, self.path)
-            self.journal.unlink(missing_ok=True)
+        try:
+            with self._writing():
+                self._file.write(self._format.tail(self.rows))
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._file.close()
+                self._format.complete(self.part, self.columns)
+                os.replace(self.part, self.path)
+                self.journal.unlink(missing_ok=True)
+        finally:
+            self._lock.release()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 import costmodel as cm
 from costmodel import pricing
 from costmodel.errors import CostModelError
+from costmodel.explore.lock import Lock
 from costmodel.numbers.exact import exact
 from costmodel.pricing.sums import MEASURES, sums
 from costmodel.spec.library import files, read_file
@@ -346,6 +348,33 @@ def test_a_cluster_gives_the_same_rows_though_a_worker_dies():
     pd.testing.assert_frame_equal(found, want)
 
 
+def test_a_scheduler_that_ends_is_one_sentence_and_what_is_finished_is_kept(tmp_path, capfd):
+    """In the same process as the sweep, which costs no further one; the sweep goes on without a cluster."""
+    whole, path = tmp_path / "whole.csv", tmp_path / "rows.csv"
+    write(whole, question())
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None, protocol="tcp://") as cluster:
+        ended = lambda outcome: cluster.close()  # noqa: E731 - after the first chunk
+        with pytest.raises(CostModelError, match=r"the Dask scheduler at tcp://\S+ is gone; .* go on with --resume"):
+            run(question(5), store=Store(path, question(5)), cluster=cluster.scheduler_address, tell=ended)
+    assert "Traceback" not in capfd.readouterr().err
+    run(question(5), store=Store(path, question(5), resume=True))
+    assert path.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("nonsense://here:1", "'nonsense://here:1' is no address of a Dask scheduler: .* write HOST:PORT"),
+        ("here", "'here' is no address of a Dask scheduler: missing port"),
+        ("tls://127.0.0.1:9", "TLS needs certificates"),
+    ],
+)
+def test_an_address_that_cannot_be_is_said_at_once(address, says, capfd):
+    with pytest.raises(CostModelError, match=says):
+        list(answers(question(), cluster=address))
+    assert capfd.readouterr().err == ""
+
+
 def test_no_scheduler_is_a_clear_error(monkeypatch):
     monkeypatch.setattr("costmodel.sweeps.cluster.PATIENCE", 0.5)
     with pytest.raises(CostModelError, match="no Dask scheduler answers at"):
@@ -433,6 +462,39 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path, workers):
     lines = (tmp_path / "rows.csv.part").read_bytes().count(b"\n")
     assert lines == saved["rows"] + 1
     assert not (tmp_path / "rows.csv").exists()
+
+
+def test_one_sweep_at_a_time_and_none_outlives_its_killing(tmp_path):
+    """A second sweep is told who holds the file. Killed outright, the first leaves no worker and no closed door."""
+    many = ["--vary", "width=0.0001:2.0:0.0001", "--vary", "resolution=32:400", "-o", "rows.csv"]
+    first = subprocess.Popen(
+        [sys.executable, "-m", "costmodel", "sweep", "mobilenet_v1", *many, "--workers", "2"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    end = time.monotonic() + 60
+    while not (tmp_path / "rows.csv.state").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    second = command(*many, "--resume", cwd=tmp_path)
+    assert second.returncode == 2
+    assert re.search(
+        rf"rows\.csv is being written by process {first.pid} since 20\d\d-\d\d-\d\d \d\d:\d\d:", second.stderr
+    )
+    assert first.poll() is None
+    first.kill()
+    first.communicate(timeout=60)  # ends only when nobody holds the other end of the pipe, workers among them
+    assert (tmp_path / "rows.csv.lock").exists()
+    Lock(tmp_path / "rows.csv").release()
+    assert not (tmp_path / "rows.csv.lock").exists()
+
+
+def test_two_sweeps_of_one_process_do_not_share_a_file(tmp_path):
+    path = tmp_path / "rows.csv"
+    store = Store(path, question())
+    with pytest.raises(CostModelError, match="by another sweep of this process"):
+        Store(path, question())
+    store.close()
+    Store(path, question(), resume=True).finish()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["rows.csv"]
 
 
 def test_a_disk_that_fills_up_later_can_be_gone_on_from(tmp_path, monkeypatch):
