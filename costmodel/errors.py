@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from costmodel.documents.safe_text import one_line, safe, same_width
+
 ROOM = 120
 """How much of a long line an excerpt shows, around its caret."""
 MAX_CALLERS = 4
@@ -20,6 +22,9 @@ MAX_COMPARED = 1000
 
 class CostModelError(Exception):
     """What a person asked cannot be done; `str()` of it is the message to show. The command exits with 2."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(safe(message))
 
 
 class ShapeError(CostModelError):
@@ -57,12 +62,13 @@ class Problem:
 
     def render(self, file: str, lines: Sequence[str]) -> str:
         """Write the complaint with the line it is about."""
+        file = one_line(file)
         where = f"{file}:{self.place.line}:{self.place.column}" if self.place else file
-        out = [f"{where}: {self.message}"]
+        out = [f"{where}: {one_line(self.message)}"]
         if self.place:
             out += _excerpt(self.place, lines)
         if self.hint:
-            out.append(f"  {self.hint}")
+            out.append(f"  {one_line(self.hint)}")
         for caller in self.called_from[:MAX_CALLERS]:
             out += [f"  called from {file}:{caller.line}:{caller.column}", *_excerpt(caller, lines)]
         if len(self.called_from) > MAX_CALLERS:
@@ -89,17 +95,10 @@ def _excerpt(place: Place, lines: Sequence[str]) -> list[str]:
     """Return the line with a caret under it; a very long line is shown around the caret only."""
     text = lines[place.line - 1].rstrip() if place.line <= len(lines) else ""
     start = max(0, place.column - 1 - ROOM // 2) if len(text) > ROOM else 0
-    shown = printable(text[start : start + ROOM])
+    shown = same_width(text[start : start + ROOM])
     before = place.column - 1 - start
     caret = min(max(place.width, 1), max(len(shown) - before, 1))
     return [f"{place.line:>5} | {shown}", f"      | {' ' * before}{'^' * caret}"]
-
-
-def printable(text: str) -> str:
-    """Return `text` with a stand-in for every character that a terminal would act upon instead of showing."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else "→" if c == "\t" else "·" for c in text)
 
 
 def quote(value: object, room: int = 60) -> str:

@@ -9,7 +9,7 @@ from importlib import import_module
 
 import click
 
-from costmodel.cli.streams import Interrupts, complain, finish, plain
+from costmodel.cli.streams import Interrupts, complain, finish, plain, say
 from costmodel.errors import CostModelError, known_or_suggest
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some reads every installed package
@@ -101,6 +101,9 @@ def _run(argv: list[str] | None) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _stopped()
     except click.ClickException as error:
+        from costmodel.documents.safe_text import safe
+
+        error.message = safe(error.message)
         with suppress(OSError):
             error.show()
         return 2
@@ -128,5 +131,5 @@ def _ended(argv: list[str] | None) -> int:
 
 def _stopped() -> int:
     with suppress(OSError):
-        click.echo("stopped", err=True)
+        say("stopped")
     return 130

@@ -23,11 +23,18 @@ class Arch(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic
 
     name = "arch"
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name or path; a line break in it could pass for the end of a message."""
+        if "\n" in value:
+            self.fail(f"{value!r} has a line break in it; rename the file", param, ctx)
+        return value
+
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Offer the names that begin so, and files."""
+        from costmodel.documents.safe_text import one_line
         from costmodel.spec.library import names
 
-        found = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+        found = [CompletionItem(name) for name in names() if name.startswith(incomplete) and name == one_line(name)]
         return found or [CompletionItem(incomplete, type="file")]
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from costmodel.cli.output import emit, screen
+from costmodel.cli.output import emit, say, say_now, screen, write_file
 from costmodel.cli.streams import on_terminal
-from costmodel.documents.write import make_folder, write_whole
+from costmodel.documents.write import make_folder
 from costmodel.errors import CostModelError
 from costmodel.render.picture import check_picture, save_picture
 from costmodel.units import DTYPES, MOST_IMAGES
@@ -246,19 +246,19 @@ class _Progress:
     def __call__(self, done: int, planned: int, network: str, left: float) -> None:
         text = f"{100 * done // planned:3d} %  {left / 60:4.1f} min left  {network}"
         if self.live:
-            click.echo(f"\r\x1b[2K{text}", nl=False, err=True)
+            say_now(text)
         elif done % 20 == 0:
-            click.echo(text, err=True)
+            say(text)
 
     def line(self, text: str) -> None:
         """Say something in a line of its own."""
         self.end()
-        click.echo(text, err=True)
+        say(text)
 
     def end(self) -> None:
         """Take the line away."""
         if self.live:
-            click.echo("\r\x1b[2K", nl=False, err=True)
+            say_now("")
 
 
 def made_by() -> str:
@@ -297,7 +297,7 @@ def write_device(output: Path, text: str) -> None:
         CostModelError: if either cannot be written.
     """
     make_folder(output.parent)
-    write_whole(output, text)
+    write_file(output, text)
 
 
 def _write(device: Device, output: Path, plot: Path | None, measured: dict[tuple[str, int], float]) -> None:
@@ -311,4 +311,4 @@ def _write(device: Device, output: Path, plot: Path | None, measured: dict[tuple
 
         save_picture(fit_chart(device, measured), plot)
     emit(text(device_page(device), screen()))
-    click.echo(f"wrote {output}", err=True)
+    say(f"wrote {output}")

@@ -13,6 +13,7 @@ from costmodel.api import load
 from costmodel.cli.arguments import ARCH
 from costmodel.cli.gate import file_of, gate, gate_options, judge_all, shown
 from costmodel.cli.output import emit
+from costmodel.documents.safe_text import one_line
 from costmodel.errors import SpecError
 from costmodel.pricing import totals
 from costmodel.spec import Spec, expand
@@ -71,7 +72,7 @@ def _say(verdicts: Mapping[Path, Verdict], failed: int, quiet: bool) -> None:
         for fault in verdict.faults:
             emit(f"{fault}\n")
         if not quiet and not verdict.faults:
-            emit(f"{_near(path)}: {_counted(verdict)}\n")
+            emit(f"{one_line(str(_near(path)))}: {_counted(verdict)}\n")
     if not quiet or failed:
         networks = sum(verdict.networks for verdict in verdicts.values())
         summary = f"{counted(failed, 'file')} fail{'s' * (failed == 1)}" if failed else "all as expected"
@@ -117,6 +118,5 @@ def _unmet(spec: Spec, path: Path) -> Iterator[str]:
     for name, computed in (("params", cost.params), ("mult_adds", cost.mult_adds)):
         expected = getattr(spec.expect, name)
         if expected is not None and computed != expected:
-            yield (
-                f"{path}: {spec.name}: {name} are {computed:,}, but {expected:,} is expected ({computed - expected:+,})"
-            )
+            said = f"{name} are {computed:,}, but {expected:,} is expected ({computed - expected:+,})"
+            yield one_line(f"{path}: {spec.name}: {said}")

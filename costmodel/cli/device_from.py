@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.output import emit, screen
+from costmodel.cli.output import emit, say, screen
 from costmodel.errors import CostModelError
 
 
@@ -44,4 +44,4 @@ def device_from_command(
     made = transfer(find_device(device), check_name(name), title or name, rates(peak, bandwidth), made_by())
     write_device(path, to_yaml(made))
     emit(text(device_page(made), screen()))
-    click.echo(f"wrote {path}", err=True)
+    say(f"wrote {path}")

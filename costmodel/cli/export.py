@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
+from costmodel.cli.output import say
 from costmodel.documents.write import check_place
 from costmodel.errors import CostModelError
 
@@ -40,4 +41,4 @@ def export_command(
         raise CostModelError(f"{output} exists; --force overwrites it")
     check_place(output)
     save_onnx(open_graph(arch, settings, resolution), output, batch or "batch", seed)
-    click.echo(f"wrote {output}", err=True)
+    say(f"wrote {output}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from costmodel.documents.write import make_folder, write_whole
+from costmodel.cli.output import say, write_file
+from costmodel.documents.write import make_folder
 from costmodel.render.picture import save_picture
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ def gallery_command(folder: Path) -> None:
     """
     make_folder(folder)
     for name, text in pages().items():
-        write_whole(folder / name, text)
-        click.echo(f"wrote {folder / name}", err=True)
+        write_file(folder / name, text)
+        say(f"wrote {folder / name}")
     for path in draw(folder):
-        click.echo(f"wrote {path}", err=True)
+        say(f"wrote {path}")
 
 
 def pages() -> dict[str, str]:

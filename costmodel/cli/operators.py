@@ -48,7 +48,7 @@ def _columns() -> list[Column]:
         Column("operator", [kind.name for kind in kinds], left=True),
         Column("kind", [kind.kind_name for kind in kinds], left=True, rank=1),
         Column("takes", [", ".join(map(_taken, declared(kind).items())) for kind in kinds], left=True, prose=True),
-        Column("what it is", [_summary(kind) for kind in kinds], left=True, prose=True, paint="quiet"),
+        Column("what it is", [_summary(kind) for kind in kinds], left=True, prose=True, paint="quiet", code=True),
     ]
 
 

@@ -1,4 +1,7 @@
-"""Where a command's text goes: a terminal, a pipe or a file."""
+"""Where a command's text goes: a terminal, a pipe or a file.
+
+All text leaves here, and only shows: no character of it acts on a terminal but the colours of our own roles.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
-from costmodel.cli.streams import on_terminal, say
+from costmodel.cli.streams import on_terminal, write_out
+from costmodel.documents.safe_text import one_line, safe
 from costmodel.documents.write import write_whole
 from costmodel.render.page import Column
-from costmodel.render.screen import Screen, encodable
+from costmodel.render.screen import PAINT, Screen, encodable
 
 PIPE_WIDTH = 100
 """Columns where nothing says how wide the reader's screen is."""
@@ -61,7 +66,29 @@ def emit(text: str, output: Path | None = None) -> bool:
         CostModelError: if it cannot be written.
     """
     if output is not None:
-        write_whole(output, text)
+        write_file(output, text)
         return True
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return say(encodable(text, encoding), _in_colour())
+    shown = _but_for_paint(text) if _in_colour() else safe(text)
+    return write_out(encodable(shown, encoding), _in_colour())
+
+
+def _but_for_paint(text: str) -> str:
+    """Return a text that only shows, in the colours of the roles: no other escape of a terminal passes."""
+    parts = PAINT.split(text)
+    return "".join(part if index % 2 else safe(part) for index, part in enumerate(parts))
+
+
+def progress_bar(length: int, label: str) -> Any:
+    """Return a bar on standard error where a person watches, to be entered and told of progress."""
+    hidden = not on_terminal(sys.stderr)
+    return click.progressbar(length=length, label=one_line(label), file=sys.stderr, hidden=hidden)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text that only shows, to a file, at once or not at all.
+
+    Raises:
+        CostModelError: if it cannot be written.
+    """
+    write_whole(path, safe(text))

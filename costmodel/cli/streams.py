@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 import click
 
+from costmodel.documents.safe_text import one_line, safe
 from costmodel.errors import CostModelError
 
 CLOSED = "standard output is closed, so nothing can be shown; -o writes to a file, where a command has it"
@@ -22,7 +23,7 @@ def on_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def say(text: str, colour: bool | None = None) -> bool:
+def write_out(text: str, colour: bool | None = None) -> bool:
     """Write to standard output; return whether somebody still reads it. That a reader has gone early is no error.
 
     Raises:
@@ -41,10 +42,21 @@ def say(text: str, colour: bool | None = None) -> bool:
     return True
 
 
+def say(text: str, label: str = "") -> None:
+    """Say something on standard error, whatever it holds; `label` stands before it in red."""
+    head = f"{click.style(label, fg='red', bold=True)} " if label else ""
+    click.echo(head + safe(text), err=True)
+
+
+def say_now(text: str) -> None:
+    """Write a line on standard error over the one before; an empty one takes it away."""
+    click.echo(f"\r\x1b[2K{one_line(text)}", nl=False, err=True)
+
+
 def complain(message: str) -> None:
     """Write a complaint to standard error, if that can be written."""
     with suppress(OSError):
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+        say(message, "error:")
 
 
 def plain(error: OSError) -> str:

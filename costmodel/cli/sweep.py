@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from costmodel.cli.arguments import ARCH, dtype_option, open_spec, set_option
-from costmodel.cli.output import emit, screen
+from costmodel.cli.output import emit, say, screen
 from costmodel.cli.streams import on_terminal
 from costmodel.documents.write import follow
 from costmodel.errors import CostModelError
@@ -110,7 +110,7 @@ def sweep_command(
             if output
             else "name a file with -o to keep what is finished"
         )
-        click.echo(f"stopped after {outcome.seen:,} of {question.points.count:,} points; {kept}", err=True)
+        say(f"stopped after {outcome.seen:,} of {question.points.count:,} points; {kept}")
         sys.exit(130)
     if plot is not None:
         _draw(outcome, plot)

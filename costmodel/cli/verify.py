@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import click
 
 from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
-from costmodel.cli.output import draw_table, emit
-from costmodel.cli.streams import on_terminal
+from costmodel.cli.output import draw_table, emit, progress_bar
+from costmodel.documents.safe_text import one_line
 from costmodel.execute import Check
 from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import show_shape
@@ -46,7 +45,7 @@ def verify_command(
     """
     checked = [_verify(open_graph(arch, settings, resolution), batch, seed) for arch in archs]
     for graph, checks in checked if layers else ():
-        emit(f"{graph.title}\n{draw_table(_layer_columns(checks))}\n")
+        emit(f"{one_line(graph.title)}\n{draw_table(_layer_columns(checks))}\n")
     emit(draw_table(_sums(checked)))
     wrong = [(graph, check) for graph, checks in checked for check in checks if not check.ok]
     for graph, check in wrong:
@@ -59,9 +58,7 @@ def _verify(graph: LayerGraph, batch: int, seed: int) -> tuple[LayerGraph, list[
     """Verify one network, with a progress bar where a person watches."""
     from costmodel.execute import verify
 
-    with click.progressbar(
-        length=len(graph), label=graph.name, file=sys.stderr, hidden=not on_terminal(sys.stderr)
-    ) as progress:
+    with progress_bar(len(graph), graph.name) as progress:
         return graph, verify(graph, batch, seed, progress=lambda _: progress.update(1))
 
 

@@ -43,9 +43,10 @@ def _shown(seen: Seen) -> str:
     from costmodel.render import diff, report
     from costmodel.render.text import text
 
-    stamp = click.style(f"--- {time.strftime('%H:%M:%S')} ", dim=True)
+    page = screen()
+    stamp = page.paint(f"--- {time.strftime('%H:%M:%S')} ", "quiet")
     if seen.error is not None:
-        return f"{stamp}{click.style('error:', fg='red', bold=True)} {seen.error}\n\n"
+        return f"{stamp}{page.paint('error:', 'bad')} {seen.error}\n\n"
     if seen.change is not None:
-        return f"{stamp}\n{text(diff.page(seen.change, title=seen.change.after.title), screen())}\n"
-    return f"{stamp}\n{text(report.page(seen.table), screen())}\n" if seen.table is not None else ""
+        return f"{stamp}\n{text(diff.page(seen.change, title=seen.change.after.title), page)}\n"
+    return f"{stamp}\n{text(report.page(seen.table), page)}\n" if seen.table is not None else ""

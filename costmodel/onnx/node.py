@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from costmodel.errors import CostModelError, printable, quote
+from costmodel.documents.safe_text import one_line
+from costmodel.errors import CostModelError, quote
 
 if TYPE_CHECKING:
     import onnx
@@ -71,7 +72,7 @@ class Node:
     def complaint(self, file: str, message: str, hint: str = "") -> CostModelError:
         """Return what is wrong with the node, and where it is."""
         kind = self.op_type if self.domain in STANDARD else f"{self.domain}.{self.op_type}"
-        where = f"{file}: node {quote(self.name)} ({printable(kind)})"
+        where = f"{file}: node {quote(self.name)} ({one_line(kind)})"
         message = message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
         return CostModelError(f"{where}: {message}" + (f"\n  {hint}" if hint else ""))
 
@@ -87,7 +88,7 @@ class Node:
         for part in re.sub(r"/\d+$", "", self.name).strip("/").split("/"):
             outer = ".".join(path)
             path = [part] if outer and part.startswith(f"{outer}.") else [*path, part]
-        return printable(".".join(filter(None, path))) or self.op_type
+        return one_line(".".join(filter(None, path))) or self.op_type
 
 
 def nodes_of(graph: onnx.GraphProto) -> list[Node]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from costmodel.render.palette import PALETTE
+from costmodel.render.palette import PALETTE, name_text
 from costmodel.units import short
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ class Bubble:
     mult_adds: int
     params: int
     top1: float
+
+    def __post_init__(self) -> None:
+        for field in ("label", "family"):
+            object.__setattr__(self, field, name_text(getattr(self, field)))
 
 
 def bubble_chart(bubbles: Sequence[Bubble], title: str) -> Figure:

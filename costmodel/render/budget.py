@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from costmodel.judging.budget import Heavy, Judged
+from costmodel.render.markdown import fenced
 from costmodel.render.page import Column, Page, Section
 from costmodel.units import counted, short
 
@@ -98,5 +99,5 @@ def as_json(**parts: Any) -> str:
 
 def faults_as_markdown(faults: Sequence[str]) -> str:
     """Return what is wrong with files, each complaint as it reads in a terminal."""
-    blocks = "".join(f"```text\n{fault}\n```\n\n" for fault in faults)
+    blocks = "".join(f"{fenced(fault)}\n\n" for fault in faults)
     return blocks or "All as expected.\n\n"

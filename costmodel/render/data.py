@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from costmodel.documents.safe_text import cell
 from costmodel.pricing.table import CostTable
 from costmodel.render.report import WHOLE_INPUT, origin, shape_text, totals_row
 from costmodel.render.rows import Row, View, cut, ordered, viewed
@@ -98,12 +99,12 @@ def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
     return "[\n" + ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in rows) + "\n]\n"
 
 
-def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as CSV under the names of their keys."""
+def rows_csv(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> str:
+    """Return rows as CSV under `names`, by default those of their keys. No text in it is a spreadsheet's formula."""
     out = io.StringIO()
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = names or list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow(map(_csv_cell, names))
     writer.writerows([_csv_cell(row.get(name)) for name in names] for row in rows)
     return out.getvalue()
 
@@ -114,8 +115,8 @@ def _csv_cell(value: Any) -> Any:
         return ""
     if isinstance(value, (tuple, list)):
         texts = all(isinstance(item, str) for item in value) or any(isinstance(item, tuple) for item in value)
-        return " ".join(map(_joined, value)) if texts else shape_text(value)
-    return value
+        value = " ".join(map(_joined, value)) if texts else shape_text(value)
+    return cell(value) if isinstance(value, str) else value
 
 
 def _joined(item: Iterable[Any] | str) -> str:

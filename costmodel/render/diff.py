@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from costmodel.judging.diff import Diff, Row
 from costmodel.pricing.table import SUMS
+from costmodel.render.data import rows_csv
 from costmodel.render.page import Column, Page, Section
 from costmodel.render.report import shape_text
 from costmodel.units import column, counted, short
@@ -136,12 +135,6 @@ def as_json(diff: Diff, **more: Any) -> str:
 
 def as_csv(diff: Diff) -> str:
     """Return every layer of either network as a line of CSV, raw numbers."""
-    out = io.StringIO()
     names = ["path", "path_before", "matched", "status", "op_before", "op_after", "output_before", "output_after"]
     names += [f"{name}_{what}" for name in SUMS for what in ("before", "after", "change")]
-    writer = csv.DictWriter(out, names, lineterminator="\n")
-    writer.writeheader()
-    for row in diff.rows:
-        shapes = {key: shape_text(row[key]) for key in ("output_before", "output_after")}
-        writer.writerow({**row, **shapes})
-    return out.getvalue()
+    return rows_csv(diff.rows, names)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from costmodel.documents.safe_text import one_line
+
 Term = tuple[Fraction, tuple[int, ...]]
 """A coefficient, and the power of each variable."""
 
@@ -20,6 +22,9 @@ class Sheet:
     names: Sequence[str]
     conditions: Sequence[str]
     groups: Mapping[str, Mapping[str, Sequence[Term]]]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", one_line(self.title))
 
     @property
     def where(self) -> str:
@@ -73,7 +78,8 @@ def latex(sheet: Sheet) -> str:
 def python(sheet: Sheet) -> str:
     """Return the formulas as Python functions, exact for whole numbers and for fractions."""
     fractions = any(c.denominator > 1 for group in sheet.groups.values() for terms in group.values() for c, _ in terms)
-    head = [f'"""{sheet.title}: {sheet.where}."""', *(["", "from fractions import Fraction"] if fractions else []), ""]
+    title = sheet.title.replace("\\", "\\\\").replace('"', '\\"')
+    head = [f'"""{title}: {sheet.where}."""', *(["", "from fractions import Fraction"] if fractions else []), ""]
     lines = list(head)
     for title, measures in sheet.groups.items():
         for name, terms in measures.items():

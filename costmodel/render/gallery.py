@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from costmodel.render.data import rows_csv
 from costmodel.units import column
 
 MADE = "Made by `costmodel gallery` from `specs/`; do not edit."
@@ -14,11 +13,7 @@ MADE = "Made by `costmodel gallery` from `specs/`; do not edit."
 
 def networks_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Write the rows raw."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    return rows_csv(rows)
 
 
 def networks_markdown(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costmodel.latency.device import Device
-from costmodel.render.palette import PALETTE
+from costmodel.render.palette import PALETTE, lettering, name_text
 from costmodel.units import short
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def batch_chart(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     for axes in (left, right):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title, x=0.01, ha="left")
+    figure.suptitle(lettering(title), x=0.01, ha="left")
     return figure
 
 
@@ -55,7 +55,7 @@ def _line(axes: Axes, rows: Sequence[Mapping[str, Any]], place: int) -> tuple[fl
     )
     axes.fill_between(batches, low, high, color=colour, alpha=0.13, linewidth=0)
     axes.plot(batches, middle, color=colour, marker=MARKERS[place % len(MARKERS)], markersize=4, linewidth=1.6)
-    return batches[-1], middle[-1], rows[0]["network"], colour
+    return batches[-1], middle[-1], name_text(rows[0]["network"]), colour
 
 
 def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
@@ -109,7 +109,7 @@ def _name_points(axes: Axes, rows: Sequence[Mapping[str, Any]], networks: Sequen
         last = max(height, last + span / 24)
         colour = PALETTE[networks.index(row["network"]) % len(PALETTE)]
         axes.annotate(
-            row["network"],
+            name_text(row["network"]),
             (x, last),
             (8, 0),
             textcoords="offset points",
@@ -136,7 +136,7 @@ def fit_chart(device: Device, measured: Mapping[tuple[str, int], float] | None =
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     worth = f"mean error {device.error.mape_percent:.1f} % on families left out" if device.error else "not measured"
-    axes.set_title(f"{device.title}\n{worth}", loc="left", fontsize=10)
+    axes.set_title(f"{lettering(device.title)}\n{worth}", loc="left", fontsize=10)
     return figure
 
 
@@ -152,7 +152,7 @@ def _times(axes: Axes, device: Device, families: Sequence[str], measured: Mappin
             s=26,
             color=PALETTE[place % len(PALETTE)],
             marker=MARKERS[place // len(PALETTE) % len(MARKERS)],
-            label=family,
+            label=name_text(family),
         )
     drawn = [1e3 * measured[row[0], row[1]] for row in rows]
     ends = [min(drawn), max(drawn)]
@@ -176,5 +176,5 @@ def _errors(axes: Axes, device: Device, families: Sequence[str], _: Mapping[tupl
     for place, family in enumerate(reversed(families)):
         errors = [row[3] for row in device.residuals if row[2] == family]
         axes.scatter(errors, [place] * len(errors), s=22, color=PALETTE[0], alpha=0.6)
-    axes.set_yticks(range(len(families)), list(reversed(families)))
+    axes.set_yticks(range(len(families)), list(map(name_text, reversed(families))))
     axes.set_xlabel("error of the prediction made without the family (%); the band is the 90 % interval")

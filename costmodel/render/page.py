@@ -1,13 +1,34 @@
-"""What a report shows, before anything is said of how: a title, facts, and tables whose cells are already written."""
+"""What a report shows, before anything is said of how: a title, facts, and tables whose cells are already written.
+
+Every text in it is a line that only shows, whoever it came from: what draws a page need not ask.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
+
+from costmodel.documents.safe_text import one_line
+
+
+class _Shown:
+    """Whatever a page consists of: its texts are made safe as it is made, so that no renderer can go around it."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            object.__setattr__(self, field.name, _safe(getattr(self, field.name)))
+
+
+def _safe(value: Any) -> Any:
+    """Return a text, or a list of what may be texts, with each text as a line that only shows."""
+    if isinstance(value, str):
+        return one_line(value)
+    return [_safe(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 @dataclass(frozen=True)
-class Fact:
+class Fact(_Shown):
     """One line of a headline: ``params   4.232 M   4,231,976 trained``. The value is a number, a space and its unit."""
 
     label: str
@@ -16,12 +37,12 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Column:
+class Column(_Shown):
     """One column of a table, its cells written. `unit` stands in the header, once for all cells.
 
     `left`: aligned as text, not as numbers. `prose`: cut at its end, not in its middle. `rank`: where room is short,
     columns of the highest rank go first; those of rank 0 stay. `shares`: numbers from 0 to 1, drawn as bars in place of
-    cells. `paint`: the role that colours it.
+    cells. `paint`: the role that colours it. `code`: our own words, in which Markdown keeps `code`.
     """
 
     title: str
@@ -32,10 +53,11 @@ class Column:
     rank: int = 0
     shares: Sequence[float] | None = None
     paint: str = ""
+    code: bool = False
 
 
 @dataclass(frozen=True)
-class Section:
+class Section(_Shown):
     """A table with a title above it and a remark below."""
 
     title: str
@@ -44,7 +66,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Page:
+class Page(_Shown):
     """Everything that one report shows, in order. `hint` is the quiet line at its end."""
 
     title: str

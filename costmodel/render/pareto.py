@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costmodel.render.page import Column
+from costmodel.render.palette import lettering
 from costmodel.units import column, scaled, short
 
 if TYPE_CHECKING:
@@ -86,12 +87,12 @@ def picture(
     axes.scatter(xs, ys, s=26, color=FRONT, edgecolor="white", linewidth=0.6, zorder=4, label=_front_label(goals))
     _axis(axes, "x", x, cloud[x])
     _axis(axes, "y", y, cloud[y])
-    axes.set_title(title, loc="left", fontsize=12)
+    axes.set_title(lettering(title), loc="left", fontsize=12)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     legend = axes.legend(frameon=False, loc="lower right" if goals[1][1] < 0 else "upper right", fontsize=9)
     if note:
-        figure.supxlabel(note, fontsize=8, color="#555555", x=0.01, ha="left")
+        figure.supxlabel(lettering(note), fontsize=8, color="#555555", x=0.01, ha="left")
     _label(figure, axes, legend, [[front[name][i] for name in names] for i in order], xs, ys, names)
     return figure
 
@@ -135,7 +136,7 @@ def _label(
     count = min(LABELS, len(xs))
     spread = [round(k * (len(xs) - 1) / max(count - 1, 1)) for k in range(count)]
     for i in dict.fromkeys([*spread[:1], *spread[-1:], *spread]):
-        text = ", ".join(map(_setting, names, settings[i]))
+        text = lettering(", ".join(map(_setting, names, settings[i])))
         for across, up in ((9, -11), (9, 5), (-9, 5), (-9, -11)):
             label = axes.annotate(
                 text,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from costmodel import __version__
+from costmodel.documents.safe_text import cell
 from costmodel.errors import CostModelError
 from costmodel.explore.lock import Lock
 from costmodel.sweeps.question import Question
@@ -173,7 +174,10 @@ class _Csv:
     def rows(self, columns: Mapping[str, Any], first: bool) -> bytes:
         import pandas as pd
 
-        text: str = pd.DataFrame(dict(columns)).to_csv(index=False, header=False, lineterminator="\n")
+        frame = pd.DataFrame(dict(columns))
+        for name in frame.select_dtypes(["object", "string"]):
+            frame[name] = frame[name].map(lambda value: cell(value) if isinstance(value, str) else value)
+        text: str = frame.to_csv(index=False, header=False, lineterminator="\n")
         return text.encode()
 
     def tail(self, rows: int) -> bytes:
