@@ -124,4 +124,4 @@ def known_or_suggest(wrong: str, known: Iterable[str]) -> str:
     """Return a suggestion if one is near, else the list of what is known."""
     names = sorted(known)
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return suggest(wrong, names) or (f"known: {', '.join(names[:MAX_LISTED])}{more}" if names else "")
+    return suggest(wrong, names) or (f"known: {', '.join(map(one_line, names[:MAX_LISTED]))}{more}" if names else "")

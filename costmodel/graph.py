@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from costmodel.documents.safe_text import one_line
 from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import Names, Shape, guarded, holds, is_symbol, show_shape
 from costmodel.ops.base import Operator
@@ -165,7 +166,7 @@ class LayerGraph:
         return len(self.layers)
 
     def __repr__(self) -> str:
-        return f"<LayerGraph {self.name}: {len(self)} layers>"
+        return f"<LayerGraph {one_line(self.name)}: {len(self)} layers>"
 
 
 def _sound(op: Operator, shape: Shape) -> Shape:

@@ -5,10 +5,12 @@ import unicodedata
 
 import pytest
 
+from costmodel.cli.output import emit
 from costmodel.documents.safe_text import cell, one_line, safe
 from costmodel.render.formula import Sheet, python
 from costmodel.render.markdown import escaped, fenced, paragraph
 from costmodel.render.page import Column, Fact, Page, Section
+from costmodel.sweeps.store import _Csv
 
 EVERY = [chr(code) for code in range(0x110000)]
 ACTING = [c for c in EVERY if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")] + list(
@@ -116,3 +118,16 @@ def test_a_title_is_no_python():
     exec(python(Sheet(title, (), (), {})), scope)  # the file that a person would import
     assert "process" not in scope
     assert scope["__doc__"].startswith('x"""')
+
+
+def test_rows_of_a_sweep_hold_no_formula():
+    assert _Csv().rows({"act": ["=relu", "tanh"], "width": [-1, 2]}, True) == b"'=relu,-1\ntanh,2\n"
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_the_door_lets_only_our_colours_pass(capsys, monkeypatch, colour):
+    monkeypatch.setenv("FORCE_COLOR", "1" if colour else "")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    emit("\x1b[36mcool\x1b[0m \x1b[41mnot ours \x9b\u202e\n")
+    ours = "\x1b[36mcool\x1b[0m" if colour else r"\x1b[36mcool\x1b[0m"
+    assert capsys.readouterr().out == ours + r" \x1b[41mnot ours \u009b\u202e" + "\n"

@@ -21,6 +21,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from costmodel.bench.tables import SECONDS
 from costmodel.documents.files import read_bytes
+from costmodel.documents.safe_text import one_line
 from costmodel.documents.text import decode
 from costmodel.errors import CostModelError, Place, Problem, SpecError
 from costmodel.graph import INPUT, LayerGraph
@@ -98,7 +99,7 @@ class Setting:
     def __str__(self) -> str:
         """The setting in words."""
         threads = f", {self.threads} thread{'s' * (self.threads > 1)}" if self.threads else ""
-        return f"{self.runtime}{threads} on {self.hardware}"
+        return one_line(f"{self.runtime}{threads} on {self.hardware}")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, quote
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.numbers.arithmetic import Shape, show_shape
@@ -79,7 +80,7 @@ def graph_of(model: onnx.ModelProto, file: str, name: str) -> LayerGraph:
     image, batch = sizes[1:], sizes[0]
     is_last = len(image) == 3 and _read_channels_last(nodes, source.name)
     shape = (image[2], image[0], image[1]) if is_last else image
-    writer = f", written by {model.producer_name}" if model.producer_name else ""
+    writer = f", written by {one_line(model.producer_name)}" if model.producer_name else ""
     own = dtype_name(source.type.tensor_type.elem_type)
     origin = f"an ONNX file of opset {opset}{writer}"
     graph = LayerGraph(name, shape, title=Path(file).name, source=origin, file=str(file), dtype=own)
@@ -179,7 +180,7 @@ def _sizes(value: onnx.ValueInfoProto, file: str) -> Shape:
     if tensor.elem_type not in numbers:
         kind = TensorProto.DataType.Name(tensor.elem_type) if tensor.elem_type in TensorProto.DataType.values() else "?"
         raise CostModelError(f"{file}: its input {value.name!r} is of type {kind}; networks here read real numbers")
-    sizes = [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in tensor.shape.dim]
+    sizes = [dim.dim_value if dim.HasField("dim_value") else one_line(dim.dim_param) or "?" for dim in tensor.shape.dim]
     shown = show_shape(tuple(sizes))
     if not 2 <= len(sizes) <= 4:
         raise CostModelError(

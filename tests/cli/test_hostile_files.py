@@ -183,12 +183,14 @@ def test_complaints_quote_and_do_not_act(capsys, tmp_path, name):
         harmless(out + err)
 
 
-@pytest.mark.parametrize("change", ["op_type", "domain", "input", "output", "attribute"])
+@pytest.mark.parametrize("change", ["op_type", "domain", "input", "output", "attribute", "size"])
 def test_complaints_about_nodes_do_not_act(capsys, tmp_path, change):
     wrong = model()
     node = wrong.graph.node[0]
     if change == "attribute":
         node.attribute.append(helper.make_attribute(EVIL, EVIL))
+    elif change == "size":
+        wrong.graph.input[0].type.tensor_type.shape.dim[2].dim_param = EVIL
     elif change in ("input", "output"):
         getattr(node, change)[0] = EVIL
     else:
@@ -270,13 +272,61 @@ def test_what_is_watched_does_not_act(capsys, monkeypatch):
     harmless(capsys.readouterr().out)
 
 
-def test_completion_offers_no_name_that_acts(folder):
+@pytest.fixture
+def odd(folder):
+    """A spec and a device whose files have names that act."""
+    name = "evil\x1b[2J\nerror: forged.yaml"
+    made = [folder / "specs" / name, folder / "specs" / "devices" / name]
+    for path in made:
+        path.write_text(SPEC.replace("n: width", "n: wide"), "utf-8")
+    yield made[0]
+    for path in made:
+        path.unlink()
+
+
+def test_completion_offers_no_name_that_acts(odd):
     from costmodel.cli.arguments import ARCH
 
-    odd = folder / "specs" / f"evil{ESCAPES[:5]}\nforged.yaml"
-    odd.write_text(SPEC, "utf-8")
-    try:
-        offered = [item.value for item in ARCH.shell_complete(None, None, "evil")]
-    finally:
-        odd.unlink()
+    offered = [item.value for item in ARCH.shell_complete(None, None, "evil")]
     assert sorted(offered) == ["evil", "evil_wide"]
+
+
+def test_names_of_files_do_not_act(capsys, odd, monkeypatch):
+    from costmodel.cli import check
+    from costmodel.latency import device
+
+    monkeypatch.setattr(device, "device_files", lambda: {odd.stem: odd})
+    for words in ("report vgg16 --device zzz", "list evil"):
+        code, out, err = run(capsys, *words.split())
+        assert (code, out) == (2, "")
+        harmless(err)
+    verdict = check.check_file(odd)
+    check._say({odd: verdict, odd / odd.name: check.Verdict(1, 1)}, 1, quiet=False)
+    harmless(capsys.readouterr().out)
+    unmet = list(check._unmet(cm.read("evil"), odd))
+    assert len(unmet) == 1
+    harmless(unmet[0])
+    assert repr(cm.LayerGraph(odd.stem, (3, 8, 8))) == r"<LayerGraph evil\x1b[2J\nerror: forged: 0 layers>"
+
+
+def test_what_is_said_on_the_way_does_not_act(capsys, monkeypatch):
+    from costmodel.bench.measure import Setting
+    from costmodel.cli import output
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    output.say_now(EVIL)
+    with output.progress_bar(2, EVIL) as bar:
+        bar.update(1)
+    shown = re.sub(r"\r(\x1b\[2K)?|\x1b\[\?25[lh]", "", capsys.readouterr().err)  # back to the line's start; the cursor
+    harmless(shown)
+    assert str(Setting(EVIL, EVIL, 1, True, 1)).count("\\n# forged") == 2
+
+
+def test_a_device_has_a_name(capsys, tmp_path, folder):
+    text = (folder / "specs" / "devices" / "evil.yaml").read_text("utf-8")
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(text.replace("name: evil", 'name: "evil\\nerror: forged"'), "utf-8")
+    code, _, err = run(capsys, "report", "evil", "--device", wrong)
+    assert code == 2
+    assert f"{wrong}:1:7: name: this is no name of a device; use small letters, digits, - and _, as in my-laptop" in err
+    harmless(err)
