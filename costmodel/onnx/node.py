@@ -74,7 +74,7 @@ class Node:
         kind = self.op_type if self.domain in STANDARD else f"{self.domain}.{self.op_type}"
         where = f"{file}: node {quote(self.name)} ({one_line(kind)})"
         message = message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
-        return CostModelError(one_line(f"{where}: {message}") + (f"\n  {one_line(hint)}" if hint else ""))
+        return CostModelError(f"{where}: {message}" + (f"\n  {hint}" if hint else ""))
 
     @property
     def path(self) -> str:

@@ -80,7 +80,7 @@ def graph_of(model: onnx.ModelProto, file: str, name: str) -> LayerGraph:
     image, batch = sizes[1:], sizes[0]
     is_last = len(image) == 3 and _read_channels_last(nodes, source.name)
     shape = (image[2], image[0], image[1]) if is_last else image
-    writer = f", written by {one_line(model.producer_name)}" if model.producer_name else ""
+    writer = f", written by {model.producer_name}" if model.producer_name else ""
     own = dtype_name(source.type.tensor_type.elem_type)
     origin = f"an ONNX file of opset {opset}{writer}"
     graph = LayerGraph(name, shape, title=Path(file).name, source=origin, file=str(file), dtype=own)

@@ -202,7 +202,12 @@ def test_complaints_about_nodes_do_not_act(capsys, tmp_path, change):
 
 
 def test_words_of_the_command_line_do_not_act(capsys):
-    for words in (["report", "a\nerror: forged"], ["report", f"{ESCAPES}.yaml"], [ESCAPES], ["report", f"--{ESCAPES}"]):
+    for words in (
+        ["report", "a\nerror: forged.yaml"],
+        ["report", f"{ESCAPES}.yaml"],
+        [ESCAPES],
+        ["show", "vgg16", ESCAPES],
+    ):
         code, out, err = run(capsys, *words)
         assert (code, out) == (2, "")
         harmless(err)
@@ -315,6 +320,7 @@ def test_what_is_said_on_the_way_does_not_act(capsys, monkeypatch):
 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     output.say_now(EVIL)
+    output.say(ESCAPES)
     with output.progress_bar(2, EVIL) as bar:
         bar.update(1)
     shown = re.sub(r"\r(\x1b\[2K)?|\x1b\[\?25[lh]", "", capsys.readouterr().err)  # back to the line's start; the cursor
