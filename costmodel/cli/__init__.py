@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -101,11 +102,10 @@ def _run(argv: list[str] | None) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _stopped()
     except click.ClickException as error:
-        from costmodel.documents.safe_text import safe
-
-        error.message = safe(error.message)
+        shown = io.StringIO()
+        error.show(shown)
         with suppress(OSError):
-            error.show()
+            say(shown.getvalue().removesuffix("\n"))
         return 2
     except CostModelError as error:
         complain(str(error))

@@ -10,7 +10,6 @@ import click
 from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
 from costmodel.cli.calibrate import Batches
 from costmodel.cli.output import draw_table, emit, output_option, say
-from costmodel.documents.safe_text import one_line
 from costmodel.render.picture import check_picture, save_picture
 
 
@@ -64,7 +63,7 @@ def latency_command(
     emit(_drawn(rows, form, output), output)
     if form == "text":
         for note in dict.fromkeys(note for row in rows for note in row["notes"]):
-            say(one_line(f"note: {note}"))
+            say(f"note: {note}")
 
 
 def _drawn(rows: list[dict[str, Any]], form: str, output: Path | None) -> str:

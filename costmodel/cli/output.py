@@ -6,6 +6,7 @@ All text leaves here, and only shows: no character of it acts on a terminal but 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ def emit(text: str, output: Path | None = None) -> bool:
 
 def _but_for_paint(text: str) -> str:
     """Return a text that only shows, in the colours of the roles: no other escape of a terminal passes."""
-    parts = PAINT.split(text)
+    parts = re.split(PAINT, text)
     return "".join(part if index % 2 else safe(part) for index, part in enumerate(parts))
 
 

@@ -18,28 +18,29 @@ _ACTS = (
 )
 _JOINER = "(?<=[\\x00-\\x7f])[\\u200c\\u200d]|[\\u200c\\u200d](?=[\\x00-\\x7f])"
 """Joiners shape Persian, Indic scripts and emoji; beside ASCII they do nothing but hide."""
-_IN_LINE = re.compile(f"[\\t\\n\\r{_ACTS}]|{_JOINER}")
-_IN_TEXT = re.compile(f"[{_ACTS}]|\\r(?!\\n)|{_JOINER}")
+_IN_LINE = f"[\\t\\n\\r{_ACTS}]|{_JOINER}"
+_IN_TEXT = f"[{_ACTS}]|\\r(?!\\n)|{_JOINER}"
+"""Compiled only where something does not print: a report of honest text starts sooner than they compile."""
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
-_FORMULA = re.compile("(^|;)(?=\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20])")
+_FORMULA = "(^|;)(?=\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20])"
 """Where a formula could begin: in a cell, and behind a semicolon, at which spreadsheets of many countries cut."""
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\Z")
+_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\Z"
 
 
 def one_line(text: str) -> str:
     """Return a text as one line that only shows: ``\\x1b`` for an escape, ``\\n`` for a line break within it."""
-    return text if text.isprintable() else _IN_LINE.sub(_written_out, text.removesuffix("\n"))
+    return text if text.isprintable() else re.sub(_IN_LINE, _written_out, text.removesuffix("\n"))
 
 
 def safe(text: str) -> str:
     """Return a text of several lines that only shows. JSON stays the same JSON: all is written out as JSON does it."""
-    return _IN_TEXT.sub(_written_out, text)
+    return text if all(map(str.isprintable, text.split("\n"))) else re.sub(_IN_TEXT, _written_out, text)
 
 
 def cell(text: str) -> str:
     """Return a text as a cell of CSV that no spreadsheet takes for a formula; numbers stay numbers."""
     line = one_line(text)
-    return line if _NUMBER.match(line) else _FORMULA.sub(r"\1'", line)
+    return line if re.match(_NUMBER, line) else re.sub(_FORMULA, r"\1'", line)
 
 
 def same_width(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from costmodel.documents.safe_text import one_line, safe
+from costmodel.documents.safe_text import one_line
 from costmodel.pricing.table import CostTable
 from costmodel.render.html import fragment
 from costmodel.render.report import page
@@ -15,4 +15,4 @@ def notebook_html(table: CostTable) -> str:
     if isinstance(table.totals.mult_adds, int) and len(table):
         return fragment(page(table))
     frame: str = table.frame.to_html()
-    return f"<h4>{escape(one_line(table.title))}</h4>{safe(frame)}"
+    return f"<h4>{escape(one_line(table.title))}</h4>{frame}"

@@ -15,8 +15,8 @@ _ASCII = str.maketrans(
     dict.fromkeys("▌▋▊▉█", "#") | dict.fromkeys("▏▎▍", ".") | {"…": "~", "×": "x", "→": ">", "–": "-"}
 )
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-PAINT = re.compile(rf"(\x1b\[(?:{'|'.join(dict.fromkeys(ROLES.values()))}|0)m)")
-"""The escapes that `paint` writes, and no others."""
+PAINT = rf"(\x1b\[(?:{'|'.join(dict.fromkeys(ROLES.values()))}|0)m)"
+"""The escapes that `paint` writes, and no others, as a regular expression."""
 
 
 @dataclass(frozen=True)
