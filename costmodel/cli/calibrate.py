@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from costmodel.cli.output import emit, say, say_now, screen, write_file
-from costmodel.cli.streams import on_terminal
+from costmodel.cli.output import emit, screen, write_file
+from costmodel.cli.streams import on_terminal, say, say_now
 from costmodel.documents.write import make_folder
 from costmodel.errors import CostModelError
 from costmodel.render.picture import check_picture, save_picture

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.output import emit, say, screen
+from costmodel.cli.output import emit, screen
+from costmodel.cli.streams import say
 from costmodel.errors import CostModelError
 
 

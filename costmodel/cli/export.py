@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
-from costmodel.cli.output import say
+from costmodel.cli.streams import say
 from costmodel.documents.write import check_place
 from costmodel.errors import CostModelError
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from costmodel.cli.output import say, write_file
+from costmodel.cli.output import write_file
+from costmodel.cli.streams import say
 from costmodel.documents.write import make_folder
 from costmodel.render.picture import save_picture
 

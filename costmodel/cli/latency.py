@@ -9,7 +9,8 @@ import click
 
 from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
 from costmodel.cli.calibrate import Batches
-from costmodel.cli.output import draw_table, emit, output_option, say
+from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.cli.streams import say
 from costmodel.render.picture import check_picture, save_picture
 
 

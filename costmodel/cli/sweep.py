@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from costmodel.cli.arguments import ARCH, dtype_option, open_spec, set_option
-from costmodel.cli.output import emit, say, screen
-from costmodel.cli.streams import on_terminal
+from costmodel.cli.output import emit, screen
+from costmodel.cli.streams import on_terminal, say
 from costmodel.documents.write import follow
 from costmodel.errors import CostModelError
 from costmodel.render.picture import check_picture, save_picture

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from costmodel import __version__
 from costmodel.documents.safe_text import cell
 from costmodel.errors import CostModelError
-from costmodel.explore.lock import Lock
+from costmodel.sweeps.lock import Lock
 from costmodel.sweeps.question import Question
 
 SAVE_EVERY = 1.0

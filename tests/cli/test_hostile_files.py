@@ -316,11 +316,11 @@ def test_names_of_files_do_not_act(capsys, odd, monkeypatch):
 
 def test_what_is_said_on_the_way_does_not_act(capsys, monkeypatch):
     from costmodel.bench.measure import Setting
-    from costmodel.cli import output
+    from costmodel.cli import output, streams
 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    output.say_now(EVIL)
-    output.say(ESCAPES)
+    streams.say_now(EVIL)
+    streams.say(ESCAPES)
     with output.progress_bar(2, EVIL) as bar:
         bar.update(1)
     shown = re.sub(r"\r(\x1b\[2K)?|\x1b\[\?25[lh]", "", capsys.readouterr().err)  # back to the line's start; the cursor

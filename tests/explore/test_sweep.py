@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 import costmodel as cm
 from costmodel import pricing
 from costmodel.errors import CostModelError
-from costmodel.explore.lock import Lock
 from costmodel.numbers.exact import exact
 from costmodel.pricing.sums import MEASURES, sums
 from costmodel.spec.library import files, read_file
 from costmodel.spec.structure import structural
 from costmodel.sweeps.chunks import answers
+from costmodel.sweeps.lock import Lock
 from costmodel.sweeps.pareto import Front, Goal, best
 from costmodel.sweeps.points import grid
 from costmodel.sweeps.question import ask
