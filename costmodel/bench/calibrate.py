@@ -13,6 +13,7 @@ from costmodel.bench.crossvalidate import (
     Score,
     choice_mape_percent,
     choose,
+    choose_among,
     coverage_percent,
     half_width,
     held_out,
@@ -72,8 +73,9 @@ def fit_device(
     Raises:
         CostModelError: if there are too few measurements, or no machine can have taken them.
     """
-    form, scores = choose(samples, forms, prior)
-    design = Design(samples, form)
+    designs = {form: Design(samples, form) for form in forms}
+    form, scores = choose_among(list(designs.values()), prior)
+    design = designs[form]
     predicted = held_out(design, prior)
     width = half_width(predicted, design.seconds, design.families)
     if repeatability_percent is not None:
@@ -92,7 +94,7 @@ def fit_device(
                 combine=form.combine,
                 terms=_terms(design, samples, form, prior),
             ),
-            error=_errors(samples, form, forms, scores, prior),
+            error=_errors(samples, form, designs, scores, prior),
             interval=Interval(
                 level_percent=100 * LEVEL,
                 half_width=_short(width),
@@ -113,6 +115,16 @@ def fit_device(
         raise CostModelError(f"these measurements are those of no machine: {fault.message}") from None
 
 
+def unseen_error_percent(samples: Sequence[Sample], forms: Sequence[Form] = FORMS) -> float:
+    """Return the error on unseen families that a device fitted to these samples would state.
+
+    Raises:
+        CostModelError: if there are too few measurements.
+    """
+    form, scores = choose(samples, forms)
+    return _short(scores[form.name].mape_percent)
+
+
 def _shortest(samples: Sequence[Sample]) -> float:
     return _short(min(sample.seconds for sample in samples if sample.family != CHAIN))
 
@@ -130,18 +142,18 @@ def _terms(design: Design, samples: Sequence[Sample], form: Form, prior: Prior |
 
 
 def _errors(
-    samples: Sequence[Sample], form: Form, forms: Sequence[Form], scores: dict[str, Score], prior: Prior | None
+    samples: Sequence[Sample], form: Form, designs: dict[Form, Design], scores: dict[str, Score], prior: Prior | None
 ) -> Errors:
     networks = [sample for sample in samples if sample.family != CHAIN]
     found, plain = scores[form.name], Design(networks, OPERATIONS)
     baseline = score(held_out(plain), plain.seconds)
-    design = Design(samples, form)
+    design = designs[form]
     loose = None if prior is None else score(held_out(design, prior, strict=False), design.seconds).mape_percent
     return Errors(
         networks=len(networks),
         families=len({sample.family for sample in networks}),
         **_figures(found),
-        mape_choice_percent=_finite(choice_mape_percent(samples, forms, prior)),
+        mape_choice_percent=_finite(choice_mape_percent(list(designs.values()), prior)),
         mape_prior_percent=None if loose is None else _short(loose),
         operations_only=Operations(
             seconds=_short(float(coefficients_of(networks, OPERATIONS)[0]), 6), **_figures(baseline)

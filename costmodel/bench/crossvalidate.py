@@ -49,7 +49,7 @@ def held_out(design: Design, prior: Prior | None = None, keep: Array | None = No
     import numpy as np
 
     kept = np.ones(len(design.seconds), bool) if keep is None else keep
-    before = None if prior is None else Design(prior.samples, design.form)
+    before = None if prior is None else prior.design(design.form)
     predicted = np.full(len(design.seconds), np.nan)
     for family in _families(design, kept):
         out = design.families == family
@@ -124,25 +124,43 @@ def choose(
     Raises:
         CostModelError: if there are too few measurements or families.
     """
-    networks = {sample.network: sample.family for sample in samples if sample.family != CHAIN}
-    families = set(networks.values())
-    fewest = PER_TERM * min(len(form.terms) for form in forms)
-    if len(networks) < fewest or len(families) < FEWEST_FAMILIES:
+    return choose_among([Design(samples, form) for form in forms], prior)
+
+
+def choose_among(
+    designs: Sequence[Design], prior: Prior | None = None, keep: Array | None = None
+) -> tuple[Form, dict[str, Score]]:
+    """As `choose`, among the same samples under several forms, or among those of them in `keep`.
+
+    Raises:
+        CostModelError: if there are too few measurements or families.
+    """
+    import numpy as np
+
+    kept = np.ones(len(designs[0].seconds), bool) if keep is None else keep
+    networks, families = _networks(designs[0], kept), _families(designs[0], kept)
+    fewest = PER_TERM * min(len(design.form.terms) for design in designs)
+    if networks < fewest or len(families) < FEWEST_FAMILIES:
         raise CostModelError(
-            f"{len(networks)} networks of {len(families)} families are too few to fit: "
+            f"{networks} networks of {len(families)} families are too few to fit: "
             f"at least {fewest} of {FEWEST_FAMILIES} families are needed"
         )
     scores: dict[str, Score] = {}
     best: Form | None = None
-    for form in sorted(forms, key=lambda form: len(form.terms)):
-        if prior is None and PER_TERM * len(form.terms) > len(networks):
+    for design in sorted(designs, key=lambda design: len(design.form.terms)):
+        form = design.form
+        if prior is None and PER_TERM * len(form.terms) > networks:
             continue
-        design = Design(samples, form)
-        scores[form.name] = found = score(held_out(design, prior), design.seconds)
+        scores[form.name] = found = score(held_out(design, prior, kept), design.seconds)
         if best is None or _pays(scores[best.name], found, len(form.terms) - len(best.terms)):
             best = form
     assert best is not None
     return best, scores
+
+
+def _networks(design: Design, kept: Array) -> int:
+    """Return how many networks there are, each counted once over its batches, micro-benchmarks not."""
+    return len(set(design.networks[kept & (design.families != CHAIN)].tolist()))
 
 
 def _pays(simple: Score, rich: Score, more: int) -> bool:
@@ -151,22 +169,23 @@ def _pays(simple: Score, rich: Score, more: int) -> bool:
     return share and rich.mape_percent < simple.mape_percent - POINTS * more
 
 
-def choice_mape_percent(samples: Sequence[Sample], forms: Sequence[Form], prior: Prior | None = None) -> float:
+def choice_mape_percent(designs: Sequence[Design], prior: Prior | None = None) -> float:
     """Return the LOFO error when the form too is chosen without the family that is predicted: what choosing may have
-    flattered.
+    flattered. `designs` are the same samples under several forms.
     """
     import numpy as np
 
+    by_form = {design.form: design for design in designs}
+    everyone = np.ones(len(designs[0].seconds), bool)
     errors = []
-    for family in dict.fromkeys(sample.family for sample in samples if sample.family != CHAIN):
-        rest = [sample for sample in samples if sample.family != family]
+    for family in _families(designs[0], everyone):
+        out = designs[0].families == family
         try:
-            form, _ = choose(rest, forms, prior)
+            form, _ = choose_among(designs, prior, ~out)
         except CostModelError:
             return float("nan")
-        design = Design(samples, form)
-        out = design.families == family
-        ratios = None if prior is None else ratios_of(Design(prior.samples, form), family)
+        design = by_form[form]
+        ratios = None if prior is None else ratios_of(prior.design(form), family)
         found = design.fit(~out, ratios, prior.strength if prior else 0.0)
         errors += list(np.abs(design.predict(found)[out] / design.seconds[out] - 1))
     return float(100 * np.mean(errors))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.errors import CostModelError
@@ -40,6 +40,13 @@ class Prior:
 
     samples: Sequence[Sample]
     strength: float = 0.3
+    _designs: dict[Form, Design] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def design(self, form: Form) -> Design:
+        """Return its measurements under a form, counted once."""
+        if form not in self._designs:
+            self._designs[form] = Design(self.samples, form)
+        return self._designs[form]
 
 
 def nnls(matrix: Array, target: Array) -> Array:
@@ -86,7 +93,16 @@ def term_counts(kernels: Sequence[Counts], terms: Sequence[Term]) -> Array:
     """Return the features of each kernel summed by term: one row a kernel, one column a term."""
     import numpy as np
 
-    return np.array([[sum(counts.get(name, 0) for name in term) for term in terms] for counts in kernels], float)
+    places: dict[str, list[int]] = {}
+    for column, term in enumerate(terms):
+        for name in term:
+            places.setdefault(name, []).append(column)
+    summed = np.zeros((len(kernels), len(terms)))
+    for row, counts in zip(summed, kernels, strict=True):
+        for name, count in counts.items():
+            for column in places.get(name, ()):
+                row[column] += count
+    return summed
 
 
 def sides(terms: Sequence[Term]) -> Array:
@@ -105,11 +121,13 @@ class Design:
 
         self.form = form
         self.seconds = np.array([sample.seconds for sample in samples])
+        self.networks = np.array([sample.network for sample in samples])
         self.families = np.array([sample.family for sample in samples])
         self.kernels = np.concatenate([term_counts(sample.kernels, form.terms) for sample in samples])
         self.starts = np.cumsum([0, *(len(sample.kernels) for sample in samples[:-1])])
         self.sums = np.add.reduceat(self.kernels, self.starts)
         self.sides = sides(form.terms)
+        self._fits: dict[tuple[bytes, bytes, float], Array] = {}
 
     def active(self, coefficients: Array) -> Array:
         """Return what each coefficient is multiplied with: all counts, or under a roofline those of the bound that
@@ -119,9 +137,8 @@ class Design:
 
         if self.form.combine == "sum":
             return self.sums
-        cost = self.kernels * coefficients
-        compute = cost[:, self.sides == 1].sum(axis=1) >= cost[:, self.sides == -1].sum(axis=1)
-        wins = (self.sides == 0) | (compute[:, None] == (self.sides == 1))
+        compute, memory = (self.kernels @ np.where(self.sides == side, coefficients, 0) for side in (1, -1))
+        wins = (self.sides == 0) | ((compute >= memory)[:, None] == (self.sides == 1))
         active: Array = np.add.reduceat(self.kernels * wins, self.starts)
         return active
 
@@ -133,7 +150,15 @@ class Design:
     def fit(self, keep: Array, prior: Array | None = None, strength: float = 0.0) -> Array:
         """Return the coefficients that fit the samples in `keep`, drawn towards the ratios of `prior` where there is
         one.
+
+        Each fit is made once: two families are left out together both when the one and when the other is judged.
         """
+        asked = (keep.tobytes(), b"" if prior is None else prior.tobytes(), strength)
+        if asked not in self._fits:
+            self._fits[asked] = self._fit(keep, prior, strength)
+        return self._fits[asked]
+
+    def _fit(self, keep: Array, prior: Array | None, strength: float) -> Array:
         import numpy as np
 
         seconds = self.seconds[keep]
@@ -164,7 +189,7 @@ def coefficients_of(samples: Sequence[Sample], form: Form, prior: Prior | None =
 
     if len(samples) < len(form.terms):
         raise CostModelError(f"{len(samples)} measurements cannot fit {len(form.terms)} coefficients")
-    ratios = None if prior is None else ratios_of(Design(prior.samples, form), None)
+    ratios = None if prior is None else ratios_of(prior.design(form), None)
     return Design(samples, form).fit(np.ones(len(samples), bool), ratios, prior.strength if prior else 0.0)
 
 

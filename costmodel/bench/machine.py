@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from costmodel.bench.calibrate import fit_device
+from costmodel.bench.calibrate import fit_device, unseen_error_percent
 from costmodel.bench.crossvalidate import CHAIN
 from costmodel.bench.fit import Sample
 from costmodel.bench.measure import (
@@ -135,21 +135,18 @@ def fit_log(
     kept = samples_of_measured([one for one in measured if one not in quality.outliers], lowering)
     networks = [sample for sample in kept if sample.family != CHAIN]
     rare = [sample for sample in kept if sample.family != CHAIN or is_rare(sample.network)]
-    fits = [
-        fit_device(
-            name,
-            title or name,
-            samples,
-            conditions,
-            lowering=lowering,
-            made_by=made_by,
-            source=source,
-            repeatability_percent=100 * quality.repeatability,
-            peaks=peaks,
-        )
-        for samples in ([networks, rare, kept] if len(networks) < len(kept) else [networks])
-    ]
-    return min(fits, key=lambda device: device.error.mape_percent if device.error else 0.0)
+    choices = [networks, rare, kept] if len(networks) < len(kept) else [networks]
+    return fit_device(
+        name,
+        title or name,
+        min(choices, key=unseen_error_percent) if len(choices) > 1 else networks,
+        conditions,
+        lowering=lowering,
+        made_by=made_by,
+        source=source,
+        repeatability_percent=100 * quality.repeatability,
+        peaks=peaks,
+    )
 
 
 def samples_of_measured(measured: Sequence[Measured], lowering: Lowering) -> list[Sample]:
