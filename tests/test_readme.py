@@ -63,5 +63,13 @@ def test_files_that_the_readme_links_to_exist():
         assert (ROOT / target).exists(), target
 
 
+def test_ci_types_the_set_up_as_it_stands():
+    """Each line in an empty virtual environment of its own."""
+    (block,) = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    typed = re.findall(r"^inside (\w+) \"(.*)\"$", (ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
+    environments = [next(name for name, command in typed if command == line) for line in block.splitlines()]
+    assert len(set(environments)) == len(environments) == 2
+
+
 def test_the_readme_has_console_blocks():
     assert len(COMMANDS) >= 5
