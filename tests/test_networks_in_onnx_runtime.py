@@ -39,6 +39,7 @@ def test_every_layer_agrees_with_onnx_runtime(name: str) -> None:
     exported = model(graph.name, graph.layers, {INPUT: graph.input_shape}, paths)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # so that every layer is run
+    options.intra_op_num_threads = 1  # the tests run side by side
     session = onnxruntime.InferenceSession(exported.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
     image = np.random.default_rng(0).standard_normal((1, *graph.input_shape), dtype=np.float32)

@@ -64,7 +64,7 @@ def test_it_is_what_looking_at_every_row_finds(params, memory, column, sign):
 
 
 def test_equally_good_points_are_counted_over_all_chunks():
-    _, answer = solve(Goal("resolution", -1), "params < 3M", chunk=5)
+    _, answer = solve(Goal("resolution", -1), "params < 3M", chunk=30)
     assert answer.ties == sum(row["resolution"] == 288 and row["params"] < 3e6 for row in ROWS)
     assert answer.ties > len(answer.best) == 10
 

@@ -21,9 +21,16 @@ def search(arch, goal, tell=lambda tried, planned: None):
 
 
 def ways_of(arch, goal):
-    now, ways, tried, left_out = search(arch, goal)
+    """The ways that are found, of a spec that is no other afterwards."""
+    spec = cm.read(arch)
+    before, layers = spec.text, expand(spec).layers
+    now, ways, tried, left_out = search(spec, goal)
     assert tried > 0
     assert left_out == 0
+    assert spec.text == before
+    assert [(one.path, one.op, one.shape) for one in expand(spec).layers] == [
+        (one.path, one.op, one.shape) for one in layers
+    ]
     assert now["params"] == cm.price(cm.load(arch)).totals.params
     return ways
 
@@ -50,26 +57,15 @@ def test_ways_reach_the_goal_as_their_commands_say(arch, goal):
         assert {"params", "mult_adds", "peak_live_bytes"} <= set(found)
         assert found == {name: way.row[name] for name in found}
         assert condition.holds(way.row)
-
-
-def test_conv_mobilenet_is_told_to_become_mobilenet():
-    ways = ways_of("conv_mobilenet", "mult_adds < 600M")
-    real = cm.price(cm.load("mobilenet_v1")).totals
-    assert any((way.row["params"], way.row["mult_adds"]) == (real.params, real.mult_adds) for way in ways)
+    if arch == "conv_mobilenet":  # it is told to become MobileNet
+        real = cm.price(cm.load("mobilenet_v1")).totals
+        assert any((way.row["params"], way.row["mult_adds"]) == (real.params, real.mult_adds) for way in ways)
 
 
 def test_out_of_reach_shows_the_nearest():
     (nearest,) = ways_of("mobilenet_v1", "params < 10")
     assert not nearest.reached
     assert nearest.row["params"] < cm.price(cm.load("mobilenet_v1", width=0.25)).totals.params
-
-
-def test_it_edits_nothing_it_was_given():
-    spec = cm.read("mobilenet_v1")
-    before = spec.text
-    suggest(spec, parse_condition("params < 1M", MEASURES), lambda graph: row_of(graph, MEASURES, "float32", 1))
-    assert spec.text == before
-    assert len(expand(spec)) == 83
 
 
 def test_what_a_large_network_leaves_no_time_for_is_counted(monkeypatch):
@@ -89,7 +85,7 @@ def test_what_a_large_network_leaves_no_time_for_is_counted(monkeypatch):
 def test_a_text_is_expanded_once_however_often_it_is_asked(monkeypatch):
     """A network costs one expansion before the edit, one after it, and one where what nothing uses is tidied away."""
     expanded = []
-    trace = cm.explore.uses.trace
+    trace = uses.trace
     monkeypatch.setattr("costmodel.edits.uses.trace", lambda spec: expanded.append(spec.text) or trace(spec))
     found = search("alexnet", "params < 1M")
     assert len(expanded) < 1.6 * found.tried
@@ -105,11 +101,11 @@ def run(*arguments):
 
 
 def test_the_command():
-    result = run("mobilenet_v1", "--goal", "mult_adds < 150M", "--top", "2")
+    result = run("nin_cifar10", "--goal", "mult_adds < 150M", "--top", "2")
     assert result.exit_code == 0
-    assert "costmodel whatif mobilenet_v1 --" in result.output
+    assert "costmodel whatif nin_cifar10 --" in result.output
     assert run("mobilenet_v1", "--goal", "params < 5M").output == "mobilenet_v1 meets params < 5M as it is\n"
-    assert run("alexnet", "--goal", "params < 10").exit_code == 1
+    assert run("nin_cifar10", "--goal", "params < 10").exit_code == 1
     wrong = run("mobilenet_v1", "--goal", "parms < 10")
     assert "did you mean 'params'?" in str(wrong.exception)
     assert "add --device NAME" in str(run("mobilenet_v1", "--goal", "latency_ms < 10").exception)
