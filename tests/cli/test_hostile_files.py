@@ -58,7 +58,7 @@ def folder(tmp_path_factory):
     (at / "table.csv").write_text(TABLE, "utf-8")
     device = find_device("rtx3090")
     said = {"hardware": EVIL, "runtime": EVIL, "notes": EVIL, "date": EVIL}
-    rows = [[EVIL, 1, EVIL, 5.0], ["-b", 2, EVIL, -7.0], ["=c", 1, "$d$ $\\bad$", 6.0]]
+    rows = [(EVIL, 1, EVIL, 5.0), ("-b", 2, EVIL, -7.0), ("=c", 1, "$d$ $\\bad$", 6.0)]
     changed = {"name": "evil", "title": EVIL, "source": EVIL, "made_by": EVIL, "power_source": EVIL, "power_w": 9.0}
     changed |= {"conditions": device.conditions.model_copy(update=said), "residuals": rows}
     (at / "specs" / "devices" / "evil.yaml").write_text(to_yaml(device.model_copy(update=changed)), "utf-8")

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 import costmodel as cm
 from costmodel.cli import costmodel
+from costmodel.edits import uses
 from costmodel.edits.suggest import row_of, suggest
 from costmodel.errors import CostModelError
 from costmodel.pricing.sums import MEASURES
