@@ -199,13 +199,6 @@ class Device(_Part):
             raise ValueError(_no_name(name))
         return name
 
-    @field_validator("name")
-    @classmethod
-    def _name_is_one(cls, name: str) -> str:
-        if not NAME.match(name):
-            raise ValueError("this is no name of a device; use small letters, digits, - and _, as in my-laptop")
-        return name
-
 
 def read_device(path: Path) -> Device:
     """Return the device that a file describes.

@@ -268,12 +268,13 @@ def test_a_notebook_shows_no_more_than_a_page(capsys):
 
 
 def test_what_is_watched_does_not_act(capsys, monkeypatch):
-    from costmodel.cli.watch import _show
+    from costmodel.cli.output import emit
+    from costmodel.cli.watch import _shown
     from costmodel.judging.watch import Seen
 
     table = cm.price(cm.load("evil"))
     for seen in (Seen(table=table), Seen(table, cm.diff("evil", "evil_wide")), Seen(error=cm.CostModelError(ESCAPES))):
-        _show(seen)
+        emit(_shown(seen))
     harmless(capsys.readouterr().out)
 
 
@@ -334,5 +335,6 @@ def test_a_device_has_a_name(capsys, tmp_path, folder):
     wrong.write_text(text.replace("name: evil", 'name: "evil\\nerror: forged"'), "utf-8")
     code, _, err = run(capsys, "report", "evil", "--device", wrong)
     assert code == 2
-    assert f"{wrong}:1:7: name: this is no name of a device; use small letters, digits, - and _, as in my-laptop" in err
+    said = f"{wrong}:1:7: name: 'evil\\nerror: forged' is no name of a device; use small letters, digits, - and _"
+    assert said in err
     harmless(err)

@@ -175,11 +175,11 @@ def test_what_is_complained_of_is_underlined_where_it_stands(tmp_path):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("936GB/s", "71TFLOP/s"), "error: --peak: '936GB/s' is no such rate"),
-        (("71TFLOP/s", "71TFLOP/s"), "error: --bandwidth: '71TFLOP/s' is no such rate"),
-        (("71", "936GB/s"), "error: --peak: '71' is no such rate"),
+        (("936GB/s", "71TFLOP/s"), "error: --peak '936GB/s' is in B/s, and belongs in FLOP/s"),
+        (("71TFLOP/s", "71TFLOP/s"), "error: --bandwidth '71TFLOP/s' is in FLOP/s, and belongs in B/s"),
+        (("71", "936GB/s"), "error: --peak '71' is without a unit"),
         (("71FLOP/s", "936GB/s"), "error: --peak: '71FLOP/s' is no machine's"),
-        (("71TFLOP/s", "9" * 400 + "B/s"), "error: --bandwidth: '999"),
+        (("71TFLOP/s", "9" * 400 + "B/s"), "error: --bandwidth '999"),
     ],
 )
 @pytest.mark.parametrize("command", ["calibrate", "device-from"])
@@ -197,7 +197,7 @@ def test_a_folder_that_cannot_be_made_is_said_so(tmp_path, capsys):
     (tmp_path / "file").write_text("", "utf-8")
     words = ["--peak", "165TFLOP/s", "--bandwidth", "1008GB/s", "--name", "x", "--output", tmp_path / "file/x/y.yaml"]
     code, err = run(capsys, "device-from", "rtx3090", *words)
-    assert (code, err) == (2, f"error: {tmp_path / 'file/x'}: cannot be made: Not a directory\n")
+    assert (code, err) == (2, f"error: {tmp_path / 'file/x'}: this folder cannot be made: Not a directory\n")
 
 
 if __name__ == "__main__":

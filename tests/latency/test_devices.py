@@ -11,7 +11,7 @@ from costmodel.bench.machine import fit_log, read_measured
 from costmodel.bench.measure import read_setting
 from costmodel.latency.device import device_files, find_device, read_device, to_yaml
 from costmodel.latency.predict import latency_of
-from costmodel.latency.transfer import datasheet, transfer
+from costmodel.latency.transfer import rates, transfer
 
 ROOT = Path(__file__).parents[2]
 TRANSFER = ROOT / "benchmarks/published/transfer.csv"
@@ -128,8 +128,8 @@ def test_a_device_without_datasheet_figures_cannot_be_scaled():
 
 
 def test_the_figures_of_a_datasheet_are_read():
-    assert datasheet("165TFLOP/s", "936.2GB/s") == {"flops_per_s": 165e12, "bytes_per_s": 936.2e9}
-    assert datasheet("5FLOP/s", None) == {"flops_per_s": 5.0}
+    assert rates("165TFLOP/s", "936.2GB/s") == {"flops_per_s": 165e12, "bytes_per_s": 936.2e9}
+    assert rates("5GFLOP/s", None) == {"flops_per_s": 5e9}
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,14 @@ def test_the_figures_of_a_datasheet_are_read():
         (None, "TB/s", "--bandwidth 'TB/s' is no quantity; write it like 936GB/s"),
         (None, "-3GB/s", "'-3GB/s' is no quantity"),
         (None, "3GB", "'3GB' is in B, and belongs in B/s"),
-        (None, "0GB/s", "takes for ever"),
+        (None, "0GB/s", "is no machine's"),
         ("936GB/s", "71TFLOP/s", "--peak '936GB/s' is in B/s, and belongs in FLOP/s"),
         ("9e999999TFLOP/s", None, "is beyond reason"),
     ],
 )
 def test_what_is_no_figure_of_a_datasheet_is_refused(peak, bandwidth, says):
     with pytest.raises(cm.CostModelError) as error:
-        datasheet(peak, bandwidth)
+        rates(peak, bandwidth)
     assert says in str(error.value)
 
 
