@@ -31,8 +31,8 @@ COLUMNS = {
     "input_bytes": "input_bytes",
     "output_bytes": "output_bytes",
     "traffic_bytes": "traffic_bytes",
-    "fused_bytes": "fused_bytes",
-    "live_bytes": "live_bytes",
+    "fused_bytes": "fused_traffic_bytes",
+    "live_bytes": "peak_live_bytes",
 }
 TOTALS = {
     "layers": "layers",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "costmodel"
 FLOORS = [
-    {"errors", "units", "numbers", "documents"},
+    {"errors", "units", "numbers", "documents", "measures"},
     {"ops"},
     {"graph"},
     {"weights"},
@@ -18,7 +18,7 @@ FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 FRONT = "costmodel.__version__"
 """What the package's own front may be asked for from anywhere."""
 SLOW = {"onnx", "onnxruntime", "pandas", "matplotlib", "rich", "sympy", "scipy", "pyarrow", "dask"}
-NO_NUMPY = {"errors", "units", "numbers", "documents", "graph", "spec", "pricing", "api", "render", "cli"}
+NO_NUMPY = {"errors", "units", "numbers", "documents", "measures", "graph", "spec", "pricing", "api", "render", "cli"}
 """What `costmodel report` goes through: it needs no array, so numpy stands at the top of none of these."""
 ARRAYS = PACKAGE / "numbers" / "exact.py"
 """The one file there that is imported only where an array has come in."""

@@ -27,7 +27,7 @@ many = settings(max_examples=150, deadline=None)
 def live(graph: LayerGraph, **options: bool) -> dict[str, int]:
     """Numbers alive while each layer runs, one byte each."""
     table = cm.price(graph, dtype="int8", **options)
-    return dict(zip(table.values("path"), table.values("live_bytes"), strict=True))
+    return dict(zip(table.values("path"), table.values("peak_live_bytes"), strict=True))
 
 
 def test_a_chain_holds_what_a_layer_reads_and_writes() -> None:
@@ -77,7 +77,7 @@ def test_indices_take_eight_bytes_at_any_dtype() -> None:
     table = cm.price(graph, dtype="float16")
     assert table.values("output_bytes") == [8 * 2, 8 * 8, 0, 32 * 2]
     assert table.values("input_bytes") == [64, 64, 0, 8 * 2 + 8 * 8]
-    assert table.values("live_bytes") == [64 + 16, 64 + 16 + 64, 16 + 64, 16 + 64 + 64]
+    assert table.values("peak_live_bytes") == [64 + 16, 64 + 16 + 64, 16 + 64, 16 + 64 + 64]
 
 
 def reference(graph: LayerGraph, in_place: bool) -> list[int]:
@@ -138,6 +138,6 @@ def test_overwriting_never_takes_more(graph: LayerGraph) -> None:
 @pytest.mark.parametrize("in_place", [False, True])
 def test_the_peak_is_the_largest_live_bytes_and_names_the_first_layer_that_has_them(in_place: bool) -> None:
     table = cm.price(cm.load("resnet18"), in_place=in_place)
-    rows = table.values("live_bytes")
+    rows = table.values("peak_live_bytes")
     assert table.totals.peak_live_bytes == max(rows)
     assert table.totals.peak_layer == table.values("path")[rows.index(max(rows))]

@@ -19,22 +19,22 @@ import costmodel as cm
 from costmodel.errors import CostModelError, ShapeError
 from costmodel.execute import random_images, run
 from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.measures import MEASURES, names
 from costmodel.ops import OPERATORS
 from costmodel.ops.arrays import counting
 from costmodel.pricing import totals
-from costmodel.pricing.sums import MEASURES, sums
-from costmodel.pricing.table import COLUMNS, SUMS, TRAINING
-from costmodel.units import DTYPES
+from costmodel.pricing.sums import PRICED, sums
+from costmodel.pricing.table import COLUMNS
+from costmodel.units import DTYPES, TRAINED
 from costmodel.weights import RandomWeights
 
 some = settings(max_examples=60, deadline=None)
+ROWS = names(rows=True)
+SUMS = tuple(name for name in ROWS if MEASURES[name].adds == "sum")
+TRAINING = names(("training",), rows=True)
 BYTES = [name for name in SUMS if name.endswith("_bytes")]
-PER_IMAGE = ["mult_adds", "other_ops", "input_bytes", "output_bytes", "live_bytes", *TRAINING]
-ONCE = ["params", "matrix_params", "buffers", "weight_bytes"]
-
-
-def as_total(column: str) -> str:
-    return "fused_traffic_bytes" if column == "fused_bytes" else column
+PER_IMAGE = ["mult_adds", "other_ops", "input_bytes", "output_bytes", "peak_live_bytes", *TRAINING]
+ONCE = ["params", "matrix_params", "vector_params", "buffers", "weight_bytes"]
 
 
 # --- sums and groups -------------------------------------------------------------------------------------------------
@@ -48,11 +48,10 @@ def test_totals_are_the_sums_of_rows_and_no_group_loses_a_unit(graph: LayerGraph
     assert table.values("path") == [layer.path for layer in graph.layers]
     for column in (*SUMS, *TRAINING):
         rows = [row[column] for row in table]
-        total = (table.totals.training or {}) if column in TRAINING else table.totals.as_dict()
-        assert sum(rows) == total[as_total(column)]
+        assert sum(rows) == table.totals.values[column]
         for key in ("layer", "block", "kind"):
             assert sum(group[column] for group in table.by(key)) == sum(rows)
-    assert max(table.values("live_bytes")) == table.totals.peak_live_bytes
+    assert max(table.values("peak_live_bytes")) == table.totals.peak_live_bytes
 
 
 def test_blocks_are_the_first_names_of_the_path_in_order() -> None:
@@ -144,7 +143,7 @@ def test_a_dtype_scales_bytes_and_nothing_else(graph: LayerGraph) -> None:
     single = cm.price(graph, dtype="int8")
     for dtype, size in DTYPES.items():
         table = cm.price(graph, dtype=dtype)
-        for column in (*BYTES, "live_bytes"):
+        for column in (*BYTES, "peak_live_bytes"):
             assert table.values(column) == [size * value for value in single.values(column)]
         for column in set(SUMS) - set(BYTES):
             assert table.values(column) == single.values(column)
@@ -209,7 +208,7 @@ def test_resolution_scales_cost_by_its_square_and_leaves_params() -> None:
 
 # --- arrays and symbols ----------------------------------------------------------------------------------------------
 
-NUMBERS = (*SUMS, "live_bytes", "arithmetic_intensity", *TRAINING)
+NUMBERS = (*SUMS, "peak_live_bytes", "arithmetic_intensity", *TRAINING)
 
 
 def at(value: Any, place: int) -> Any:
@@ -229,24 +228,22 @@ def test_arrays_equal_the_walk_over_single_networks(options: dict[str, Any]) -> 
                 assert [at(value, n) for value in many.values(column)] == one.values(column), column
         equal_totals(many.totals, one.totals, n)
         for group, expected in zip(groups, one.by("kind"), strict=True):
-            assert all(at(group[column], n) == expected[column] for column in (*SUMS, "live_bytes"))
+            assert all(at(group[column], n) == expected[column] for column in (*SUMS, "peak_live_bytes"))
 
 
 def equal_totals(many: Any, one: Any, n: int) -> None:
     for name, value in one.as_dict().items():
         if name in ("peak_layer", "receptive_field", "receptive_stride"):
             continue
-        if name == "training":
-            assert {key: at(number, n) for key, number in many.training.items()} == value
-        else:
-            assert at(getattr(many, name), n) == value, name
+        assert at(getattr(many, name), n) == value, name
 
 
 @some
 @given(graph=graphs(ops=WITH_INDICES), batch=st.integers(1, 9), dtype=st.sampled_from(sorted(DTYPES)))
 def test_the_sums_without_a_table_are_the_totals_of_the_table(graph: LayerGraph, batch: int, dtype: str) -> None:
-    table = cm.price(graph, batch, dtype).totals
-    assert sums(graph, batch, dtype) == {name: getattr(table, name) for name in MEASURES}
+    training = dtype in TRAINED
+    wanted = PRICED if training else names()
+    assert sums(graph, batch, dtype, wanted) == dict(cm.price(graph, batch, dtype, training=training).totals.values)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "squeezenet", "mobilenet_v3_small"])
@@ -316,7 +313,7 @@ def test_norm_and_activation_join_the_convolution_before_them() -> None:
     table = cm.price(network((2, 4, 4), HEAD, *TAIL), dtype="int8")
     assert table.values("kernel") == ["conv"] * 3
     assert table.totals.traffic_bytes == (32 + 152 + 128) + (128 + 16 + 128) + (128 + 128)
-    assert table.values("fused_bytes") == [32 + 152, 16, 128]
+    assert table.values("fused_traffic_bytes") == [32 + 152, 16, 128]
 
 
 def test_what_is_read_elsewhere_or_returned_must_be_written() -> None:
@@ -341,7 +338,7 @@ def test_a_view_passes_the_kernel_on(view: str) -> None:
     after = ("act", "relu", "view")
     graph = network((2, 4, 4), HEAD, ("view", view, "conv"), after)
     assert kernels_of(graph) == {"conv": "conv", "view": None, "act": "conv"}
-    assert cm.price(graph, dtype="int8").values("fused_bytes") == [32 + 152, 0, 128]
+    assert cm.price(graph, dtype="int8").values("fused_traffic_bytes") == [32 + 152, 0, 128]
     assert sums(graph, dtype="int8")["fused_traffic_bytes"] == 32 + 152 + 128
     for name in ("conv", "view"):
         returned = network((2, 4, 4), HEAD, ("view", view, "conv"), after, outputs=(name,))
@@ -390,14 +387,14 @@ def test_the_first_product_costs_one_backward_product_and_later_ones_two() -> No
     forward = {"conv": 2 * 256, "next": 2 * 384, "fc": 2 * 15}
     assert dict(zip(table.values("path"), table.values("mult_adds"), strict=True)).items() >= forward.items()
     assert table.values("backward_mult_adds") == [0, forward["conv"], 0, 2 * forward["next"], 0, 2 * forward["fc"]]
-    step = table.totals.training
-    assert step is not None
-    assert step["step_mult_adds"] == 2 * 512 + 3 * 768 + 3 * 30
+    step = table.totals
+    assert step.step_mult_adds == 2 * 512 + 3 * 768 + 3 * 30
     params, one = table.totals.params, 4
-    assert (step["gradient_bytes"], step["sgd_momentum_bytes"], step["adam_bytes"]) == (
+    assert (step.gradient_bytes, step.sgd_momentum_bytes, step.adam_bytes) == (
         params * one, params * one, 2 * params * one,
     )  # fmt: skip
-    assert cm.price(graph).totals.training is None
+    with pytest.raises(AttributeError, match="no step_mult_adds; price with training=True"):
+        _ = cm.price(graph).totals.step_mult_adds
 
 
 def test_products_of_activations_need_both_gradients() -> None:
@@ -452,8 +449,7 @@ def test_saved_activations_of_a_chain() -> None:
     half = 3 * 2
     assert table.values("saved_bytes") == [32 * half, 128 * half, 128 * half, 0, 128 * 3, 128 * half]
     # bn's own output is not kept: relu's output says where the gradient passes.
-    assert table.totals.training is not None
-    assert table.totals.training["saved_bytes"] == (32 + 3 * 128) * half + 128 * 3
+    assert table.totals.saved_bytes == (32 + 3 * 128) * half + 128 * 3
 
 
 def test_a_tensor_is_saved_once_and_nothing_is_saved_for_what_is_not_trained() -> None:

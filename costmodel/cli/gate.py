@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from costmodel.cli.output import screen
 from costmodel.documents.faults import Fault, complain
 from costmodel.errors import CostModelError, known_or_suggest, quote
+from costmodel.graph import LayerGraph
 from costmodel.judging.budget import Budget, Judged, judge, limit, read_budget, share
 from costmodel.judging.budget import growth as grown
 from costmodel.judging.revisions import NotThere, before_in, network, open_any
-from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
 from costmodel.spec import expand
 from costmodel.spec.library import is_onnx, names, names_in
 from costmodel.units import DTYPES, MOST_IMAGES
+
+if TYPE_CHECKING:
+    from costmodel.latency.device import Device
 
 _OPTIONS = (
     click.option("--budget", type=click.Path(path_type=Path), metavar="FILE", help="Hold to the budgets in a file."),
@@ -31,6 +34,7 @@ _OPTIONS = (
     click.option("--growth", metavar="N%", help="How much growth --against lets pass; 0% by default."),
     click.option("--batch", type=click.IntRange(1, MOST_IMAGES), metavar="N", help="Images at once, for budgets."),
     click.option("--dtype", type=click.Choice(list(DTYPES)), help="Of weights and activations, for budgets."),
+    click.option("--device", metavar="NAME", help="Whose latency is limited (see `costmodel devices`)."),
 )
 
 
@@ -44,6 +48,7 @@ class Gate:
     growth: float
     batch: int
     dtype: str | None
+    device: Device | None = None
 
     def __bool__(self) -> bool:
         return bool(self.budget.every or self.budget.networks or self.against)
@@ -64,6 +69,7 @@ def gate(
     growth: str | None,
     batch: int | None,
     dtype: str | None,
+    device: str | None,
 ) -> Gate:
     """Return the gate that the options ask for.
 
@@ -77,9 +83,9 @@ def gate(
         raise CostModelError("--growth says how much growth --against lets pass; give --against as well")
     if allow_new and against is None:
         raise CostModelError("--allow-new says what --against lets pass; give --against as well")
-    if (batch or dtype) and budget is None and not limits and against is None:
+    if (batch or dtype or device) and budget is None and not limits and against is None:
         raise click.UsageError(
-            "--batch and --dtype say how budgets are priced; give --budget, --max or --against as well"
+            "--batch, --dtype and --device say how budgets are priced; give --budget, --max or --against as well"
         )
     held = read_budget(budget) if budget is not None else Budget()
     if budget is not None and not (held.limits_something or (held.growth is not None and against)):
@@ -88,7 +94,17 @@ def gate(
     every = {**held.every, **dict(map(limit, limits))}
     percent = share(growth) if growth is not None else held.growth or 0.0
     merged = replace(held, every=every)
-    return Gate(merged, against, allow_new, percent, batch or held.batch or 1, dtype or held.dtype)
+    found = _device(device or held.device)
+    asked = dtype or held.dtype or (found.conditions.dtype if found else None)
+    return Gate(merged, against, allow_new, percent, batch or held.batch or 1, asked, found)
+
+
+def _device(name: str | None) -> Device | None:
+    if name is None:
+        return None
+    from costmodel.latency.device import find_device
+
+    return find_device(name)
 
 
 def _check_revision(against: str) -> None:
@@ -130,11 +146,13 @@ def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
     new: list[str] = []
     judged = set()
     for arch in dict.fromkeys(_with_variants(archs, gate.budget)):
-        table = _priced(arch, gate)
+        graph = network(arch)
+        limits = gate.budget.limits(graph.name)
+        table = _priced(graph, gate, limits)
         judged.add(table.name)
         dtypes[table.dtype] = None
         notes += [f"{arch}: {note}" for note in table.notes]
-        found += judge(table, gate.budget.limits(table.name))
+        found += judge(table, limits)
         if gate.against is not None:
             try:
                 asked, before = before_in(gate.against, arch)
@@ -142,7 +160,7 @@ def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
                 new.append(f"{arch} is new since {gate.against}: {gone}")
                 continue
             notes += [f"{arch} was {asked} in {gate.against}"] if asked != arch else []
-            found += grown(price(expand(before), gate.batch, gate.dtype), table, gate.growth)
+            found += grown(_priced(expand(before), gate), table, gate.growth)
     left = _not_judged(gate.budget, judged, archs)
     notes += [f"the budget of {name} was not asked for: name its file too" for name in left]
     if gate.allow_new:
@@ -183,8 +201,10 @@ def _not_judged(budget: Budget, judged: Collection[str], archs: Sequence[str]) -
     return left
 
 
-def _priced(arch: str, gate: Gate) -> CostTable:
-    return price(network(arch), gate.batch, gate.dtype)
+def _priced(graph: LayerGraph, gate: Gate, limits: Collection[str] = ()) -> CostTable:
+    from costmodel.latency.whole import table
+
+    return table(graph, limits, gate.batch, gate.dtype, gate.device)
 
 
 def file_of(arch: str) -> Path:

@@ -9,20 +9,21 @@ import click
 
 from costmodel.cli.output import draw_table, emit, output_option
 from costmodel.errors import CostModelError, quote
+from costmodel.measures import shown
 from costmodel.pricing import totals
+from costmodel.render.amounts import amounts
 from costmodel.render.page import Column
 from costmodel.render.rows import ordered
 from costmodel.spec import expand, specs
 from costmodel.spec.library import twin
-from costmodel.units import column
 
 
 @click.command("list")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @click.option(
     "--sort",
-    type=click.Choice(["name", "year", "params", "mult_adds"]),
-    help="Sort by a column; by default, variants stand after the file they are in.",
+    metavar="COLUMN",
+    help="Sort by name, year or a measure: params, mult_adds, peak_live_bytes, ...; variants stand after their file.",
 )
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "csv", "markdown"]), default="text", show_default=True
@@ -71,8 +72,7 @@ def _rows(words: tuple[str, ...]) -> list[dict[str, Any]]:
                     "name": spec.name,
                     "also": also,
                     "year": spec.year,
-                    "params": cost.params,
-                    "mult_adds": cost.mult_adds,
+                    **cost.values,
                     "title": spec.title,
                     "source": spec.source,
                 }
@@ -83,13 +83,11 @@ def _rows(words: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def _columns(rows: list[dict[str, Any]]) -> list[Column]:
-    params, params_unit = column([row["params"] for row in rows])
-    mult_adds, mult_adds_unit = column([row["mult_adds"] for row in rows])
+    numbers = [(m.title, *amounts([row[m.name] for row in rows], m.unit)) for m in shown("list")]
     return [
         Column("name", [f"{row['name']} ({row['also']})" if row["also"] else row["name"] for row in rows], left=True),
         Column("year", [str(row["year"] or "") for row in rows]),
-        Column("params", params, params_unit),
-        Column("mult-adds", mult_adds, mult_adds_unit),
+        *(Column(title, cells, unit) for title, cells, unit in numbers),
         Column("title", [row["title"] for row in rows], left=True, prose=True, rank=1),
         Column("source", [row["source"] for row in rows], left=True, prose=True, paint="quiet"),
     ]

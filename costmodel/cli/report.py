@@ -51,7 +51,7 @@ HINT = "Latency depends on the device: add --device NAME; `costmodel devices` li
     help="How many names of a path make a block.",
 )
 @click.option(
-    "--sort", metavar="COLUMN", help="Sort by path, or by numbers, largest first: mult_adds, params, live_bytes, ..."
+    "--sort", metavar="COLUMN", help="Sort by path, or by a measure, largest first: params, peak_live_bytes, ..."
 )
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Show the first N rows, and the rest as one.")
 @click.option("--training", is_flag=True, help="Add the costs of a training step.")
@@ -136,19 +136,20 @@ def _rendered(facts: Iterable[Fact], tables: Sequence[CostTable], view: View, fo
     energy = _energy_hint(tables[0])
     if len(tables) > 1:
         return _drawn(report.compare(tables, view, energy), form, output)
-    latency = "; ".join(tables[0].totals.latency["notes"]) if tables[0].totals.latency else HINT
+    notes = tables[0].totals.notes
+    latency = HINT if notes is None else "; ".join(notes)
     hint = " ".join(text for text in (latency and f"{latency.rstrip('.')}.", energy) if text) if energy else latency
     return _drawn(report.page(tables[0], view, facts, hint), form, output)
 
 
 def _energy_hint(table: CostTable) -> str:
     """Say where the joules come from."""
-    found = table.totals.energy
-    if not found:
+    source = table.totals.energy_source
+    if source is None:
         return ""
-    if "power_w" in found:
-        return f"Energy: measured power times predicted time, the interval that of the time. {found['source']}."
-    return f"Energy: a comparison at published energies of operations, no measurement of a device. {found['source']}."
+    if "power_w" in table.totals:
+        return f"Energy: measured power times predicted time, the interval that of the time. {source}."
+    return f"Energy: a comparison at published energies of operations, no measurement of a device. {source}."
 
 
 def _drawn(page: Page, form: str, output: Path | None) -> str:

@@ -22,6 +22,7 @@ from costmodel.cli.sweep import (
     yes_option,
 )
 from costmodel.errors import CostModelError, known_or_suggest
+from costmodel.measures import meant
 
 if TYPE_CHECKING:
     from costmodel.sweeps.solve import Answer, Limit, Solver
@@ -75,8 +76,9 @@ def solve_command(
         raise click.UsageError("say what to --maximize or to --minimize")
     if not constraints:
         raise click.UsageError("say what to keep to: --subject-to CONDITION")
-    goal = Goal(maximize or minimize or "", -1 if maximize else 1)
-    question = asked(arch, vary, settings, None, dtype, device, reads=(goal.column, *constraints))
+    wanted = maximize or minimize or ""
+    question = asked(arch, vary, settings, None, dtype, device, goals=[wanted], constraints=constraints)
+    goal = Goal(wanted if wanted in question.columns else meant(wanted)[0], -1 if maximize else 1)
     refuse_too_many(question.points.count, yes)
     conditions = [parse_condition(text, question.columns) for text in constraints]
     if goal.column not in question.columns:

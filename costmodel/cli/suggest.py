@@ -10,7 +10,6 @@ import click
 from costmodel.cli.arguments import ARCH, batch_option, dtype_option
 from costmodel.cli.output import emit, screen
 from costmodel.cli.sweep import bar, device_option
-from costmodel.errors import CostModelError
 
 
 @click.command("suggest")
@@ -35,29 +34,23 @@ def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, devi
       costmodel suggest resnet50 --goal "peak_live_bytes < 5 MB" --dtype float16
     """
     from costmodel.api import read
-    from costmodel.edits.suggest import row_of, suggest
-    from costmodel.pricing.sums import MEASURES
+    from costmodel.edits.suggest import suggest
+    from costmodel.latency.whole import askable, measured, require_device
+    from costmodel.measures import MEASURES
     from costmodel.sweeps.conditions import parse_condition
-    from costmodel.sweeps.question import COLUMNS, LATENCY
+    from costmodel.sweeps.question import COLUMNS, TIMED
 
     found: Any = None
     if device is not None:
         from costmodel.latency.device import find_device
 
         found = find_device(device)
-    elif "latency" in goal:
-        raise CostModelError("latency needs a device: add --device NAME; `costmodel devices` lists them")
-    condition = parse_condition(goal, [*MEASURES, *(LATENCY if found else ())])
-    names = list(dict.fromkeys([*COLUMNS, *(name for name in condition.names if name in MEASURES)]))
+    require_device(parse_condition(goal, MEASURES).names, found)
+    condition = parse_condition(goal, askable(dtype, found))
+    names = list(dict.fromkeys([*(TIMED if found else COLUMNS), *condition.names]))
 
     def measure(graph: Any) -> dict[str, Any]:
-        row = row_of(graph, names, dtype, batch)
-        if found is not None:
-            from costmodel.latency.predict import latency_of
-
-            predicted = latency_of(graph, found, batch)
-            row |= {name: predicted[name] for name in LATENCY}
-        return row
+        return measured(graph, names, batch, dtype, found)
 
     with bar("networks", wait=2.0) as tell:
         now, ways, tried, left_out = suggest(read(arch), condition, measure, tell)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +95,8 @@ def sweep_command(
     if resume and output is None:
         raise click.UsageError("--resume goes on with a file: name it with -o")
     wanted = tuple(name.strip() for name in columns.split(",")) if columns else None
-    question = asked(arch, vary, settings, where, dtype, device, wanted, pareto)
+    named = [part.rpartition(":")[2].strip() for part in pareto.split(",")] if pareto else []
+    question = asked(arch, vary, settings, where, dtype, device, wanted, named)
     refuse_too_many(question.points.count, yes)
     goals = parse_goals(pareto, question.columns) if pareto else ()
     check_picture(plot)
@@ -125,32 +125,32 @@ def asked(
     dtype: str,
     device: str | None,
     columns: tuple[str, ...] | None = None,
-    goals: str | None = None,
-    reads: tuple[str, ...] = (),
+    goals: Iterable[str] = (),
+    constraints: tuple[str, ...] = (),
 ) -> Any:
-    """Return the question that the options ask. `reads` are further texts that name columns.
+    """Return the question that the options ask. `goals` are columns and `constraints` conditions to be judged besides.
 
     Raises:
         CostModelError: if an option cannot be.
     """
-    from costmodel.pricing.sums import MEASURES
-    from costmodel.sweeps.question import COLUMNS, LATENCY, ask
+    from costmodel.sweeps.question import ask
     from costmodel.sweeps.ranges import parse_vary
 
-    named = [part.rpartition(":")[2].strip() for part in goals.split(",")] if goals else []
-    if device is None and any("latency" in text for text in (where or "", *named, *reads, *(columns or ()))):
-        raise CostModelError("latency needs a device: add --device NAME; `costmodel devices` lists them")
     found = None
     if device is not None:
         from costmodel.latency.device import find_device
 
         found = find_device(device)
-    measures = columns or (COLUMNS if found is None else (*COLUMNS, *LATENCY))
-    known = (*MEASURES, *(LATENCY if found else ()))
-    words = {*named, *re.findall(r"\w+", " ".join(reads))}
-    more = [name for name in known if name in words and name not in measures]
-    axes = [parse_vary(text) for text in vary]
-    return ask(open_spec(arch, settings), axes, dtype=dtype, measures=(*measures, *more), where=where, device=found)
+    return ask(
+        open_spec(arch, settings),
+        [parse_vary(text) for text in vary],
+        dtype=dtype,
+        measures=columns,
+        where=where,
+        device=found,
+        goals=goals,
+        constraints=constraints,
+    )
 
 
 def refuse_too_many(count: int, yes: bool) -> None:

@@ -14,7 +14,6 @@ from costmodel.edits.edit import edit
 from costmodel.edits.moves import MOVES
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
-from costmodel.pricing.sums import sums
 from costmodel.spec import Spec, expand
 from costmodel.spec.structure import structural
 from costmodel.sweeps.conditions import Condition
@@ -85,11 +84,6 @@ def suggest(
     search = _Search(spec, goal, measure, tell)
     ways = [] if goal.holds(search.now) else search.run()
     return Found(search.now, ways, len(search.tried), len(search.left_out))
-
-
-def row_of(graph: LayerGraph, names: Sequence[str], dtype: str, batch: int) -> dict[str, Any]:
-    """Return the named totals of a network."""
-    return sums(graph, batch, dtype, names)
 
 
 class _Search:

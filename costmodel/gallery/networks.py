@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from costmodel.measures import shown
 from costmodel.pricing import Totals, totals
 from costmodel.spec import Spec, expand, specs
 from costmodel.spec.library import twin
@@ -62,12 +63,7 @@ def row(network: Network) -> dict[str, Any]:
         "title": spec.title,
         "year": spec.year,
         "input": "x".join(map(str, network.input_shape)),
-        "params": sums.params,
-        "mult_adds": sums.mult_adds,
-        "weight_bytes": sums.weight_bytes,
-        "peak_live_bytes": sums.peak_live_bytes,
-        "traffic_bytes": sums.traffic_bytes,
-        "fused_traffic_bytes": sums.fused_traffic_bytes,
+        **{measure.name: sums.values[measure.name] for measure in shown("gallery")},
         "top1_percent": network.top1,
         "top1_per_million_params": None if network.density is None else round(network.density, 3),
         "source": spec.source,

@@ -9,27 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.documents.faults import Fault, complain
-from costmodel.documents.quantity import quantity
+from costmodel.documents.quantity import UNITS, quantity
 from costmodel.documents.text import parse, read_text
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.judging.diff import compare
+from costmodel.measures import MEASURES, find, shown
 from costmodel.pricing.table import CostTable
 from costmodel.units import DTYPES
 
-METRICS: dict[str, tuple[str, str]] = {
-    "params": ("params", ""),
-    "buffers": ("buffers", ""),
-    "mult_adds": ("mult_adds", ""),
-    "other_ops": ("other_ops", ""),
-    "weight_bytes": ("weight_bytes", "B"),
-    "peak_live_bytes": ("live_bytes", "B"),
-    "traffic_bytes": ("traffic_bytes", "B"),
-    "fused_traffic_bytes": ("fused_bytes", "B"),
-    "layers": ("", ""),
-}
-"""What can be limited: a total, with the column of layers that explains it and its unit."""
-GROWTH = ("params", "mult_adds", "peak_live_bytes", "traffic_bytes")
-"""The totals whose growth is judged."""
+KEYS = ("max", "networks", "growth", "batch", "dtype", "device")
+"""What a budget file may say."""
 SHOWN = 3
 """How many layers explain a broken budget."""
 
@@ -42,7 +31,7 @@ class Heavy:
     """A layer that weighs much in a total, or that made it grow: by how much, and which share of the total that is."""
 
     path: str
-    amount: int
+    amount: float
     share: float | None = None
 
 
@@ -55,10 +44,10 @@ class Judged:
 
     network: str
     metric: str
-    value: int
+    value: float
     limit: float
     why: tuple[Heavy, ...] = ()
-    before: int | None = None
+    before: float | None = None
 
     @property
     def kept(self) -> bool:
@@ -73,7 +62,7 @@ class Judged:
     @property
     def unit(self) -> str:
         """The unit of the value and the limit."""
-        return METRICS[self.metric][1]
+        return MEASURES[self.metric].unit
 
 
 @dataclass(frozen=True)
@@ -88,6 +77,7 @@ class Budget:
     growth: float | None = None
     batch: int | None = None
     dtype: str | None = None
+    device: str | None = None
     file: str = ""
     text: str = ""
 
@@ -124,20 +114,22 @@ def limit(written: str) -> tuple[str, float]:
     name, equals, amount = (part.strip() for part in written.partition("="))
     if not equals:
         raise CostModelError(f"--max {written}: write NAME=LIMIT, as in params=5M")
-    if name not in METRICS:
-        raise CostModelError(f"--max {written}: {_unknown(name)}")
     try:
-        return name, quantity(amount, METRICS[name][1])
+        return _limit(name, amount)
     except CostModelError as error:
         raise CostModelError(f"--max {name}: {error}") from None
 
 
-def _unknown(name: str) -> str:
-    return f"{name!r} cannot be limited; {known_or_suggest(name, METRICS)}"
+def _limit(name: str, written: Any) -> tuple[str, float]:
+    """Return the measure that a name means, and the limit in its unit; a name that ends in a unit says it already."""
+    measure, size = find(name)
+    unit = measure.unit if size == 1 and measure.unit in UNITS else ""
+    return measure.name, quantity(written, unit) * size
 
 
 def read_budget(path: Path) -> Budget:
-    """Return the budget in a YAML file: `max`, `networks`, `growth`, `batch` and `dtype`, each optional.
+    """Return the budget in a YAML file: `max`, `networks`, `growth`, `batch`, `dtype` and `device`, each
+    optional.
 
     Raises:
         CostModelError: if the file cannot be read.
@@ -147,10 +139,10 @@ def read_budget(path: Path) -> Budget:
     data = parse(text, str(path))
     faults: list[Fault] = []
     if not isinstance(data, dict):
-        raise complain(str(path), text, [Fault((), "a budget is a map with max, networks, growth, batch or dtype")])
+        raise complain(str(path), text, [Fault((), f"a budget is a map with {', '.join(KEYS[:-1])} or {KEYS[-1]}")])
     for key in data:
-        if key not in ("max", "networks", "growth", "batch", "dtype"):
-            known = known_or_suggest(key, ["max", "networks", "growth", "batch", "dtype"])
+        if key not in KEYS:
+            known = known_or_suggest(key, KEYS)
             faults.append(Fault((key,), f"unknown key {key!r}", known, on_key=True))
     every = _limits(data.get("max", {}), ("max",), faults)
     named = data.get("networks", {})
@@ -158,16 +150,18 @@ def read_budget(path: Path) -> Budget:
         faults.append(Fault(("networks",), "a map of names belongs here"))
         named = {}
     networks = {name: _limits(limits, ("networks", name), faults) for name, limits in named.items()}
-    growth, batch, dtype = (data.get(key) for key in ("growth", "batch", "dtype"))
+    growth, batch, dtype, device = (data.get(key) for key in KEYS[2:])
     if growth is not None:
         growth = _read(("growth",), lambda: share(str(growth)), faults)
     if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
         faults.append(Fault(("batch",), "a whole number of at least 1 belongs here"))
     if dtype is not None and dtype not in DTYPES:
         faults.append(Fault(("dtype",), f"unknown dtype {dtype!r}", known_or_suggest(str(dtype), DTYPES)))
+    if device is not None and not isinstance(device, str):
+        faults.append(Fault(("device",), "the name of a device belongs here"))
     if faults:
         raise complain(str(path), text, faults)
-    return Budget(every, networks, growth, batch, dtype, str(path), text)
+    return Budget(every, networks, growth, batch, dtype, device, str(path), text)
 
 
 def _limits(data: Any, path: tuple[str, ...], faults: list[Fault]) -> dict[str, float]:
@@ -177,11 +171,13 @@ def _limits(data: Any, path: tuple[str, ...], faults: list[Fault]) -> dict[str, 
         return {}
     found: dict[str, float] = {}
     for name, written in data.items():
-        if name not in METRICS:
-            faults.append(Fault((*path, name), _unknown(name), on_key=True))
+        try:
+            find(str(name))
+        except CostModelError as error:
+            faults.append(Fault((*path, name), str(error), on_key=True))
             continue
-        amount = _read((*path, name), lambda name=name, written=written: quantity(written, METRICS[name][1]), faults)
-        found |= {name: amount} if amount is not None else {}
+        held = _read((*path, name), lambda name=name, written=written: _limit(str(name), written), faults)
+        found |= dict([held]) if held is not None else {}
     return found
 
 
@@ -197,7 +193,7 @@ def judge(table: CostTable, limits: Mapping[str, float]) -> list[Judged]:
     """Return how a network stands to each limit."""
     judged = []
     for metric, most in limits.items():
-        value = getattr(table.totals, metric)
+        value = table.totals.values[metric]
         why = tuple(_heaviest(table, metric)) if value > most else ()
         judged.append(Judged(table.name, metric, value, most, why))
     return judged
@@ -205,19 +201,20 @@ def judge(table: CostTable, limits: Mapping[str, float]) -> list[Judged]:
 
 def _heaviest(table: CostTable, metric: str) -> Iterator[Heavy]:
     """Yield the layers that weigh most in a total."""
-    name = METRICS[metric][0]
-    total = getattr(table.totals, metric)
-    adds_up = metric != "peak_live_bytes"
-    for row in sorted(table, key=lambda row: -row[name])[:SHOWN] if name else []:
-        yield Heavy(row["path"], row[name], row[name] / total if adds_up else None)
+    if metric not in table.columns:
+        return
+    total = table.totals.values[metric]
+    adds_up = MEASURES[metric].adds == "sum"
+    for row in sorted(table, key=lambda row: -row[metric])[:SHOWN]:
+        yield Heavy(row["path"], row[metric], row[metric] / total if adds_up else None)
 
 
 def growth(before: CostTable, after: CostTable, percent: float) -> list[Judged]:
     """Return how a network stands to growing by at most `percent` since `before`."""
     judged = []
     changes = compare(before, after).rows
-    for metric in GROWTH:
-        then, now = (getattr(table.totals, metric) for table in (before, after))
+    for metric in (measure.name for measure in shown("growth")):
+        then, now = (table.totals.values[metric] for table in (before, after))
         most = int(then * (100 + percent) / 100)
         why: tuple[Heavy, ...] = ()
         if now > most:
@@ -228,7 +225,7 @@ def growth(before: CostTable, after: CostTable, percent: float) -> list[Judged]:
 
 def _grown(changes: tuple[dict[str, Any], ...], metric: str) -> Iterator[Heavy]:
     """Yield the layers that grew most."""
-    key = f"{METRICS[metric][0]}_change"
+    key = f"{metric}_change"
     grown = sorted((row for row in changes if row.get(key, 0) > 0), key=lambda row: -row[key])
     for row in grown[:SHOWN]:
         yield Heavy(row["path"], row[key])

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from costmodel.pricing.table import SUMS, CostTable
+from costmodel.measures import MEASURES, shown
+from costmodel.pricing.table import CostTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
 
-TOTALS = {
-    "layers": "",
-    "params": "",
-    "mult_adds": "",
-    "other_ops": "",
-    "buffers": "",
-    "weight_bytes": "B",
-    "peak_live_bytes": "B",
-    "traffic_bytes": "B",
-    "fused_traffic_bytes": "B",
-    "arithmetic_intensity": "FLOP/B",
-}
-"""The totals that are compared, with their units."""
-WEIGHED = ("params", "mult_adds", "traffic_bytes")
+WEIGHED = tuple(measure.name for measure in shown("growth") if measure.adds == "sum")
 """The columns that say how large a change is: the largest share of a total that changed."""
 
 
@@ -38,8 +26,8 @@ class Diff:
 
     `rows` has one entry a layer of either: `path` (after, or before where it was removed), `path_before`, `matched`
     ("path", "shape and operator" or ""), `status` ("same", "changed", "moved", "added", "removed"), `op_before`,
-    `op_after`, `output_before`, `output_after`, and for each column of sums `X_before`, `X_after` and `X_change`.
-    Changes of a column add up to the change of its total.
+    `op_after`, `output_before`, `output_after`, and for each measure that adds up `X_before`, `X_after` and
+    `X_change`. Changes of a measure add up to the change of its total.
     """
 
     before: CostTable
@@ -48,17 +36,19 @@ class Diff:
 
     @cached_property
     def totals(self) -> tuple[Row, ...]:
-        """One entry a total: name, unit, before, after, change, and percent of before (None where that was 0)."""
+        """One entry a measure that both have: name, unit, before, after, change, and percent of before (None where
+        that was 0).
+        """
+        before, after = self.before.totals, self.after.totals
         return tuple(
-            _total(name, unit, getattr(self.before.totals, name), getattr(self.after.totals, name))
-            for name, unit in TOTALS.items()
+            _total(name, measure.unit, before.values[name], after.values[name])
+            for name, measure in MEASURES.items()
+            if name in before and name in after
         )
 
     def changes(self) -> list[Row]:
         """Return the rows that are not the same, the largest change first."""
-        totals = {
-            name: max(getattr(self.before.totals, name), getattr(self.after.totals, name)) or 1 for name in WEIGHED
-        }
+        totals = {name: max(table.totals.values[name] for table in (self.before, self.after)) or 1 for name in WEIGHED}
         changed = [row for row in self.rows if row["status"] != "same"]
         return sorted(changed, key=lambda row: -max(abs(row[f"{name}_change"]) / totals[name] for name in WEIGHED))
 
@@ -86,7 +76,14 @@ def compare(before: CostTable, after: CostTable) -> Diff:
 
     Layers are matched by path; of the rest, those with the same operator, input shapes and output shape, in order.
     """
-    return Diff(before, after, tuple(_row(*pair) for pair in _matched(before, after)))
+    names = summed(before, after)
+    return Diff(before, after, tuple(_row(*pair, names) for pair in _matched(before, after)))
+
+
+def summed(before: CostTable, after: CostTable) -> list[str]:
+    """Return the measures of layers that add up, of those that both tables have."""
+    both = before.columns.keys() & after.columns.keys()
+    return [name for name, measure in MEASURES.items() if name in both and measure.adds == "sum"]
 
 
 def _total(name: str, unit: str, before: Any, after: Any) -> Row:
@@ -129,29 +126,29 @@ def _looks(row: Row) -> tuple[Any, ...]:
     return row["op"], row["input_shapes"], row["output_shape"]
 
 
-def _row(before: Row | None, after: Row | None, matched: str) -> Row:
+def _row(before: Row | None, after: Row | None, matched: str, names: Sequence[str]) -> Row:
     one = after or before or {}
     row = {
         "path": one["path"],
         "path_before": before and before["path"],
         "matched": matched,
-        "status": _status(before, after),
+        "status": _status(before, after, names),
         "op_before": before and before["op"],
         "op_after": after and after["op"],
         "output_before": before and before["output_shape"],
         "output_after": after and after["output_shape"],
     }
-    for name in SUMS:
+    for name in names:
         old, new = (side[name] if side else 0 for side in (before, after))
         row |= {f"{name}_before": old, f"{name}_after": new, f"{name}_change": new - old}
     return row
 
 
-def _status(before: Row | None, after: Row | None) -> str:
+def _status(before: Row | None, after: Row | None, names: Sequence[str]) -> str:
     if before is None:
         return "added"
     if after is None:
         return "removed"
-    if any(before[name] != after[name] for name in ("op", "input_shapes", "output_shape", *SUMS)):
+    if any(before[name] != after[name] for name in ("op", "input_shapes", "output_shape", *names)):
         return "changed"
     return "same" if before["path"] == after["path"] else "moved"

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.latency.device import Device
+from costmodel.numbers.arithmetic import Number
 from costmodel.pricing.table import CostTable
 
 
@@ -33,60 +33,56 @@ OPERATIONS: Mapping[str, OperationEnergy] = {
 }
 DRAM_J_PER_BYTE = 640e-12 / 4
 DRAM_SOURCE = "Han et al. 2015, arXiv:1506.02626, figure 1"
-"""640 pJ for 32 bits, the low end of Horowitz's 1.3 to 2.6 nJ for 64
-bits.
-"""
+"""640 pJ for 32 bits, the low end of Horowitz's 1.3 to 2.6 nJ for 64 bits."""
 
 
-def chip_energy(table: CostTable) -> dict[str, Any]:
+def chip_energy(totals: Mapping[str, Number], dtype: str) -> dict[str, Number]:
     """Return the joules of a batch on a 45 nm chip: mult-adds, DRAM traffic with norms and activations fused, and
-    their sum.
+    their sum, by measure.
 
     Raises:
-        CostModelError: if there is no published energy for the table's dtype.
+        CostModelError: if there is no published energy for the dtype.
     """
-    if table.dtype not in OPERATIONS:
-        raise CostModelError(f"no published energy for {table.dtype}; {known_or_suggest(table.dtype, OPERATIONS)}")
-    unit = OPERATIONS[table.dtype]
-    compute = table.totals.mult_adds * (unit.multiply_j + unit.add_j)
-    memory = table.totals.fused_traffic_bytes * DRAM_J_PER_BYTE
-    return {
-        "mult_adds_j": compute,
-        "dram_j": memory,
-        "energy_j": compute + memory,
-        "source": f"{unit.source}; DRAM: {DRAM_SOURCE}",
-    }
+    unit = _operation(dtype)
+    compute = totals["mult_adds"] * (unit.multiply_j + unit.add_j)
+    memory = totals["fused_traffic_bytes"] * DRAM_J_PER_BYTE
+    return {"mult_adds_j": compute, "dram_j": memory, "energy_j": compute + memory}
 
 
-def device_energy(timed: CostTable, device: Device) -> dict[str, Any]:
+def device_energy(totals: Mapping[str, Number], device: Device) -> dict[str, Number]:
     """Return the joules of a batch: the power that the device draws above idle times the predicted time, with its
-    interval.
+    interval, by measure.
 
     Raises:
-        CostModelError: if nobody measured the device's power, or the table carries no time.
+        CostModelError: if nobody measured the device's power, or the totals carry no time.
     """
-    latency = timed.totals.latency
     if device.power_w is None:
         raise CostModelError(
             f"nobody measured the power of {device.name}; its file states none\n"
             "energy without a device is that of a 45 nm chip"
         )
-    if latency is None:
+    if "latency_s" not in totals:
         raise CostModelError("the table carries no time; time(table, device) adds it")
-    return {
-        "energy_j": device.power_w * latency["latency_s"],
-        "energy_low_j": device.power_w * latency["latency_low_s"],
-        "energy_high_j": device.power_w * latency["latency_high_s"],
-        "power_w": device.power_w,
-        "source": device.power_source,
-    }
+    joules = {f"energy{side}_j": device.power_w * totals[f"latency{side}_s"] for side in ("", "_low", "_high")}
+    return {**joules, "power_w": device.power_w}
 
 
 def with_energy(table: CostTable, device: Device | None = None) -> CostTable:
-    """Return the table with `totals.energy`: of a 45 nm chip, or of `device`, on which the table was timed.
+    """Return the table with the energy of its totals: of a 45 nm chip, or of `device`, on which the table was timed.
 
     Raises:
         CostModelError: as `chip_energy` and `device_energy` do.
     """
-    found = device_energy(table, device) if device else chip_energy(table)
-    return replace(table, totals=replace(table.totals, energy=found))
+    totals = table.totals
+    if device is not None:
+        found, source = device_energy(totals.values, device), device.power_source
+    else:
+        found = chip_energy(totals.values, table.dtype)
+        source = f"{_operation(table.dtype).source}; DRAM: {DRAM_SOURCE}"
+    return replace(table, totals=totals.adding(found, energy_source=source))
+
+
+def _operation(dtype: str) -> OperationEnergy:
+    if dtype not in OPERATIONS:
+        raise CostModelError(f"no published energy for {dtype}; {known_or_suggest(dtype, OPERATIONS)}")
+    return OPERATIONS[dtype]

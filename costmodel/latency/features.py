@@ -94,7 +94,7 @@ class Row(NamedTuple):
     weight_bytes: Number
     input_bytes: Number
     output_bytes: Number
-    fused_bytes: Number
+    fused_traffic_bytes: Number
     inputs: tuple[str, ...]
     input_shapes: tuple[Shape, ...]
     output_shape: Shape

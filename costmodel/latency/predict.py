@@ -15,6 +15,7 @@ from costmodel.graph import LayerGraph
 from costmodel.latency.device import Device, find_device
 from costmodel.latency.features import FEATURES, Counts
 from costmodel.latency.lowering import graph_kernels, table_kernels
+from costmodel.measures import MEASURES
 from costmodel.numbers.arithmetic import Number, is_array, is_plain
 from costmodel.pricing import totals
 from costmodel.pricing.table import CostTable
@@ -31,8 +32,8 @@ def time(table: CostTable, device: str | Path | Device) -> CostTable:
 
     Columns added: latency_s, latency_low_s, latency_high_s (a 90 % interval, checked on whole networks of unseen
     families; a single layer's has the same width) and bound (compute, memory or overhead, whichever takes most). The
-    time of a fused kernel stands at the layer that heads it. `totals.latency` holds device, latency_s, latency_low_s,
-    latency_high_s, latency_per_image_s, throughput_per_s, bound and notes.
+    time of a fused kernel stands at the layer that heads it. The totals get the same, latency_per_image_s,
+    throughput_per_s, the device's name and notes.
 
     Raises:
         CostModelError: if there is no such device, or the table is priced at another dtype than was measured.
@@ -52,11 +53,13 @@ def time(table: CostTable, device: str | Path | Device) -> CostTable:
         latency_high_s=[seconds * high for seconds, _ in columns],
         bound=[bound for _, bound in columns],
     )
-    return replace(timed, totals=replace(table.totals, latency=summary))
+    values = {name: value for name, value in summary.items() if name in MEASURES}
+    said = {"device": summary["device"], "bound": summary["bound"], "notes": tuple(summary["notes"])}
+    return replace(timed, totals=table.totals.adding(values, **said))
 
 
 def latency_of(graph: LayerGraph, device: str | Path | Device, batch: Number = 1) -> dict[str, Any]:
-    """Return the summary that `time` puts into `totals.latency`, without keeping rows: for networks whose sizes are
+    """Return the summary that `time` puts into the totals, without keeping rows: for networks whose sizes are
     NumPy arrays.
 
     Raises:
@@ -83,7 +86,8 @@ def over_batches(graph: LayerGraph, device: Device, batches: Iterable[int]) -> l
     plain = device.error and device.error.operations_only
     for batch in batches:
         mult_adds = totals(graph, batch, device.conditions.dtype).mult_adds
-        row = {"network": graph.name, "batch": batch, "mult_adds": mult_adds} | latency_of(graph, device, batch)
+        row: dict[str, Any] = {"network": graph.name, "batch": batch, "mult_adds": mult_adds}
+        row |= latency_of(graph, device, batch)
         row["notes"] = [*graph.notes, *row["notes"]]
         found.append(row | {"operations_only_s": plain and plain.seconds * mult_adds})
     return found

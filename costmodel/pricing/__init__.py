@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from costmodel.graph import LayerGraph
+from costmodel.measures import names
 from costmodel.numbers.arithmetic import Number
-from costmodel.pricing.table import COLUMNS, TRAINING, CostTable, Totals
+from costmodel.pricing.table import COLUMNS, CostTable, Totals
 from costmodel.pricing.walk import Walk
+
+STEP = names(("training",), rows=True)
+"""The columns of a table that is priced for training, besides."""
 
 __all__ = ["CostTable", "Totals", "price", "rows", "totals"]
 
@@ -30,7 +34,7 @@ def price(
     """
     walk = Walk(graph, batch, dtype, in_place, training)
     rows = list(walk.rows())
-    columns = {name: [row[name] for row in rows] for name in (*COLUMNS, *(TRAINING if training else ()))}
+    columns = {name: [row[name] for row in rows] for name in (*COLUMNS, *(STEP if training else ()))}
     return CostTable(
         name=graph.name,
         title=graph.title,

@@ -12,66 +12,95 @@ from functools import reduce
 from typing import Any
 
 from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.measures import MEASURES, Measure, names, needed
 from costmodel.numbers.arithmetic import Number, guarded, is_plain, largest, product
 from costmodel.ops.base import Cost
 from costmodel.pricing.elements import element_bytes
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
+from costmodel.pricing.training import require_gradients, steps
 from costmodel.units import DTYPES
 
-COUNTED = ("params", "buffers", "mult_adds", "other_ops")
-MEASURES = (
-    *COUNTED,
-    "weight_bytes",
-    "input_bytes",
-    "output_bytes",
-    "traffic_bytes",
-    "fused_traffic_bytes",
-    "peak_live_bytes",
-)
-"""What `sums` can return, named as in `Totals`."""
+INFERRED = names()
+"""The measures of inference."""
+PRICED = names(("", "training"))
+"""What `sums` can return: every measure that the operators alone decide."""
 
 
 def sums(
     graph: LayerGraph,
     batch: Number = 1,
     dtype: str | None = None,
-    names: Collection[str] = MEASURES,
+    wanted: Collection[str] = INFERRED,
     layers: Sequence[Layer] | None = None,
 ) -> dict[str, Number]:
-    """Return the totals called `names`, equal to those of `price` to the unit.
+    """Return the measures called `wanted` of the whole network, equal to those of `price` to the unit.
 
     Sizes and batch may be numbers, NumPy arrays or SymPy symbols. With `layers`, the sums are over those alone; what is
-    fused and what is alive at once is only known of a whole network.
+    fused, alive at once and saved is only known of a whole network.
 
     Raises:
-        KeyError: if a name is none of `MEASURES`, or the dtype is unknown.
+        KeyError: if a name is none of `PRICED`, or the dtype is unknown.
+        CostModelError: if a training step is asked for at a dtype without gradients.
     """
-    walk = _Sums(graph, DTYPES[dtype or graph.dtype], graph.layers if layers is None else layers)
-    return {name: walk.measure(name, guarded(batch)) for name in names}
+    dtype = dtype or graph.dtype
+    if needed(wanted):
+        require_gradients(dtype)
+    walk = _Sums(graph, guarded(batch), DTYPES[dtype], graph.layers if layers is None else layers)
+    return {name: walk.measure(name) for name in wanted}
 
 
 class _Sums:
     """What one network's sums are made of, kept while several of them are asked for."""
 
-    def __init__(self, graph: LayerGraph, itemsize: int, layers: Sequence[Layer]) -> None:
-        self.graph, self.itemsize, self.layers = graph, itemsize, layers
+    def __init__(self, graph: LayerGraph, batch: Number, itemsize: int, layers: Sequence[Layer]) -> None:
+        self.graph, self.batch, self.itemsize, self.layers = graph, batch, itemsize, layers
         self._element_bytes = element_bytes(graph, itemsize)
+        self._known: dict[str, Number] = {"batch": batch, "itemsize": itemsize}
         self._bytes: dict[str, Number] = {}
         self._products: dict[Any, Number] = {}
         self._costs: list[tuple[Cost, int]] = []
 
-    def measure(self, name: str, batch: Number) -> Number:
-        if name in ("params", "buffers"):
-            return self._counted(name)
-        if name in ("mult_adds", "other_ops"):
-            return self._counted(name) * batch
-        if name == "weight_bytes":
-            return self._counted("params") * self.itemsize
+    def measure(self, name: str) -> Number:
+        """Return a measure of the whole network, computed once."""
+        if name not in self._known:
+            self._known[name] = self._measured(MEASURES[name])
+        return self._known[name]
+
+    def _measured(self, measure: Measure[Any]) -> Number:
+        name = measure.name
+        if measure.rule is not None:
+            return measure.rule(*map(self.measure, measure.reads))
+        if measure.counted:
+            return self._counted(name) * (self.batch if measure.counted == "image" else 1)
+        if name == "layers":
+            return len(self.layers)
         if name == "peak_live_bytes":
-            return self._peak() * batch
-        moved = self._together(self._moved(name)) * batch
-        return moved + self.measure("weight_bytes", 1) if name.endswith("traffic_bytes") else moved
+            return self._peak() * self.batch
+        if name == "backward_mult_adds":
+            return self._backward() * self.batch
+        if name == "saved_bytes":
+            return self._saved() * self.batch
+        moved = self._together(self._moved(name)) * self.batch
+        return moved + self.measure("weight_bytes") if name.endswith("traffic_bytes") else moved
+
+    def _backward(self) -> Number:
+        """Return the mult-adds of the backward pass over one image."""
+        times: Counter[Any] = Counter()
+        layers: dict[Any, Layer] = {}
+        for step, layer in zip(steps(self.graph), self.layers, strict=True):
+            question = self._question(layer)
+            layers[question] = layer
+            times[question] += step.backward_products
+        priced = ((layer.op.price(*layer.input_shapes).mult_adds, times[key]) for key, layer in layers.items())
+        return _weighted(pair for pair in priced if pair[1])
+
+    def _saved(self) -> Number:
+        """Return the bytes that the backward pass needs kept of one image, each tensor once."""
+        needs = steps(self.graph)
+        kept = self._together(path for step in needs for path in step.saved)
+        besides = ((product(layer.shape), step.besides) for step, layer in zip(needs, self.layers, strict=True))
+        return kept + _weighted((size, each) for size, each in besides if each)
 
     def _moved(self, name: str) -> list[str]:
         """Return the tensors that a measure of traffic is made of, one as often as it is moved."""

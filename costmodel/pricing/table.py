@@ -3,76 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError, known_or_suggest
+from costmodel.measures import MEASURES, Measured, names
 from costmodel.numbers.arithmetic import largest
+from costmodel.units import DTYPES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TEXT = ("path", "op", "kind", "inputs", "input_shapes", "output_shape", "kernel")
-SUMS = (
-    "params",
-    "matrix_params",
-    "buffers",
-    "mult_adds",
-    "other_ops",
-    "weight_bytes",
-    "input_bytes",
-    "output_bytes",
-    "traffic_bytes",
-    "fused_bytes",
-)
-TRAINING = ("backward_mult_adds", "saved_bytes")
-COLUMNS = (*TEXT, "groups", *SUMS, "live_bytes", "arithmetic_intensity", "receptive_field", "receptive_stride")
-"""What every table has; one priced for training has TRAINING as well."""
+COLUMNS = (*TEXT, "groups", *names(rows=True), "receptive_field", "receptive_stride")
+"""What every table has; one priced for training has its measures of a step as well."""
 
 
 @dataclass(frozen=True)
-class Totals:
-    """What the whole network costs. Bytes are at the table's dtype, everything is for the table's batch.
+class Totals(Measured):
+    """What the whole network costs, and what is said with it. Bytes are at the table's dtype, everything is for the
+    table's batch.
 
-    traffic_bytes: weights + inputs + outputs of every layer, each moved once. fused_traffic_bytes: the same with norms
-    and activations fused into the convolution or product before them. peak_live_bytes: the most activation bytes alive
-    at once, weights not counted, while `peak_layer` runs. arithmetic_intensity: FLOPs (2 a mult-add, plus other_ops)
-    per byte of traffic. receptive_field, receptive_stride: of the last feature map with more than one position,
-    (height, width) in input pixels; (inf, inf) where a global pool lies before it, as in the gates of
-    squeeze-and-excitation, so that a position sees the whole input; None for networks of tokens, where attention sees
-    everything.
+    `values` holds the measures by name, and each is an attribute: ``totals.mult_adds``; `costmodel.measures` lists them
+    with their units. peak_layer: the layer during which peak_live_bytes is reached. receptive_field, receptive_stride:
+    of the last feature map with more than one position, (height, width) in input pixels; (inf, inf) where a global pool
+    lies before it, as in the gates of squeeze-and-excitation, so that a position sees the whole input; None for
+    networks of tokens, where attention sees everything. device, bound (compute, memory or overhead) and notes come with
+    latency, energy_source with energy.
     """
 
-    layers: int
-    params: Any
-    matrix_params: Any
-    buffers: Any
-    mult_adds: Any
-    other_ops: Any
-    weight_bytes: Any
-    input_bytes: Any
-    output_bytes: Any
-    traffic_bytes: Any
-    fused_traffic_bytes: Any
-    peak_live_bytes: Any
-    peak_layer: str | None
-    arithmetic_intensity: Any
+    values: Mapping[str, Any]
+    peak_layer: str | None = None
     receptive_field: tuple[Any, Any] | None = None
     receptive_stride: tuple[Any, Any] | None = None
-    training: Mapping[str, Any] | None = None
-    """Of one training step: backward_mult_adds, step_mult_adds, saved_bytes, gradient_bytes, sgd_momentum_bytes and
-    adam_bytes, all at the table's dtype. Mixed precision keeps float32 weights and optimiser state besides: price those
-    at float32. A batch norm's statistics of the batch (two numbers a channel) are not in saved_bytes.
-    """
-    latency: Mapping[str, Any] | None = None
-    """On a device, added by its time model: see `costmodel.latency.predict.time`."""
-    energy: Mapping[str, Any] | None = None
-    """Of one batch, in joules: see `costmodel.latency.energy.with_energy`."""
+    device: str | None = None
+    bound: Any = None
+    notes: tuple[str, ...] | None = None
+    energy_source: str | None = None
+
+    def __contains__(self, name: str) -> bool:
+        """Say whether a measure is known: one that needs a device is not until the table is timed."""
+        return name in self.values
+
+    def adding(self, values: Mapping[str, Any], **facts: Any) -> Totals:
+        """Return the totals with further measures, and what is said with them."""
+        together = {**self.values, **values}
+        return replace(self, values={name: together[name] for name in MEASURES if name in together}, **facts)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the totals by name; what was not asked for (training, latency, energy) is left out."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """Return measures and facts by name; what was not asked for (training, latency, energy) is left out."""
+        facts = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "values"}
+        return {**self.values, **{name: value for name, value in facts.items() if value is not None}}
 
 
 @dataclass(frozen=True)
@@ -80,10 +62,8 @@ class CostTable:
     """What each layer costs. `columns` holds plain lists; `frame` is the same as a pandas frame.
 
     Columns: path, op, kind, inputs (paths), input_shapes, output_shape, kernel (the path that heads its fused kernel),
-    groups (of a convolution's channels; 1 elsewhere), params, matrix_params (those in kernels and matrices, so without
-    biases and norms), buffers, mult_adds, other_ops,
-    weight_bytes, input_bytes, output_bytes, traffic_bytes, fused_bytes, live_bytes, arithmetic_intensity,
-    receptive_field, receptive_stride, and when priced for training backward_mult_adds and saved_bytes.
+    groups (of a convolution's channels; 1 elsewhere), the measures that a layer has (see `costmodel.measures`; those of
+    a training step when priced for it), receptive_field, receptive_stride.
     """
 
     name: str
@@ -140,10 +120,10 @@ class CostTable:
         return self.columns[column]
 
     def by(self, key: str = "block", depth: int = 1) -> list[dict[str, Any]]:
-        """Return the rows grouped by 'layer', 'block' (the first `depth` names of the path) or 'kind': sums, and the
-        largest live_bytes.
+        """Return the rows grouped by 'layer', 'block' (the first `depth` names of the path) or 'kind', with the
+        measures of each group.
 
-        Groups stand in the order of their first layer. No unit is lost: each column of sums adds up to the same total.
+        Groups stand in the order of their first layer. No unit is lost: what adds up does so to the same total.
 
         Raises:
             CostModelError: if `key` is none of these.
@@ -161,10 +141,13 @@ class CostTable:
         return [self._group(name, rows) for name, rows in groups.items()]
 
     def _group(self, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        sums = [column for column in self.columns if column in SUMS + TRAINING + EXTRA_SUMS]
         group: dict[str, Any] = {"group": name, "layers": len(rows), "output_shape": rows[-1]["output_shape"]}
-        group |= {column: sum(row[column] for row in rows) for column in sums}
-        group["live_bytes"] = reduce(largest, (row["live_bytes"] for row in rows))
+        for measure in (MEASURES[column] for column in self.columns if column in MEASURES):
+            values = [row[measure.name] for row in rows]
+            if measure.adds == "derived":
+                group[measure.name] = measure.of({**group, "batch": self.batch, "itemsize": DTYPES[self.dtype]})
+            else:
+                group[measure.name] = sum(values) if measure.adds == "sum" else reduce(largest, values)
         return group
 
     def with_columns(self, **columns: Iterable[Any]) -> CostTable:
@@ -177,7 +160,3 @@ class CostTable:
 
         html: str = costmodel.notebook_html(self)
         return html
-
-
-EXTRA_SUMS = ("latency_s",)
-"""Columns of sums that other modules add."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from costmodel.errors import CostModelError
 from costmodel.graph import INPUT, LayerGraph
-from costmodel.numbers.arithmetic import Number
 from costmodel.pricing.liveness import storages
+from costmodel.units import TRAINED
 
 BESIDES = {"mask": 1, "places": 8}
 """Bytes an element, as PyTorch keeps them on a GPU: masks of bool, places of int64."""
@@ -50,6 +51,7 @@ def steps(graph: LayerGraph) -> list[Step]:
     return result
 
 
-def optimizer_params(params: Number) -> dict[str, Number]:
-    """Return how many numbers each optimiser keeps besides the weights: momentum one a weight, Adam two."""
-    return {"sgd_momentum": params, "adam": 2 * params}
+def require_gradients(dtype: str) -> None:
+    """Raise a CostModelError if nothing can be trained at a dtype."""
+    if dtype not in TRAINED:
+        raise CostModelError(f"{dtype} has no gradients to train with; train at {', '.join(TRAINED)}")

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.graph import Layer, LayerGraph
+from costmodel.measures import MEASURES, Measure, completed, names
 from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, product, whole
-from costmodel.ops.base import Cost
 from costmodel.pricing.elements import element_bytes
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
 from costmodel.pricing.receptive import View, view_of, views
-from costmodel.pricing.table import SUMS, TRAINING, Totals
-from costmodel.pricing.training import optimizer_params, steps
-from costmodel.units import DTYPES, FLOPS_PER_MULT_ADD, TRAINED
+from costmodel.pricing.table import Totals
+from costmodel.pricing.training import require_gradients, steps
+from costmodel.units import DTYPES
+
+COUNTED = tuple((m.name, m.counted == "image") for m in MEASURES.values() if m.counted)
+"""The figures of an operator's cost, and whether each is for one image."""
+
+
+def _ruled() -> tuple[tuple[Measure[Any], ...], tuple[Measure[Any], ...]]:
+    """Return the measures of a layer that have a rule: those that follow from its cost alone, and the rest."""
+    known = {"batch", "itemsize", *(name for name, _ in COUNTED)}
+    of_costs, of_rows = [], []
+    for measure in (MEASURES[name] for name in names(rows=True) if MEASURES[name].rule):
+        if known.issuperset(measure.reads):
+            of_costs.append(measure)
+            known.add(measure.name)
+        else:
+            of_rows.append(measure)
+    return tuple(of_costs), tuple(of_rows)
+
+
+OF_COSTS, OF_ROWS = _ruled()
+SUMS = tuple(
+    name for name in names(("", "training"), rows=True) if MEASURES[name].adds == "sum" and not MEASURES[name].rule
+)
+"""What is added up; what has a rule follows from the sums."""
 
 
 def dtype_of(graph: LayerGraph, asked: str | None) -> str:
@@ -41,19 +65,19 @@ class Walk:
     def __init__(self, graph: LayerGraph, batch: Number, dtype: str | None, in_place: bool, training: bool) -> None:
         _require_graph(graph)
         self.dtype = dtype = dtype_of(graph, dtype)
-        if training and dtype not in TRAINED:
-            raise CostModelError(f"{dtype} has no gradients to train with; train at {', '.join(TRAINED)}")
+        if training:
+            require_gradients(dtype)
         self.graph, self.batch, self.itemsize = graph, _images(batch), DTYPES[dtype]
         self.in_place, self.training = in_place, training
         self.plain = all(map(is_plain, graph.input_shape)) and all(
             is_plain(size) for layer in graph.layers for size in layer.shape
         )
-        self._sums: dict[str, Any] = {}
+        self._sums: dict[str, Any] = dict.fromkeys((n for n in SUMS if training or not MEASURES[n].needs), 0)
         self._live: Number = 0
         self._peak: Number = 0
         self._peak_layer: str | None = None
         self._view: View | None = None
-        self._costs: dict[Any, Cost] = {}
+        self._costs: dict[Any, dict[str, Any]] = {}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         graph = self.graph
@@ -63,6 +87,7 @@ class Walk:
         seen = list(views(graph)) if self.plain else [None] * len(graph)
         self._view = view_of(graph, seen)
         step = steps(graph) if self.training else [None] * len(graph)
+        sums, rules = self._sums, [(m.name, m.rule, self._reader(m.reads)) for m in OF_ROWS if m.rule]
         heads = kernels(graph)
         last_of = {head: layer.path for head, layer in zip(heads, graph.layers, strict=True)}
         for layer, (new, freed), head, view, back in zip(graph.layers, alive, heads, seen, step, strict=True):
@@ -70,15 +95,16 @@ class Walk:
             if new is not None:
                 self._live = self._live + bytes_of[new]
             self._raise_peak(layer.path)
-            row["live_bytes"] = self._live
-            row["arithmetic_intensity"] = self._intensity(row)
+            row["peak_live_bytes"] = self._live
+            for name, rule, reads in rules:
+                row[name] = rule(*reads(row))
             row["receptive_field"], row["receptive_stride"] = view or (None, None)
             if back is not None:
                 row["backward_mult_adds"] = row["mult_adds"] * back.backward_products
                 besides = product(layer.shape) * self.batch * back.besides if back.besides else 0
                 row["saved_bytes"] = sum((bytes_of[path] for path in back.saved), besides)
-                self._add(row, TRAINING)
-            self._add(row, SUMS)
+            for name, total in sums.items():
+                sums[name] = total + row[name]
             for path in freed:
                 self._live = self._live - bytes_of[path]
             yield row
@@ -86,10 +112,10 @@ class Walk:
     def _row(
         self, layer: Layer, head: str | None, bytes_of: dict[str, Number], last_of: dict[str | None, str]
     ) -> dict[str, Any]:
-        cost = self._price(layer)
-        op, batch = layer.op, self.batch
+        counts = self._counts(layer)
+        op = layer.op
         moved = not op.view
-        weight_bytes = cost.params * self.itemsize
+        weight_bytes = counts["weight_bytes"]
         input_bytes = sum(bytes_of[name] for name in layer.inputs) if moved else 0
         output_bytes = bytes_of[layer.path] if moved else 0
         fused_bytes = weight_bytes + (input_bytes if head == layer.path else 0)
@@ -104,27 +130,37 @@ class Walk:
             "output_shape": layer.shape,
             "kernel": head,
             "groups": op.splits(),
-            "params": cost.params,
-            "matrix_params": cost.matrix_params,
-            "buffers": cost.buffers,
-            "mult_adds": cost.mult_adds * batch,
-            "other_ops": cost.other_ops * batch,
-            "weight_bytes": weight_bytes,
+            **counts,
             "input_bytes": input_bytes,
             "output_bytes": output_bytes,
             "traffic_bytes": weight_bytes + input_bytes + output_bytes,
-            "fused_bytes": fused_bytes,
+            "fused_traffic_bytes": fused_bytes,
         }
 
-    def _price(self, layer: Layer) -> Cost:
-        """Ask the operator for its cost, once for each distinct question."""
+    def _counts(self, layer: Layer) -> dict[str, Any]:
+        """Return what follows from the operator's cost, which is asked for once for each distinct question."""
         if not self.plain:
-            return layer.op.price(*layer.input_shapes)
+            return self._counted(layer)
         key = (layer.op, layer.input_shapes)
-        cost = self._costs.get(key)
-        if cost is None:
-            cost = self._costs[key] = layer.op.price(*layer.input_shapes)
-        return cost
+        counts = self._costs.get(key)
+        if counts is None:
+            counts = self._costs[key] = self._counted(layer)
+        return counts
+
+    def _counted(self, layer: Layer) -> dict[str, Any]:
+        cost = layer.op.price(*layer.input_shapes)
+        counts = {name: getattr(cost, name) * self.batch if each else getattr(cost, name) for name, each in COUNTED}
+        known = {**counts, "batch": self.batch, "itemsize": self.itemsize}
+        for measure in OF_COSTS:
+            counts[measure.name] = known[measure.name] = measure.of(known)
+        return counts
+
+    def _reader(self, wanted: tuple[str, ...]) -> Callable[[dict[str, Any]], Iterable[Any]]:
+        """Return what takes a rule's arguments out of a row."""
+        given = {"batch": self.batch, "itemsize": self.itemsize}
+        if len(wanted) > 1 and given.keys().isdisjoint(wanted):
+            return itemgetter(*wanted)
+        return lambda row: [given[name] if name in given else row[name] for name in wanted]
 
     def _tensor_bytes(self) -> dict[str, Number]:
         """Return the bytes of every node's output for the whole batch."""
@@ -138,40 +174,14 @@ class Walk:
         else:
             self._peak = largest(self._peak, self._live)
 
-    def _intensity(self, row: dict[str, Any]) -> Number:
-        flops = FLOPS_PER_MULT_ADD * row["mult_adds"] + row["other_ops"]
-        traffic = row["traffic_bytes"]
-        return flops / traffic if not is_plain(traffic) or traffic else 0.0
-
-    def _add(self, row: dict[str, Any], names: tuple[str, ...]) -> None:
-        for name in names:
-            self._sums[name] = self._sums.get(name, 0) + row[name]
-
     def totals(self) -> Totals:
-        sums = dict.fromkeys(SUMS, 0) | self._sums
-        step = self._step(sums) if self.training else None
+        values = {"layers": len(self.graph), **self._sums, "peak_live_bytes": self._peak}
         return Totals(
-            layers=len(self.graph),
-            **{name: sums[name] for name in SUMS if name != "fused_bytes"},
-            fused_traffic_bytes=sums["fused_bytes"],
-            peak_live_bytes=self._peak,
+            completed(values, self.batch, self.itemsize, ("", "training") if self.training else ("",)),
             peak_layer=self._peak_layer,
-            arithmetic_intensity=self._intensity(sums),
             receptive_field=self._view and self._view.field,
             receptive_stride=self._view and self._view.stride,
-            training=step,
         )
-
-    def _step(self, sums: dict[str, Any]) -> dict[str, Any]:
-        backward = sums.get("backward_mult_adds", 0)
-        state = {f"{name}_bytes": count * self.itemsize for name, count in optimizer_params(sums["params"]).items()}
-        return {
-            "backward_mult_adds": backward,
-            "step_mult_adds": sums["mult_adds"] + backward,
-            "saved_bytes": sums.get("saved_bytes", 0),
-            "gradient_bytes": sums["weight_bytes"],
-            **state,
-        }
 
 
 def _require_graph(graph: Any) -> None:

@@ -8,9 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from costmodel.judging.budget import Heavy, Judged
+from costmodel.render.amounts import amount, change
 from costmodel.render.markdown import fenced
 from costmodel.render.page import Column, Page, Section
-from costmodel.units import counted, short
+from costmodel.units import counted
 
 
 def page(judged: Sequence[Judged], notes: Sequence[str] = (), new: Sequence[str] = ()) -> Page:
@@ -52,7 +53,7 @@ def _why(broken: Sequence[Judged]) -> Section:
 
 
 def _weighs(one: Judged, heavy: Heavy) -> str:
-    return ("+" if one.before is not None else "") + short(heavy.amount, one.unit)
+    return ("+" if one.before is not None else "") + amount(heavy.amount, one.unit)
 
 
 def _name(one: Judged) -> str:
@@ -61,9 +62,9 @@ def _name(one: Judged) -> str:
 
 def _amount(one: Judged, value: float) -> str:
     """Write a value; two that would look alike though they differ are written out."""
-    if short(one.value) == short(one.limit) and one.value != one.limit:
-        return f"{value:,.0f} {one.unit}".rstrip()
-    return short(value, one.unit)
+    if amount(one.value, one.unit) == amount(one.limit, one.unit) and one.value != one.limit:
+        return f"{value:,.10g} {one.unit}".rstrip() if abs(value) < 1 else f"{value:,.0f} {one.unit}".rstrip()
+    return change(value, one.unit) if value < 0 else amount(value, one.unit)
 
 
 def _margin(one: Judged) -> str:

@@ -6,24 +6,16 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from costmodel.judging.diff import Diff, Row
-from costmodel.pricing.table import SUMS
+from costmodel.judging.diff import Diff, Row, summed
+from costmodel.measures import MEASURES
+from costmodel.render.amounts import amount, change
 from costmodel.render.data import rows_csv
 from costmodel.render.page import Column, Page, Section
 from costmodel.render.report import shape_text
-from costmodel.units import column, counted, short
+from costmodel.units import column, counted
 
 MARKS = {"added": "+", "removed": "-", "changed": "~"}
 LEGEND = "+ added, - removed, ~ changed."
-NAMES = {
-    "mult_adds": "mult-adds",
-    "other_ops": "other ops",
-    "weight_bytes": "weight memory",
-    "peak_live_bytes": "peak activations",
-    "traffic_bytes": "memory traffic",
-    "fused_traffic_bytes": "traffic, fused",
-    "arithmetic_intensity": "intensity",
-}
 
 
 def page(diff: Diff, title: str = "", lines: Sequence[str] = (), top: int | None = 20, hint: str = "") -> Page:
@@ -45,14 +37,14 @@ def _asked(diff: Diff) -> str:
 
 
 def _totals(diff: Diff) -> Section:
-    rows = diff.totals
+    rows = [row for row in diff.totals if "diff" in MEASURES[row["total"]].shown.split()]
     return Section(
         "Totals",
         [
-            Column("", [NAMES.get(str(row["total"]), str(row["total"])) for row in rows], left=True),
-            Column("before", [_amount(row["before"], row["unit"]) for row in rows]),
-            Column("after", [_amount(row["after"], row["unit"]) for row in rows]),
-            Column("change", [_signed(row["change"], row["unit"]) for row in rows], paint="value"),
+            Column("", [MEASURES[row["total"]].title for row in rows], left=True),
+            Column("before", [amount(row["before"], row["unit"]) for row in rows]),
+            Column("after", [amount(row["after"], row["unit"]) for row in rows]),
+            Column("change", [change(row["change"], row["unit"]) for row in rows], paint="value"),
             Column("", [_percent(row) for row in rows]),
         ],
     )
@@ -71,7 +63,7 @@ def _rows(changed: Sequence[Row], top: int | None, moved: str) -> Section:
         sides, both = column([row[f"{name}_{side}"] for row in shown for side in ("before", "after")])
         from_to = [f"{old} -> {new}" for old, new in zip(sides[::2], sides[1::2], strict=True)]
         columns += [
-            Column(f"{NAMES.get(name, name)} change", texts, unit, paint="value"),
+            Column(f"{MEASURES[name].title} change", texts, unit, paint="value"),
             Column("before -> after", from_to, both, rank=3),
         ]
     texts, unit = _column((row["traffic_bytes_change"] for row in shown), "B")
@@ -95,14 +87,6 @@ def _column(values: Iterable[Any], unit: str = "") -> tuple[list[str], str]:
     raw = list(values)
     texts, unit = column(raw, unit)
     return [f"+{text}" if value > 0 else text for text, value in zip(texts, raw, strict=True)], unit
-
-
-def _amount(value: Any, unit: str) -> str:
-    return short(value, unit) if isinstance(value, int) else f"{value:.4g} {unit}"
-
-
-def _signed(value: Any, unit: str) -> str:
-    return ("+" if value > 0 else "") + _amount(value, unit)
 
 
 def _percent(row: Row) -> str:
@@ -136,5 +120,5 @@ def as_json(diff: Diff, **more: Any) -> str:
 def as_csv(diff: Diff) -> str:
     """Return every layer of either network as a line of CSV, raw numbers."""
     names = ["path", "path_before", "matched", "status", "op_before", "op_after", "output_before", "output_after"]
-    names += [f"{name}_{what}" for name in SUMS for what in ("before", "after", "change")]
+    names += [f"{name}_{what}" for name in summed(diff.before, diff.after) for what in ("before", "after", "change")]
     return rows_csv(diff.rows, names)

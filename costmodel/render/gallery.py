@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from costmodel.measures import MEASURES
+from costmodel.render.amounts import amounts
 from costmodel.render.data import rows_csv
-from costmodel.units import column
 
 MADE = "Made by `costmodel gallery` from `specs/`; do not edit."
 
@@ -18,12 +19,8 @@ def networks_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def networks_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """Write the rows as a table for people, one prefix a column."""
-    numbers = {
-        "params": column([row["params"] for row in rows]),
-        "mult-adds": column([row["mult_adds"] for row in rows]),
-        "peak activations": column([row["peak_live_bytes"] for row in rows], "B"),
-        "traffic": column([row["traffic_bytes"] for row in rows], "B"),
-    }
+    measures = [MEASURES[name] for name in ("params", "mult_adds", "peak_live_bytes", "traffic_bytes")]
+    numbers = {m.title: amounts([row[m.name] for row in rows], m.unit) for m in measures}
     heads = [
         "network",
         "year",

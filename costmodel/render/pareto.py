@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from costmodel.measures import MEASURES
+from costmodel.render.amounts import amounts
 from costmodel.render.page import Column
 from costmodel.render.palette import lettering
-from costmodel.units import column, scaled, short
+from costmodel.units import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,14 +21,9 @@ CLOUD, FRONT = "#56B4E9", "#D55E00"
 LABELS = 7
 
 
-def unit_of(name: str) -> str:
-    """Return the unit that the name of a column ends with."""
-    return "B" if name.endswith("_bytes") else "s" if name.endswith("_s") else ""
-
-
 def label_of(name: str) -> str:
-    """Return a column's name as people say it."""
-    return {"mult_adds": "mult-adds"}.get(name, name.removesuffix("_bytes").removesuffix("_s").replace("_", " "))
+    """Return a column's title: that of a measure, or a parameter's name."""
+    return MEASURES[name].title if name in MEASURES else name.replace("_", " ")
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> list[Column]:
@@ -34,12 +31,11 @@ def columns_of(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> li
     columns = []
     for name in rows[0]:
         values = [row[name] for row in rows]
-        if name in measures and name.endswith("_s"):
-            cells = [scaled(value * 1000, "") for value in values]
-            columns.append(Column(label_of(name), cells, "ms", rank=1 if name == "latency_s" else 2))
-        elif name in measures:
-            cells, unit = column(values, unit_of(name))
-            columns.append(Column(label_of(name), cells, unit, rank=measures.index(name) + 1))
+        if name in measures:
+            cells, unit = amounts(values, MEASURES[name].unit)
+            first = MEASURES[name].needs == "device"  # whoever names a device wants to see the time
+            rank = MEASURES[name].rank if first else measures.index(name)
+            columns.append(Column(label_of(name), cells, unit, rank=rank + 1))
         else:
             columns.append(Column(name, [str(value) for value in values], left=isinstance(values[0], str)))
     return columns
@@ -105,7 +101,7 @@ def _front_label(goals: Sequence[tuple[str, int]]) -> str:
 def _axis(axes: Axes, which: str, name: str, values: Any) -> None:
     """Name an axis with its unit, logarithmic where the values span more than a factor of 30."""
     low, high = float(min(values)), float(max(values))
-    unit = unit_of(name)
+    unit = MEASURES[name].unit if name in MEASURES else ""
     if low > 0 and high / low > 30:
         getattr(axes, f"set_{which}scale")("log")
     getattr(axes, f"{which}axis").set_major_formatter(lambda value, _: _tick(value, unit))

@@ -8,16 +8,17 @@ Shares by kind are of the params in kernels and matrices, as table 2 of the Mobi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from costmodel.measures import MEASURES, Measure, shown
 from costmodel.pricing.table import CostTable
+from costmodel.render.amounts import amount, amounts
 from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.render.rows import Row, View, cut, grouped, ordered
-from costmodel.render.seconds import seconds_column, seconds_text
+from costmodel.render.seconds import seconds_text
 from costmodel.spec.library import is_bundled
-from costmodel.units import column, short
+from costmodel.units import short
 
 
 def shape_text(shape: Sequence[Any] | None) -> str:
@@ -38,34 +39,40 @@ def _square(sizes: Sequence[Any]) -> str:
     return str(sizes[0]) if len(set(sizes)) == 1 else shape_text(sizes)
 
 
+def _fact(table: CostTable, name: str, note: str) -> Fact:
+    """Return the line of a measure."""
+    measure = MEASURES[name]
+    return Fact(measure.title, amount(table.totals.values[name], measure.unit), note)
+
+
 def _params(table: CostTable) -> Fact:
     totals = table.totals
-    return Fact("params", short(totals.params), f"{totals.params:,} trained; {totals.buffers:,} in buffers")
+    return _fact(table, "params", f"{totals.params:,} trained; {totals.buffers:,} in buffers")
 
 
 def _mult_adds(table: CostTable) -> Fact:
     totals = table.totals
     images = f" for {table.batch} images" if table.batch != 1 else ""
     note = f"{totals.mult_adds:,}{images}; {short(totals.other_ops)} other operations"
-    return Fact("mult-adds", short(totals.mult_adds), note)
+    return _fact(table, "mult_adds", note)
 
 
 def _weights(table: CostTable) -> Fact:
-    return Fact("weight memory", short(table.totals.weight_bytes, "B"), f"all params as {table.dtype}")
+    return _fact(table, "weight_bytes", f"all params as {table.dtype}")
 
 
 def _peak(table: CostTable) -> Fact:
     where = table.totals.peak_layer
-    return Fact("peak activations", short(table.totals.peak_live_bytes, "B"), f"while {where} runs" if where else "")
+    return _fact(table, "peak_live_bytes", f"activations, while {where} runs" if where else "activations")
 
 
 def _traffic(table: CostTable) -> Fact:
     fused = short(table.totals.fused_traffic_bytes, "B")
-    return Fact("memory traffic", short(table.totals.traffic_bytes, "B"), f"{fused} with norms and activations fused")
+    return _fact(table, "traffic_bytes", f"{fused} with norms and activations fused")
 
 
 def _intensity(table: CostTable) -> Fact:
-    return Fact("intensity", f"{table.totals.arithmetic_intensity:.4g} FLOP/B", "FLOPs per byte moved, unfused")
+    return _fact(table, "arithmetic_intensity", "FLOPs per byte moved, unfused")
 
 
 def _field(table: CostTable) -> Fact | None:
@@ -81,51 +88,54 @@ def _field(table: CostTable) -> Fact | None:
 
 
 def _step(table: CostTable) -> Fact | None:
-    step = table.totals.training
-    note = f"a training step; {short(step['backward_mult_adds'])} of them backward" if step else ""
-    return Fact("step mult-adds", short(step["step_mult_adds"]), note) if step else None
+    if "step_mult_adds" not in table.totals:
+        return None
+    backward = short(table.totals.backward_mult_adds)
+    return _fact(table, "step_mult_adds", f"a training step; {backward} of them backward")
 
 
 def _saved(table: CostTable) -> Fact | None:
-    step = table.totals.training
-    return Fact("saved activations", short(step["saved_bytes"], "B"), "kept for the backward pass") if step else None
+    if "saved_bytes" not in table.totals:
+        return None
+    return _fact(table, "saved_bytes", "activations kept for the backward pass")
 
 
 def _state(table: CostTable) -> Fact | None:
-    step = table.totals.training
-    if not step:
+    if "gradient_bytes" not in table.totals:
         return None
-    note = f"SGD with momentum adds {short(step['sgd_momentum_bytes'], 'B')}, Adam {short(step['adam_bytes'], 'B')}"
-    return Fact("gradients", short(step["gradient_bytes"], "B"), note)
+    sgd, adam = (short(size, "B") for size in (table.totals.sgd_momentum_bytes, table.totals.adam_bytes))
+    return _fact(table, "gradient_bytes", f"SGD with momentum adds {sgd}, Adam {adam}")
 
 
 def _latency(table: CostTable) -> Fact | None:
-    found = table.totals.latency
-    if not found:
+    if "latency_s" not in table.totals:
         return None
-    low, high = (seconds_text(found[f"latency_{side}_s"], 3) for side in ("low", "high"))
-    return Fact("latency", seconds_text(found["latency_s"]), f"90 % within {low} .. {high}; {found['device']}")
+    return _fact(table, "latency_s", f"{_within(table, 'latency_low_s', 'latency_high_s')}; {table.totals.device}")
 
 
 def _throughput(table: CostTable) -> Fact | None:
-    found = table.totals.latency
-    note = f"{seconds_text(found['latency_per_image_s'])} an image; bound by {found['bound']}" if found else ""
-    return (
-        Fact("throughput", f"{short(found['throughput_per_s'])} images/s".replace("  ", " "), note) if found else None
-    )
+    if "throughput_per_s" not in table.totals:
+        return None
+    each = seconds_text(table.totals.latency_per_image_s)
+    return _fact(table, "throughput_per_s", f"{each} an image; bound by {table.totals.bound}")
 
 
 def _energy(table: CostTable) -> Fact | None:
-    found = table.totals.energy
-    if not found:
+    totals = table.totals
+    if "energy_j" not in totals:
         return None
-    if "power_w" in found:
-        low, high = (seconds_text(found[f"energy_{side}_j"], 3, "J") for side in ("low", "high"))
-        note = f"90 % within {low} .. {high}; at {found['power_w']:.4g} W"
+    if "power_w" in totals:
+        note = f"{_within(table, 'energy_low_j', 'energy_high_j')}; at {totals.power_w:.4g} W"
     else:
-        compute, memory = (seconds_text(found[name], 3, "J") for name in ("mult_adds_j", "dram_j"))
+        compute, memory = (seconds_text(joules, 3, "J") for joules in (totals.mult_adds_j, totals.dram_j))
         note = f"{compute} mult-adds, {memory} DRAM; at 45 nm"
-    return Fact("energy", seconds_text(found["energy_j"], base="J"), note)
+    return _fact(table, "energy_j", note)
+
+
+def _within(table: CostTable, low: str, high: str) -> str:
+    """Say in which interval a measure is expected."""
+    ends = (amount(table.totals.values[name], MEASURES[name].unit, 3) for name in (low, high))
+    return f"90 % within {' .. '.join(ends)}"
 
 
 HEADLINE: tuple[Callable[[CostTable], Fact | None], ...] = (
@@ -146,50 +156,22 @@ HEADLINE: tuple[Callable[[CostTable], Fact | None], ...] = (
 """The lines of the headline in order; one that has nothing to say returns None."""
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A column of sums: its name in the cost table, its title and unit, and how far back it stands where room is short.
-
-    `base`: the column whose total its share is of; a share brings a column of percent. `paint`: it brings a bar of that
-    role.
-    """
-
-    key: str
-    title: str
-    unit: str = ""
-    rank: int = 0
-    base: str = ""
-    paint: str = ""
+LEAD = "mult_adds"
+"""What a table of costs begins with."""
+PAINT = {LEAD: "cool", "params": "warm", "matrix_params": "warm", "latency_s": "good"}
+"""The measures that bring a bar, in the role of a colour; in the inside of a network a share in percent as well."""
 
 
-MULT_ADDS = Measure("mult_adds", "mult-adds", base="mult_adds", paint="cool")
-KINDS = (
-    Measure("layers", "layers", rank=6),
-    MULT_ADDS,
-    Measure("matrix_params", "weights", base="matrix_params", paint="warm"),
-    Measure("vector_params", "biases, norms", rank=4),
-    Measure("latency_s", "latency", "s", base="latency_s", paint="good"),
-    Measure("backward_mult_adds", "backward", rank=5),
-    Measure("saved_bytes", "saved", "B", rank=5),
-    Measure("traffic_bytes", "traffic", "B", rank=7),
-    Measure("other_ops", "other ops", rank=9),
-)
-BLOCKS = (
-    MULT_ADDS,
-    Measure("params", "params", base="params", paint="warm"),
-    Measure("latency_s", "latency", "s", base="latency_s", paint="good"),
-    Measure("live_bytes", "peak", "B", rank=4),
-    Measure("backward_mult_adds", "backward", rank=5),
-    Measure("saved_bytes", "saved", "B", rank=5),
-    Measure("traffic_bytes", "traffic", "B", rank=7),
-    Measure("fused_bytes", "fused", "B", rank=8),
-    Measure("other_ops", "other ops", rank=9),
-)
-MEASURES = {"kind": KINDS, "block": BLOCKS, "layer": BLOCKS}
+def columns_of(page: str, row: Row) -> list[Measure[Any]]:
+    """Return the measures that a page shows and a row has: what leads, then by rank."""
+    found = [measure for measure in shown(page) if measure.name in row]
+    return sorted(found, key=lambda measure: (measure.name != LEAD, measure.rank))
+
+
 USUAL_ORDER = {"kind": "mult_adds"}
 """The column that rows are sorted by where nobody says; otherwise they stand in the order of execution."""
 TITLES = {"kind": "By kind", "block": "Blocks", "layer": "Layers"}
-KIND_NOTE = "weights: the params in kernels and matrices; those of biases and norms stand apart and are in no share."
+KIND_NOTE = "matrices: the params in kernels and matrices; those of biases and norms stand apart and are in no share."
 
 
 def page(table: CostTable, view: View | None = None, extra: Iterable[Fact] = (), hint: str = "") -> Page:
@@ -232,16 +214,12 @@ def section(table: CostTable, by: str, view: View) -> Section:
     Raises:
         CostModelError: if the grouping or the column to sort by is unknown.
     """
-    rows = [_with_vectors(row) for row in grouped(table, by, view.depth)]
-    sums = {m.base: sum(row[m.base] for row in rows) for m in MEASURES[by] if m.base and rows and m.base in rows[0]}
+    rows = grouped(table, by, view.depth)
+    measures = columns_of("kind" if by == "kind" else "block", rows[0]) if rows else []
+    sums = {m.name: sum(row[m.name] for row in rows) for m in measures if m.name in PAINT}
     shown, rest = cut(ordered(rows, view.sort or USUAL_ORDER.get(by)), view.top)
-    columns = [*_names(by, shown, rest), *_measured(MEASURES[by], shown, rest, sums)]
+    columns = [*_names(by, shown, rest), *_measured(measures, shown, rest, sums)]
     return Section(TITLES[by], columns, KIND_NOTE if by == "kind" else "")
-
-
-def _with_vectors(row: Row) -> Row:
-    """Add the params that lie in no matrix."""
-    return row | {"vector_params": row["params"] - row["matrix_params"]}
 
 
 def _names(by: str, shown: Sequence[Row], rest: Sequence[Row]) -> list[Column]:
@@ -256,74 +234,43 @@ def _names(by: str, shown: Sequence[Row], rest: Sequence[Row]) -> list[Column]:
     return columns
 
 
-def _measured(measures: Iterable[Measure], shown: Sequence[Row], rest: Sequence[Row], sums: Row) -> list[Column]:
-    """Return the columns of numbers that the rows have, with their shares and bars."""
+def _measured(measures: Iterable[Measure[Any]], first: Sequence[Row], rest: Sequence[Row], sums: Row) -> list[Column]:
+    """Return the columns of numbers, with their shares and bars; the rest of the rows stand as one."""
     columns = []
     for measure in measures:
-        if not shown or measure.key not in shown[0]:
-            continue
-        values = [row[measure.key] for row in shown]
+        values = [row[measure.name] for row in first]
         if rest:
-            left_out = [row[measure.key] for row in rest]
-            values.append(max(left_out) if measure.key == "live_bytes" else sum(left_out))
-        texts, unit = written(measure, values)
+            left_out = [row[measure.name] for row in rest]
+            values.append(max(left_out) if measure.adds == "peak" else sum(left_out))
+        texts, unit = amounts(values, measure.unit)
         columns.append(Column(measure.title, texts, unit, rank=measure.rank))
-        if measure.base:
-            columns += _shares(values, sums[measure.base], measure, bool(rest))
+        if measure.name in sums:
+            columns += _shares(values, sums[measure.name], measure, bool(rest))
     return columns
 
 
-def written(measure: Measure, values: Sequence[Any]) -> tuple[list[str], str]:
-    """Return a column's cells under one prefix, and its unit."""
-    return seconds_column(values, base=measure.unit) if measure.unit in ("s", "J") else column([*values], measure.unit)
-
-
-def _shares(values: Sequence[Any], total: Any, measure: Measure, has_rest: bool) -> list[Column]:
+def _shares(values: Sequence[Any], total: Any, measure: Measure[Any], has_rest: bool) -> list[Column]:
     """Return the shares of a total in percent and as bars, the longest of which is the largest row's."""
     percents = [f"{100 * value / total:.2f}" if total and value else "" for value in values]
     own = values[:-1] if has_rest else values
     most = max(own, default=0)
     bars = [value / most if most else 0.0 for value in own] + ([0.0] if has_rest else [])
     return [
-        Column("share", percents, "%", rank=1 if measure.base != "mult_adds" else 0),
-        Column("", [], shares=bars, paint=measure.paint, rank=1),
+        Column("share", percents, "%", rank=int(measure.name != LEAD)),
+        Column("", [], shares=bars, paint=PAINT[measure.name], rank=1),
     ]
 
 
-COMPARED = (
-    Measure("mult_adds", "mult-adds", paint="cool"),
-    Measure("params", "params", paint="warm"),
-    Measure("latency_s", "latency", "s"),
-    Measure("energy_j", "energy", "J", rank=1),
-    Measure("step_mult_adds", "step", rank=3),
-    Measure("saved_bytes", "saved", "B", rank=3),
-    Measure("peak_live_bytes", "peak", "B", rank=2),
-    Measure("weight_bytes", "weights", "B", rank=5),
-    Measure("traffic_bytes", "traffic", "B", rank=4),
-    Measure("fused_traffic_bytes", "fused", "B", rank=6),
-)
-"""The columns of a comparison, by their names among the totals."""
-
-
 def totals_row(table: CostTable) -> Row:
-    """Return a network in one row: what was asked, then its totals, those of a training step among them."""
-    totals = table.totals.as_dict()
-    step: Mapping[str, Any] = totals.pop("training", {})
-    latency: Mapping[str, Any] = totals.pop("latency", {})
-    energy = {"energy_source" if key == "source" else key: value for key, value in totals.pop("energy", {}).items()}
-    return (
-        {
-            "name": table.name,
-            "title": table.title,
-            "input": table.input_shape,
-            "batch": table.batch,
-            "dtype": table.dtype,
-        }
-        | totals
-        | dict(step)
-        | dict(latency)
-        | energy
-    )
+    """Return a network in one row: what was asked, then its totals."""
+    return {
+        "name": table.name,
+        "title": table.title,
+        "input": table.input_shape,
+        "batch": table.batch,
+        "dtype": table.dtype,
+        **table.totals.as_dict(),
+    }
 
 
 def compare(tables: Sequence[CostTable], view: View | None = None, hint: str = "") -> Page:
@@ -338,19 +285,15 @@ def compare(tables: Sequence[CostTable], view: View | None = None, hint: str = "
         Column("network", [row["name"] for row in rows], left=True),
         Column("input", [shape_text(row["input"]) for row in rows], left=True, rank=3),
     ]
-    for measure in COMPARED:
-        if rows and measure.key in rows[0]:
-            values = [row[measure.key] for row in rows]
-            texts, unit = written(measure, values)
-            columns.append(Column(measure.title, texts, unit, rank=measure.rank))
-            if measure.paint:
-                columns.append(
-                    Column("", [], shares=[value / (max(values) or 1) for value in values], paint=measure.paint, rank=1)
-                )
-    intensity = [f"{row['arithmetic_intensity']:.4g}" for row in rows]
-    columns.append(Column("intensity", intensity, "FLOP/B", rank=7))
+    for measure in columns_of("network", rows[0]) if rows else []:
+        values = [row[measure.name] for row in rows]
+        texts, unit = amounts(values, measure.unit)
+        columns.append(Column(measure.title, texts, unit, rank=measure.rank))
+        if measure.name in PAINT:
+            bars = [value / (max(values) or 1) for value in values]
+            columns.append(Column("", [], shares=bars, paint=PAINT[measure.name], rank=1))
     fields = [_field_text(row["receptive_field"]) if row.get("receptive_field") else "-" for row in rows]
-    columns.append(Column("field", fields, "px", rank=8))
+    columns.append(Column("field", fields, "px", rank=11))
     note = f"and {len(rest)} more" if rest else ""
     dtypes = list(dict.fromkeys(table.dtype for table in tables))
     if len(dtypes) > 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from costmodel.errors import CostModelError, known_or_suggest
+from costmodel.measures import meant
 from costmodel.pricing.table import CostTable
 
 Row = dict[str, Any]
@@ -47,7 +48,7 @@ def ordered(rows: Sequence[Row], sort: str | None) -> list[Row]:
     """
     if sort is None:
         return list(rows)
-    column = sort.replace("-", "_")
+    column = meant(sort.replace("-", "_"))[0]
     known = [name for name in dict.fromkeys(name for row in rows for name in row) if _sortable(name, rows)]
     if rows and column not in known:
         raise CostModelError(f"cannot sort by {sort!r}; {known_or_suggest(column, known)}")

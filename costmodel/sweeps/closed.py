@@ -14,6 +14,7 @@ from typing import Any
 
 from costmodel.errors import CostModelError, SpecError, known_or_suggest
 from costmodel.graph import LayerGraph
+from costmodel.measures import shown
 from costmodel.numbers.arithmetic import Number
 from costmodel.numbers.verdicts import LISTENER
 from costmodel.pricing.sums import sums
@@ -22,7 +23,7 @@ from costmodel.spec.structure import structural
 from costmodel.units import DTYPES
 
 BATCH = "batch"
-MEASURED = ("params", "mult_adds", "traffic_bytes")
+MEASURED = tuple(measure.name for measure in shown("formula"))
 MAX_ROUNDS = 12
 MAX_POWER = 9
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from costmodel.documents import quantity
 from costmodel.errors import CostModelError, known_or_suggest, quote
+from costmodel.measures import MEASURES, meant
 
 MAX_LENGTH = 1000
 MAX_DEPTH = 30
@@ -19,8 +20,6 @@ LARGEST = 2**63
 """Whole numbers below it are compared as such."""
 DIMENSIONS = {"B": "bytes", "s": "seconds"}
 """What columns may be in. A number in another unit compares with none of them."""
-SCALED = {"latency_ms": ("latency_s", 1e3), "latency_us": ("latency_s", 1e6)}
-"""Names that stand for another column, times so much."""
 HOW = "a condition compares columns, as in mult_adds < 300e6 and peak_live_bytes <= 4 MB"
 
 Row = Mapping[str, Any]
@@ -243,17 +242,16 @@ class _Parser:
         return value if value < LARGEST and unit != "s" else float(value)
 
     def _column(self, token: _Token) -> Value:
-        name, scale = SCALED.get(token.text, (token.text, None))
+        name, size = (token.text, 1.0) if token.text in self._columns else meant(token.text)
         if name not in self._columns:
-            known = [*self._columns, *(short for short, (full, _) in SCALED.items() if full in self._columns)]
-            raise self._wrong(token, f"there is no column {quote(token.text)}; {known_or_suggest(token.text, known)}")
+            known = known_or_suggest(token.text, self._columns)
+            raise self._wrong(token, f"there is no column {quote(token.text)}; {known}")
         self._names[name] = None
-        if name.endswith("_bytes"):
-            self._dimensions.add("bytes")
-        elif scale is not None:
-            return lambda row: row[name] * scale
-        elif name.endswith("_s"):
-            self._dimensions.add("seconds")
+        if size != 1:
+            each = round(1 / size)
+            return lambda row: row[name] * each
+        if name in MEASURES and MEASURES[name].unit in DIMENSIONS:
+            self._dimensions.add(DIMENSIONS[MEASURES[name].unit])
         return lambda row: row[name]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from costmodel.errors import CostModelError, known_or_suggest
+from costmodel.measures import meant
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def parse_goals(text: str, columns: Collection[str]) -> tuple[Goal, ...]:
         direction, column = (head, tail) if colon else ("min", head)
         if direction not in ("min", "max"):
             raise CostModelError(f"--pareto {text}: write min:{column} or max:{column}, not {direction}:{column}")
+        column = column if column in columns else meant(column)[0]
         if column not in columns:
             raise CostModelError(f"--pareto {text}: there is no column {column!r}; {known_or_suggest(column, columns)}")
         goals.append(Goal(column, 1 if direction == "min" else -1))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costmodel.errors import CostModelError, SpecError
+from costmodel.latency.whole import askable, measured, require_device
+from costmodel.measures import MEASURES, find, meant, shown
 from costmodel.numbers.exact import LIMIT, exact
 from costmodel.numbers.verdicts import LISTENER
-from costmodel.pricing.sums import MEASURES, sums
 from costmodel.spec import Spec, expand
 from costmodel.sweeps.conditions import Condition
 from costmodel.sweeps.points import BATCH, Box, Grid, Pairs, grid, pairs
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
     from costmodel.latency.device import Device
 
-COLUMNS = ("params", "mult_adds", "other_ops", "weight_bytes", "traffic_bytes", "peak_live_bytes")
+COLUMNS = tuple(measure.name for measure in shown("sweep", [""]))
 """What a sweep shows unless it is asked for more."""
-LATENCY = ("latency_s", "latency_low_s", "latency_high_s")
-"""What a device adds: seconds, and the interval that it has earned."""
+TIMED = tuple(measure.name for measure in shown("sweep", ["", "device"]))
+"""The same with a device."""
 
 
 @dataclass(frozen=True)
@@ -150,15 +151,7 @@ def _measure(question: Question, box: Box) -> dict[str, Any]:
 
 def _ask(question: Question, spec: Spec, batch: Any) -> dict[str, Any]:
     graph = expand(spec)
-    wanted = [name for name in question.measures if name in MEASURES]
-    row = sums(graph, batch, question.dtype, wanted)
-    timed = [name for name in question.measures if name in LATENCY]
-    if question.device is not None and timed:
-        from costmodel.latency.predict import latency_of
-
-        predicted = latency_of(graph, question.device, batch)
-        row |= {name: predicted[name] for name in timed}
-    return row
+    return measured(graph, question.measures, batch, question.dtype, question.device)
 
 
 def _one(question: Question, box: Box) -> Rows:
@@ -259,7 +252,7 @@ def sweep(
     spec: Spec | str,
     *,
     dtype: str = "float32",
-    measures: Iterable[str] = COLUMNS,
+    measures: Iterable[str] | None = None,
     where: str | None = None,
     paired: bool = False,
     workers: int = 1,
@@ -271,7 +264,7 @@ def sweep(
     Args:
         spec: the architecture, or its name.
         dtype: of weights and activations.
-        measures: the columns wanted besides the parameters, of `MEASURES`.
+        measures: the columns wanted besides the parameters, as `costmodel.measures` lists them.
         where: keep only the rows that meet this condition: ``"mult_adds < 300e6"``.
         paired: take the i-th of each list as the i-th point, instead of all combinations.
         workers: processes to spread the work over.
@@ -295,7 +288,7 @@ def sweep(
         read(spec),
         [axis_of(name, given) for name, given in values.items()] if not paired else values,
         dtype=dtype,
-        measures=tuple(measures),
+        measures=measures,
         where=where,
         device=find_device(device) if device is not None else None,
     )
@@ -315,11 +308,15 @@ def ask(
     axes: Any,
     *,
     dtype: str = "float32",
-    measures: Iterable[str] = COLUMNS,
+    measures: Iterable[str] | None = None,
     where: str | None = None,
     device: Device | None = None,
+    goals: Iterable[str] = (),
+    constraints: Iterable[str] = (),
 ) -> Question:
     """Return the question that a sweep answers. `axes` is a list of axes, or maps names to lists, point by point.
+
+    `goals` are columns and `constraints` conditions that are to be judged besides: what they name is priced too.
 
     Raises:
         CostModelError: if a parameter, column or value cannot be.
@@ -334,10 +331,21 @@ def ask(
         measured = device.conditions.dtype
         raise CostModelError(f"{device.name} was measured at {measured}, so ask for --dtype {measured}, not {dtype}")
     points = pairs(spec, axes) if isinstance(axes, Mapping) else grid(spec, axes)
-    known = [*MEASURES, *(LATENCY if device is not None else ())]
-    for name in measures:
+    columns = [*points.names, *MEASURES]
+    condition = parse_condition(where, columns) if where else None
+    read = [parse_condition(text, columns) for text in (*([where] if where else []), *constraints)]
+    asked = (COLUMNS if device is None else TIMED) if measures is None else measures
+    wanted = dict.fromkeys(
+        [
+            *(find(name)[0].name for name in asked),
+            *(name for name, _ in map(meant, goals) if name in MEASURES),
+            *(name for one in read for name in one.names),
+        ]
+    )
+    names = tuple(name for name in wanted if name not in points.names)
+    require_device(names, device)
+    known = askable(dtype, device)
+    for name in names:
         if name not in known:
-            raise CostModelError(f"there is no column {name!r}; {known_or_suggest(name, known)}")
-    condition = parse_condition(where, [*points.names, *known]) if where else None
-    wanted = dict.fromkeys([*measures, *(name for name in (condition.names if condition else ()) if name in known)])
-    return Question(spec, points, dtype, tuple(wanted), condition, device)
+            raise CostModelError(f"there is no column {name!r}; {known_or_suggest(name, [*points.names, *known])}")
+    return Question(spec, points, dtype, names, condition, device)

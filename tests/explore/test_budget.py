@@ -9,7 +9,8 @@ import pytest
 
 import costmodel as cm
 from costmodel.errors import CostModelError
-from costmodel.judging.budget import METRICS, growth, judge, limit, read_budget, share
+from costmodel.judging.budget import growth, judge, limit, read_budget, share
+from costmodel.measures import MEASURES, names
 
 LAYERS = "  one: {op: conv, out_channels: 8}\n  two: {op: conv, out_channels: 4}\n"
 FAMILY = (
@@ -29,14 +30,14 @@ def test_shares():
 
 def test_every_total_can_be_limited():
     table = cm.price(cm.load("resnet18"))
-    kept = judge(table, {name: getattr(table.totals, name) for name in METRICS})
-    assert [(one.kept, one.margin, one.why) for one in kept] == [(True, 0, ())] * len(METRICS)
-    broken = judge(table, {name: getattr(table.totals, name) - 1 for name in METRICS if name != "layers"})
+    kept = judge(table, {name: table.totals.values[name] for name in names()})
+    assert [(one.kept, one.margin, one.why) for one in kept] == [(True, 0, ())] * len(names())
+    broken = judge(table, {name: table.totals.values[name] - 1 for name in names(rows=True)})
     for one in broken:
-        column = METRICS[one.metric][0]
         assert (one.kept, one.margin) == (False, -1)
-        assert one.why[0].amount == max(table.values(column))
+        assert one.why[0].amount == max(table.values(one.metric))
         assert [heavy.amount for heavy in one.why] == sorted((heavy.amount for heavy in one.why), reverse=True)
+        assert (one.why[0].share is None) == (MEASURES[one.metric].adds != "sum")
 
 
 def test_growth_counts_from_what_was_and_names_the_layers_that_grew():

@@ -9,16 +9,18 @@ from click.testing import CliRunner
 import costmodel as cm
 from costmodel.cli import costmodel
 from costmodel.edits import uses
-from costmodel.edits.suggest import row_of, suggest
+from costmodel.edits.suggest import suggest
 from costmodel.errors import CostModelError
-from costmodel.pricing.sums import MEASURES
+from costmodel.measures import names
+from costmodel.pricing.sums import sums
 from costmodel.spec import expand
 from costmodel.sweeps.conditions import parse_condition
 
+NAMES = names()
+
 
 def search(arch, goal, tell=lambda tried, planned: None):
-    measure = lambda graph: row_of(graph, MEASURES, "float32", 1)  # noqa: E731
-    return suggest(cm.read(arch), parse_condition(goal, MEASURES), measure, tell)
+    return suggest(cm.read(arch), parse_condition(goal, NAMES), lambda graph: sums(graph, wanted=NAMES), tell)
 
 
 def ways_of(arch, goal):
@@ -46,7 +48,7 @@ def ways_of(arch, goal):
 )
 def test_ways_reach_the_goal_as_their_commands_say(arch, goal):
     ways = ways_of(arch, goal)
-    condition = parse_condition(goal, MEASURES)
+    condition = parse_condition(goal, NAMES)
     assert [len(way.edits) for way in ways] == sorted(len(way.edits) for way in ways)
     assert len(ways[-1].edits) > 1
     for way in [*ways[:2], *ways[-2:]]:
@@ -54,7 +56,7 @@ def test_ways_reach_the_goal_as_their_commands_say(arch, goal):
         result = CliRunner().invoke(costmodel, [*arguments, "--format", "json"])
         assert result.exit_code == 0, result.output
         totals = json.loads(result.output)["totals"]
-        found = {name: totals[name]["after"] for name in MEASURES if name in totals}
+        found = {name: totals[name]["after"] for name in NAMES if name in totals}
         assert {"params", "mult_adds", "peak_live_bytes"} <= set(found)
         assert found == {name: way.row[name] for name in found}
         assert condition.holds(way.row)

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 import costmodel as cm
 from costmodel import pricing
 from costmodel.errors import CostModelError
+from costmodel.measures import names
 from costmodel.numbers.exact import exact
-from costmodel.pricing.sums import MEASURES, sums
+from costmodel.pricing.sums import sums
 from costmodel.spec.library import files, read_file
 from costmodel.spec.structure import structural
 from costmodel.sweeps.chunks import answers
@@ -34,18 +35,21 @@ from costmodel.sweeps.ranges import parse_vary
 from costmodel.sweeps.run import Sample, run
 from costmodel.sweeps.store import Store
 
+NAMES = [name for name in names() if name != "arithmetic_intensity"]
+"""The whole numbers of inference."""
+
 
 def scalar_row(arch, point, dtype="float32"):
     """Price one point the plain way."""
     parameters = {name: value for name, value in point.items() if name != "batch"}
     totals = pricing.price(cm.load(arch, **parameters), batch=point.get("batch", 1), dtype=dtype).totals
-    return {name: getattr(totals, name) for name in MEASURES}
+    return {name: getattr(totals, name) for name in NAMES}
 
 
 def check_rows(arch, frame, names):
     for row in frame.to_dict("records"):
         point = {name: row[name] for name in names}
-        assert {name: row[name] for name in MEASURES} == scalar_row(arch, point), point
+        assert {name: row[name] for name in NAMES} == scalar_row(arch, point), point
 
 
 POINT = st.tuples(st.floats(0.05, 3.0), st.integers(1, 600), st.integers(1, 300))
@@ -55,7 +59,7 @@ POINT = st.tuples(st.floats(0.05, 3.0), st.integers(1, 600), st.integers(1, 300)
 @given(st.lists(POINT, min_size=1, max_size=6))
 def test_random_points_equal_the_scalar_walk(points):
     width, resolution, batch = map(list, zip(*points, strict=True))
-    frame = cm.sweep("mobilenet_v1", paired=True, measures=MEASURES, width=width, resolution=resolution, batch=batch)
+    frame = cm.sweep("mobilenet_v1", paired=True, measures=NAMES, width=width, resolution=resolution, batch=batch)
     assert len(frame) == len(points)
     check_rows("mobilenet_v1", frame, ["width", "resolution", "batch"])
 
@@ -71,7 +75,7 @@ def test_random_points_equal_the_scalar_walk(points):
 def test_grids_with_structure_equal_the_scalar_walk(widths, resolutions, depths, blocks, data):
     frame = cm.sweep(
         cm.read("resnet", widens=int(blocks != ["basic"])),
-        measures=MEASURES,
+        measures=NAMES,
         width=[width / 64 for width in widths],
         n4=depths,
         block=blocks,
@@ -82,7 +86,7 @@ def test_grids_with_structure_equal_the_scalar_walk(widths, resolutions, depths,
     row = data.draw(st.integers(0, len(frame) - 1))
     point = frame.iloc[row][["width", "n4", "block", "resolution", "batch"]].to_dict()
     want = scalar_row("resnet", point | {"widens": int(blocks != ["basic"])})
-    assert frame.iloc[row][list(MEASURES)].to_dict() == want
+    assert frame.iloc[row][list(NAMES)].to_dict() == want
 
 
 @pytest.mark.parametrize("file", files(), ids=lambda path: path.stem)
@@ -93,7 +97,7 @@ def test_every_numeric_parameter_of_every_network_can_be_an_array(file):
         if name in structural(spec):
             continue
         values = [default, default * 2]
-        frame = cm.sweep(spec, measures=MEASURES, **{name: values})
+        frame = cm.sweep(spec, measures=NAMES, **{name: values})
         rows = frame.to_dict("records")
         for value in values:
             try:
@@ -102,7 +106,7 @@ def test_every_numeric_parameter_of_every_network_can_be_an_array(file):
                 assert value not in [row[name] for row in rows]
                 continue
             found = [row for row in rows if row[name] == value]
-            assert [{key: row[key] for key in MEASURES} for row in found] == [want], (name, value)
+            assert [{key: row[key] for key in NAMES} for row in found] == [want], (name, value)
 
 
 def test_what_shapes_a_network_is_seen_from_where_its_name_is_used():
@@ -158,7 +162,7 @@ def test_where_keeps_the_rows_that_meet_it():
 def test_a_count_past_int64_is_an_error_and_never_wraps():
     with pytest.raises(CostModelError, match=r"a count passes 2\*\*63"):
         cm.sweep("mobilenet_v1", width=[1.0, 60_000.0], resolution=[224, 2_000_000], batch=[1, 10**6])
-    large = cm.sweep("mobilenet_v1", measures=MEASURES, width=[1.0, 2000.0], resolution=[224, 3000], batch=[1, 3])
+    large = cm.sweep("mobilenet_v1", measures=NAMES, width=[1.0, 2000.0], resolution=[224, 3000], batch=[1, 3])
     check_rows("mobilenet_v1", large, ["width", "resolution", "batch"])
 
 
@@ -385,7 +389,7 @@ def test_the_sums_are_those_of_the_table():
     for name in ("densenet121", "enet", "mobilenet_v3_large", "shufflenet_v2"):
         graph = cm.load(name)
         totals = pricing.price(graph, 3, "int8").totals
-        assert sums(graph, 3, "int8") == {measure: getattr(totals, measure) for measure in MEASURES}
+        assert sums(graph, 3, "int8") == {measure: getattr(totals, measure) for measure in NAMES}
 
 
 def command(*arguments, **options):
