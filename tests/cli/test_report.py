@@ -243,7 +243,7 @@ def test_a_field_without_bounds_is_the_whole_input(capsys):
     def not_json(word):
         raise AssertionError(f"{word} is no JSON")
 
-    assert "  receptive field   whole input   stride 32" in report(capsys, "efficientnet_b0")
+    assert "  receptive field  whole input   stride 32" in report(capsys, "efficientnet_b0")
     data = json.loads(report(capsys, "efficientnet_b0", "--format", "json"), parse_constant=not_json)
     assert data["totals"]["receptive_field"] == data["layers"][-7]["receptive_field"] == "whole input"
     assert data["totals"]["receptive_stride"] == [32, 32]
