@@ -6,12 +6,13 @@ import json
 
 import pytest
 from cli.command import run
+from graphs import network
 
 import costmodel as cm
 from costmodel.cli.gate import judge
 from costmodel.judging.budget import limit
 from costmodel.latency.device import find_device
-from costmodel.latency.whole import table
+from costmodel.latency.whole import measured, table
 from costmodel.measures import MEASURES, meant, names
 from costmodel.sweeps.conditions import parse_condition
 
@@ -49,6 +50,27 @@ def test_every_measure_of_a_network_is_an_attribute_and_the_others_say_how_to_ge
         _ = plain.latency_s
     with pytest.raises(AttributeError, match=r"no energy_j; with_energy\(table\) adds it"):
         _ = plain.energy_j
+
+
+def test_a_group_of_all_layers_has_the_measures_of_the_network() -> None:
+    graph = network(
+        (3, 8, 8), ("all.conv", "conv", "input", {"out_channels": 4}), ("all.act", "relu", "all.conv"),
+        ("all.pool", "global_avg_pool", "all.act"),
+    )  # fmt: skip
+    found = cm.price(graph, 3, training=True)
+    (group,) = found.by("block")
+    of_rows = names(("", "training"), rows=True)
+    assert {name: group[name] for name in of_rows} == {name: found.totals.values[name] for name in of_rows}
+    for group, row in zip(found.by("layer"), found, strict=True):
+        assert {name: group[name] for name in of_rows} == {name: row[name] for name in of_rows}
+
+
+def test_a_measure_that_needs_a_device_is_not_zero_without_one() -> None:
+    for ask in (measured, table):
+        with pytest.raises(cm.CostModelError, match=r"latency_s (without|needs) a device"):
+            ask(cm.load("mobilenet_v1"), ["params", "latency_s"])
+    with pytest.raises(cm.CostModelError, match="there is no dram_j on jetson-tx1"):
+        measured(cm.load("mobilenet_v1"), ["dram_j"], device=find_device(ON))
 
 
 def test_a_sweep_of_every_measure_gives_what_single_networks_have() -> None:

@@ -48,7 +48,6 @@ def measured(
     Raises:
         CostModelError: if one needs a device and there is none, or cannot be had of this one or at this dtype.
     """
-    require_device(wanted, device)
     needs = needed(wanted)
     reads = CHIP if "energy" in needs and device is None else ()
     found: dict[str, Any] = sums(graph, batch, dtype, [*dict.fromkeys((*(n for n in wanted if n in PRICED), *reads))])

@@ -11,6 +11,7 @@ from typing import Any
 from costmodel.latency.device import Device, Errors, Model, TermModel
 from costmodel.latency.features import FEATURES
 from costmodel.latency.forms import MULT_ADDS
+from costmodel.measures import Measured
 from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.render.seconds import PREFIXES, seconds_column, seconds_text
 from costmodel.units import short
@@ -205,13 +206,14 @@ def latency_columns(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     size = dict(PREFIXES)[unit]
     spans = [f"{_digits(row['latency_low_s'] / size, 3)} .. {_digits(row['latency_high_s'] / size, 3)}" for row in rows]
     images, image_unit = seconds_column([row["latency_per_image_s"] for row in rows])
+    throughput = Measured.throughput_per_s
     return [
         Column("network", [row["network"] for row in rows], left=True),
         Column("batch", [str(row["batch"]) for row in rows]),
-        Column("latency", times, unit),
+        Column(Measured.latency_s.title, times, unit),
         Column("90 % interval", spans, unit, rank=1),
-        Column("an image", images, image_unit, rank=2),
-        Column("images", [_digits(row["throughput_per_s"], 4) for row in rows], "per s", rank=2),
+        Column(Measured.latency_per_image_s.title, images, image_unit, rank=2),
+        Column(throughput.title, [_digits(row[throughput.name], 4) for row in rows], throughput.unit, rank=2),
         Column("bound", [row["bound"] for row in rows], left=True, rank=3),
         *(
             [Column("ops only", seconds_column([row["operations_only_s"] for row in rows])[0], unit, rank=4)]
