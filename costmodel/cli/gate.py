@@ -151,7 +151,7 @@ def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
         table = _priced(graph, gate, limits)
         judged.add(table.name)
         dtypes[table.dtype] = None
-        notes += [f"{arch}: {note}" for note in table.notes]
+        notes += [f"{arch}: {note}" for note in (*table.notes, *(table.totals.notes or ()))]
         found += judge(table, limits)
         if gate.against is not None:
             try:

@@ -81,6 +81,15 @@ def test_a_budget_file_holds_limits_for_all_and_for_one(net, command):
     assert command("check", "net.yaml", "--budget", "budget.yaml", "--max", "weight_bytes=60").code == 1
 
 
+def test_what_a_device_knows_too_little_of_stands_beside_the_budget(net, command):
+    budget = net.parent / "budget.yaml"
+    budget.write_text("device: epyc-1t\nmax: {latency_ms: 20}\n")
+    ran = command("check", "net.yaml", "--budget", "budget.yaml", "--max", "latency_high_s=20 ms", "--batch", "4096")
+    assert ran.code == 0
+    assert "net.yaml: measured at batch 1 to 16 only" in ran.out
+    assert "2 budgets, all kept" in ran.out
+
+
 def test_what_is_wrong_with_a_budget_file_is_said_all_at_once(tmp_path):
     file = tmp_path / "budget.yaml"
     file.write_text("max: {parms: 5M, mult_adds: much}\nnetworks: 3\nbatch: 0\ndtype: int9\ngrowth: x\nelse: 1\n")

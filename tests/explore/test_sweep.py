@@ -389,7 +389,7 @@ def test_the_sums_are_those_of_the_table():
     for name in ("densenet121", "enet", "mobilenet_v3_large", "shufflenet_v2"):
         graph = cm.load(name)
         totals = pricing.price(graph, 3, "int8").totals
-        assert sums(graph, 3, "int8") == {measure: getattr(totals, measure) for measure in NAMES}
+        assert sums(graph, 3, "int8", NAMES) == {measure: getattr(totals, measure) for measure in NAMES}
 
 
 def command(*arguments, **options):
