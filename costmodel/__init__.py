@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from costmodel.latency.predict import time as time
     from costmodel.pricing import price as price
     from costmodel.pricing.table import CostTable as CostTable
-    from costmodel.render.notebook import notebook_html as notebook_html
     from costmodel.spec.document import Spec as Spec
     from costmodel.sweeps.closed import formulas as formulas
-    from costmodel.sweeps.question import sweep as sweep
+    from costmodel.sweeps.solve import Answer as Answer
+    from costmodel.sweeps.verbs import solve as solve
+    from costmodel.sweeps.verbs import sweep as sweep
 
 __version__ = "0.1.0"
 
@@ -41,13 +42,14 @@ _WHERE = {
     "price": "costmodel.pricing",
     "time": "costmodel.latency.predict",
     "Device": "costmodel.latency.device",
-    "notebook_html": "costmodel.render.notebook",
     "run": "costmodel.execute",
     "verify": "costmodel.execute",
     "diff": "costmodel.judging.compare",
     "whatif": "costmodel.judging.compare",
     "formulas": "costmodel.sweeps.closed",
-    "sweep": "costmodel.sweeps.question",
+    "sweep": "costmodel.sweeps.verbs",
+    "solve": "costmodel.sweeps.verbs",
+    "Answer": "costmodel.sweeps.solve",
     "CostModelError": "costmodel.errors",
     "SpecError": "costmodel.errors",
     "LayerGraph": "costmodel.graph",
@@ -57,10 +59,33 @@ _WHERE = {
 __all__ = [*_WHERE, "__version__"]
 
 
+_SHOWN = {
+    "costmodel.graph.LayerGraph": "graph_html",
+    "costmodel.pricing.table.CostTable": "table_html",
+    "costmodel.pricing.table.Totals": "totals_html",
+}
+"""What shows itself in a notebook, and the view in `costmodel.render.notebook` that draws it. They are told here, at
+the front, because none of them knows of views.
+"""
+
+
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'costmodel' has no attribute {name!r}")
-    return getattr(import_module(_WHERE[name]), name)
+    found = getattr(import_module(_WHERE[name]), name)
+    while _SHOWN:
+        _show_in_notebooks(*_SHOWN.popitem())
+    return found
+
+
+def _show_in_notebooks(shown: str, view: str) -> None:
+    place, _, kind = shown.rpartition(".")
+
+    def html(value: Any) -> str:
+        drawn: str = getattr(import_module("costmodel.render.notebook"), view)(value)
+        return drawn
+
+    getattr(import_module(place), kind)._repr_html_ = html
 
 
 def __dir__() -> list[str]:

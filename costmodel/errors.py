@@ -23,6 +23,10 @@ MAX_COMPARED = 1000
 class CostModelError(Exception):
     """What a person asked cannot be done; `str()` of it is the message to show. The command exits with 2."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows of it: the message with its place, none of the library's frames."""
+        return f"{type(self).__name__}: {self}".splitlines()
+
     def __init__(self, message: str) -> None:
         super().__init__(safe(message))
 

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import networkx as nx
+
 PACKAGE = Path(__file__).parent.parent / "costmodel"
 FLOORS = [
     {"errors", "units", "numbers", "documents", "measures"},
@@ -15,8 +17,8 @@ FLOORS = [
     {"cli"},
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
-FRONT = "costmodel.__version__"
-"""What the package's own front may be asked for from anywhere."""
+FRONT = {"sweeps/store.py", "__main__.py"}
+"""Who may ask the package's own front, for its version."""
 SLOW = {"onnx", "onnxruntime", "pandas", "matplotlib", "rich", "sympy", "scipy", "pyarrow", "dask"}
 NO_NUMPY = {"errors", "units", "numbers", "documents", "measures", "graph", "spec", "pricing", "api", "render", "cli"}
 """What `costmodel report` goes through: it needs no array, so numpy stands at the top of none of these."""
@@ -25,7 +27,9 @@ ARRAYS = PACKAGE / "numbers" / "exact.py"
 
 
 def imports(file, top_only=False):
-    """Yield the module of each import in a file; those for type checkers only are left out."""
+    """Yield the module of each import in a file, of those within functions too; those for type checkers only are left
+    out.
+    """
     tree = ast.parse(file.read_text())
     checked = [
         node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
@@ -38,9 +42,14 @@ def imports(file, top_only=False):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: imports are absolute"
-            yield from (
-                [node.module] if node.module != "costmodel" else [f"costmodel.{alias.name}" for alias in node.names]
-            )
+            inner = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            yield from dict.fromkeys(whole if module_at(whole) else node.module for whole in inner.values())
+
+
+def module_at(name):
+    """Return the file of a module of the package, or None."""
+    place = PACKAGE.parent.joinpath(*name.split("."))
+    return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.exists()), None)
 
 
 def room(file):
@@ -68,9 +77,20 @@ def test_nothing_imports_upwards():
     for file in files():
         mine = FLOOR[room(file)]
         for module in imports(file):
-            if module.startswith("costmodel.") and module != FRONT and floor_of(module) > mine:
+            if module == "costmodel" and str(file.relative_to(PACKAGE)) not in FRONT:
+                wrong.append(f"{file.relative_to(PACKAGE)} imports the package's front")
+            elif module.startswith("costmodel.") and floor_of(module) > mine:
                 wrong.append(f"{file.relative_to(PACKAGE)} imports {module}")
     assert not wrong
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    arrows = nx.DiGraph()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        known = {module_at(module) for module in imports(file) if module.split(".")[0] == "costmodel"}
+        arrows.add_edges_from((file, other) for other in known - {None, file, PACKAGE / "__init__.py"})
+    circles = [circle for circle in nx.strongly_connected_components(arrows) if len(circle) > 1]
+    assert not [sorted(str(file.relative_to(PACKAGE)) for file in circle) for circle in circles]
 
 
 def test_render_never_hears_of_operators_or_graphs_and_operators_of_no_format():

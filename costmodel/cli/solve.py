@@ -21,8 +21,6 @@ from costmodel.cli.sweep import (
     workers_option,
     yes_option,
 )
-from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.measures import meant
 
 if TYPE_CHECKING:
     from costmodel.sweeps.solve import Answer, Limit, Solver
@@ -69,7 +67,7 @@ def solve_command(
       costmodel solve resnet --vary n4=1:40 --vary width=0.5:1.5:0.125 --maximize params --subject-to "mult_adds < 4G"
     """
     from costmodel.sweeps.conditions import parse_condition
-    from costmodel.sweeps.pareto import Goal
+    from costmodel.sweeps.pareto import goal_of
     from costmodel.sweeps.solve import Solver
 
     if (maximize is None) == (minimize is None):
@@ -78,12 +76,9 @@ def solve_command(
         raise click.UsageError("say what to keep to: --subject-to CONDITION")
     wanted = maximize or minimize or ""
     question = asked(arch, vary, settings, None, dtype, device, goals=[wanted], constraints=constraints)
-    goal = Goal(wanted if wanted in question.columns else meant(wanted)[0], -1 if maximize else 1)
+    goal = goal_of(wanted, question.columns, largest=maximize is not None)
     refuse_too_many(question.points.count, yes)
     conditions = [parse_condition(text, question.columns) for text in constraints]
-    if goal.column not in question.columns:
-        hint = known_or_suggest(goal.column, question.columns)
-        raise CostModelError(f"there is no column {goal.column!r}; {hint}")
     solver = Solver(question, goal, conditions)
     with progress(question.points.count) as tell:
         answer = solver.run(workers, cluster, tell)

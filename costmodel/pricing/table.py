@@ -154,9 +154,3 @@ class CostTable:
         """Return the table with further columns, as a time model adds them."""
         added = {name: list(values) for name, values in columns.items()}
         return replace(self, columns={**self.columns, **added}, cache={})
-
-    def _repr_html_(self) -> str:
-        import costmodel  # the table knows no views; the package's front finds the one for notebooks
-
-        html: str = costmodel.notebook_html(self)
-        return html

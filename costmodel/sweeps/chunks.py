@@ -13,15 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-from costmodel.errors import CostModelError
-from costmodel.sweeps.question import Chunk, Question
-
-AHEAD = 4
-"""Chunks each worker may be ahead of the reader: enough to keep it busy, few enough to bound memory."""
-
-
-class Lost(CostModelError):  # noqa: N818 - says what happened
-    """Who priced the chunks is gone, though nothing is wrong with the question: asking again may help."""
+from costmodel.sweeps.question import AHEAD, Chunk, LostError, Question
 
 
 def answers(question: Question, start: int = 0, *, workers: int = 1, cluster: str | None = None) -> Iterator[Chunk]:
@@ -34,7 +26,7 @@ def answers(question: Question, start: int = 0, *, workers: int = 1, cluster: st
         cluster: address of a Dask scheduler to use instead.
 
     Raises:
-        CostModelError: if a chunk cannot be priced or the cluster cannot be reached; `Lost` if a process or the
+        CostModelError: if a chunk cannot be priced or the cluster cannot be reached; `LostError` if a process or the
             cluster's scheduler dies.
     """
     if cluster is not None:
@@ -94,7 +86,7 @@ def _in_processes(question: Question, start: int, workers: int) -> Iterator[Chun
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool:
-            raise Lost("a worker process died, perhaps for want of memory") from None
+            raise LostError("a worker process died, perhaps for want of memory") from None
         finally:
             for future in waiting:
                 future.cancel()

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from costmodel.errors import CostModelError
-from costmodel.sweeps.chunks import AHEAD, Lost
-from costmodel.sweeps.question import Chunk, Question
+from costmodel.sweeps.question import AHEAD, Chunk, LostError, Question
 
 PATIENCE = 10.0
 """Seconds to wait for the scheduler to answer."""
@@ -30,7 +29,7 @@ def clustered(question: Question, start: int, address: str) -> Iterator[Chunk]:
 
     Raises:
         CostModelError: if Dask is not installed, the scheduler does not answer, or a chunk cannot be priced.
-        Lost: if the scheduler ends, or workers die of a chunk.
+        LostError: if the scheduler ends, or workers die of a chunk.
     """
     try:
         from distributed import Client
@@ -50,7 +49,7 @@ def clustered(question: Question, start: int, address: str) -> Iterator[Chunk]:
                     chunk: Chunk = waiting[0].result(timeout=IDLE)
                 except Late:
                     if not client.nthreads():
-                        raise Lost(f"the Dask scheduler at {address} has no workers; {_WORKERS}") from None
+                        raise LostError(f"the Dask scheduler at {address} has no workers; {_WORKERS}") from None
                 else:
                     waiting.popleft()
                     return chunk
@@ -63,9 +62,9 @@ def clustered(question: Question, start: int, address: str) -> Iterator[Chunk]:
             while waiting:
                 yield answer()
         except KilledWorker as error:
-            raise Lost(f"one chunk killed every worker it was given to: {error}") from None
+            raise LostError(f"one chunk killed every worker it was given to: {error}") from None
         except (CancelledError, OSError):
-            raise Lost(f"the Dask scheduler at {address} is gone") from None
+            raise LostError(f"the Dask scheduler at {address} is gone") from None
         finally:
             client.cancel(list(waiting))
 

@@ -23,6 +23,18 @@ class Goal:
         return f"{'min' if self.sign > 0 else 'max'} {self.column}"
 
 
+def goal_of(word: str, columns: Collection[str], largest: bool) -> Goal:
+    """Return the goal of a column, to be as large or as small as it can.
+
+    Raises:
+        CostModelError: if the word means none of `columns`.
+    """
+    column = word if word in columns else meant(word)[0]
+    if column not in columns:
+        raise CostModelError(f"there is no column {word!r}; {known_or_suggest(word, columns)}")
+    return Goal(column, -1 if largest else 1)
+
+
 def parse_goals(text: str, columns: Collection[str]) -> tuple[Goal, ...]:
     """Return the goals of ``params,max:mult_adds``: columns to be small, or large after ``max:``.
 
@@ -35,10 +47,10 @@ def parse_goals(text: str, columns: Collection[str]) -> tuple[Goal, ...]:
         direction, column = (head, tail) if colon else ("min", head)
         if direction not in ("min", "max"):
             raise CostModelError(f"--pareto {text}: write min:{column} or max:{column}, not {direction}:{column}")
-        column = column if column in columns else meant(column)[0]
-        if column not in columns:
-            raise CostModelError(f"--pareto {text}: there is no column {column!r}; {known_or_suggest(column, columns)}")
-        goals.append(Goal(column, 1 if direction == "min" else -1))
+        try:
+            goals.append(goal_of(column, columns, direction == "max"))
+        except CostModelError as error:
+            raise CostModelError(f"--pareto {text}: {error}") from None
     if len({goal.column for goal in goals}) != len(goals) or len(goals) < 2:
         raise CostModelError(f"--pareto {text}: name two or more different columns, as in params,max:mult_adds")
     return tuple(goals)

@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costmodel.errors import CostModelError, SpecError
+from costmodel.errors import CostModelError, SpecError, known_or_suggest
 from costmodel.latency.whole import askable, measured, require_device
 from costmodel.measures import MEASURES, find, meant, shown
 from costmodel.numbers.exact import LIMIT, exact
 from costmodel.numbers.verdicts import LISTENER
 from costmodel.spec import Spec, expand
-from costmodel.sweeps.conditions import Condition
+from costmodel.sweeps.conditions import Condition, parse_condition
 from costmodel.sweeps.points import BATCH, Box, Grid, Pairs, grid, pairs
-from costmodel.sweeps.ranges import axis_of
+from costmodel.units import DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pandas as pd
 
     from costmodel.latency.device import Device
 
@@ -30,6 +28,14 @@ COLUMNS = tuple(measure.name for measure in shown("sweep", [""]))
 """What a sweep shows unless it is asked for more."""
 TIMED = tuple(measure.name for measure in shown("sweep", ["", "device"]))
 """The same with a device."""
+
+
+AHEAD = 4
+"""Chunks each worker may be ahead of the reader: enough to keep it busy, few enough to bound memory."""
+
+
+class LostError(CostModelError):
+    """Who priced the chunks is gone, though nothing is wrong with the question: asking again may help."""
 
 
 @dataclass(frozen=True)
@@ -248,61 +254,6 @@ def _judged_by(verdicts: _Verdicts) -> Iterator[None]:
         LISTENER.reset(token)
 
 
-def sweep(
-    spec: Spec | str,
-    *,
-    dtype: str = "float32",
-    measures: Iterable[str] | None = None,
-    where: str | None = None,
-    paired: bool = False,
-    workers: int = 1,
-    device: str | None = None,
-    **values: Any,
-) -> pd.DataFrame:
-    """Return a pandas frame with a row for each combination of parameters' values, the last one varying fastest.
-
-    Args:
-        spec: the architecture, or its name.
-        dtype: of weights and activations.
-        measures: the columns wanted besides the parameters, as `costmodel.measures` lists them.
-        where: keep only the rows that meet this condition: ``"mult_adds < 300e6"``.
-        paired: take the i-th of each list as the i-th point, instead of all combinations.
-        workers: processes to spread the work over.
-        device: the name of a device, whose latency may then be asked for.
-        values: lists of values, by parameter; ``batch`` may be one.
-
-    Points that are no network (a size that is not whole, a picture too small) are left out;
-    ``frame.attrs["left_out"]`` says how many, by the reason. Parameters that shape the network vary slowest.
-
-    Raises:
-        CostModelError: if a parameter, column or value cannot be.
-    """
-    import pandas as pd
-
-    from costmodel.api import read
-    from costmodel.sweeps.chunks import answers
-
-    if device is not None:
-        from costmodel.latency.device import find_device
-    question = ask(
-        read(spec),
-        [axis_of(name, given) for name, given in values.items()] if not paired else values,
-        dtype=dtype,
-        measures=measures,
-        where=where,
-        device=find_device(device) if device is not None else None,
-    )
-    reasons: Reasons = {}
-    chunks = []
-    for chunk in answers(question, workers=workers):
-        chunks.append(chunk)
-        add_reasons(reasons, chunk.left_out)
-    columns = {name: np.concatenate([chunk.columns[name] for chunk in chunks]) for name in question.columns}
-    frame = pd.DataFrame(columns)
-    frame.attrs["left_out"] = {entry.reason: entry.count for entry in reasons.values()}
-    return frame
-
-
 def ask(
     spec: Spec,
     axes: Any,
@@ -321,10 +272,6 @@ def ask(
     Raises:
         CostModelError: if a parameter, column or value cannot be.
     """
-    from costmodel.errors import known_or_suggest
-    from costmodel.sweeps.conditions import parse_condition
-    from costmodel.units import DTYPES
-
     if dtype not in DTYPES:
         raise CostModelError(f"unknown dtype {dtype!r}; {known_or_suggest(dtype, DTYPES)}")
     if device is not None and device.conditions.dtype != dtype:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costmodel.errors import CostModelError
-from costmodel.sweeps.chunks import Lost, answers
+from costmodel.sweeps.chunks import answers
 from costmodel.sweeps.pareto import Front, Goal
-from costmodel.sweeps.question import Chunk, LeftOut, Question, Reasons, add_reasons
+from costmodel.sweeps.question import Chunk, LeftOut, LostError, Question, Reasons, add_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,8 +140,8 @@ def run(
     except CostModelError as error:
         with suppress(CostModelError):
             _leave(store, outcome, whole)
-        if isinstance(error, Lost) and store is not None and store.chunks:
-            raise Lost(f"{error}; what is finished is kept, go on with --resume") from None
+        if isinstance(error, LostError) and store is not None and store.chunks:
+            raise LostError(f"{error}; what is finished is kept, go on with --resume") from None
         raise
     if outcome.finished and store is not None:
         store.finish()

@@ -1,0 +1,111 @@
+"""What people call from Python: price many networks as a frame, and find the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costmodel.api import read
+from costmodel.errors import CostModelError
+from costmodel.latency.device import find_device
+from costmodel.spec import Spec
+from costmodel.sweeps.chunks import answers
+from costmodel.sweeps.conditions import parse_condition
+from costmodel.sweeps.pareto import goal_of
+from costmodel.sweeps.question import Reasons, add_reasons, ask
+from costmodel.sweeps.ranges import axis_of
+from costmodel.sweeps.solve import Answer, Solver
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from costmodel.latency.device import Device
+
+
+def sweep(
+    spec: Spec | str,
+    *,
+    dtype: str = "float32",
+    measures: Iterable[str] | None = None,
+    where: str | None = None,
+    paired: bool = False,
+    workers: int = 1,
+    device: str | None = None,
+    **values: Any,
+) -> pd.DataFrame:
+    """Return a pandas frame with a row for each combination of parameters' values, the last one varying fastest.
+
+    Args:
+        spec: the architecture, or its name.
+        dtype: of weights and activations.
+        measures: the columns wanted besides the parameters, as `costmodel.measures` lists them.
+        where: keep only the rows that meet this condition: ``"mult_adds < 300e6"``.
+        paired: take the i-th of each list as the i-th point, instead of all combinations.
+        workers: processes to spread the work over.
+        device: the name of a device, whose latency may then be asked for.
+        values: lists of values, by parameter; ``batch`` may be one.
+
+    Points that are no network (a size that is not whole, a picture too small) are left out;
+    ``frame.attrs["left_out"]`` says how many, by the reason. Parameters that shape the network vary slowest.
+
+    Raises:
+        CostModelError: if a parameter, column or value cannot be.
+    """
+    import pandas as pd
+
+    axes = values if paired else [axis_of(name, given) for name, given in values.items()]
+    question = ask(read(spec), axes, dtype=dtype, measures=measures, where=where, device=_device(device))
+    reasons: Reasons = {}
+    chunks = []
+    for chunk in answers(question, workers=workers):
+        chunks.append(chunk)
+        add_reasons(reasons, chunk.left_out)
+    columns = {name: np.concatenate([chunk.columns[name] for chunk in chunks]) for name in question.columns}
+    frame = pd.DataFrame(columns)
+    frame.attrs["left_out"] = {entry.reason: entry.count for entry in reasons.values()}
+    return frame
+
+
+def solve(
+    spec: Spec | str,
+    *,
+    maximize: str | None = None,
+    minimize: str | None = None,
+    subject_to: str | Iterable[str],
+    dtype: str = "float32",
+    workers: int = 1,
+    device: str | None = None,
+    **values: Any,
+) -> Answer:
+    """Return the best network of a grid under constraints; every point is priced, so it is the best there is.
+
+    Args:
+        spec: the architecture, or its name.
+        maximize: the measure or parameter that is to be large; or
+        minimize: the one that is to be small.
+        subject_to: a condition that the network must meet, or several: ``"params < 5M"``.
+        dtype: of weights and activations.
+        workers: processes to spread the work over.
+        device: the name of a device, whose latency may then be asked for.
+        values: lists of values, by parameter; ``batch`` may be one.
+
+    ``answer.best`` holds the best points (all equally good), none where nothing meets the constraints;
+    ``answer.nearest`` is the nearest then.
+
+    Raises:
+        CostModelError: if not one goal is given, or a parameter, measure, condition or value cannot be.
+    """
+    if (maximize is None) == (minimize is None):
+        raise CostModelError("say what to maximize or what to minimize")
+    wanted = maximize or minimize or ""
+    constraints = (subject_to,) if isinstance(subject_to, str) else tuple(subject_to)
+    axes = [axis_of(name, given) for name, given in values.items()]
+    question = ask(read(spec), axes, dtype=dtype, device=_device(device), goals=[wanted], constraints=constraints)
+    goal = goal_of(wanted, question.columns, largest=maximize is not None)
+    return Solver(question, goal, [parse_condition(text, question.columns) for text in constraints]).run(workers)
+
+
+def _device(name: str | None) -> Device | None:
+    return find_device(name) if name is not None else None
