@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import Shape, is_plain, show_shape
 from costmodel.pricing import price
+from costmodel.tensor import WHOLE_BYTES, Tensor
 from costmodel.weights import RandomWeights, WeightSource
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Check:
 
 def run(
     graph: LayerGraph,
-    x: Array | None = None,
+    x: Array | Mapping[str, Array] | None = None,
     batch: int = 1,
     seed: int = 0,
     *,
@@ -68,20 +69,24 @@ def run(
 
     Args:
         graph: the network, all sizes plain integers.
-        x: images, shaped (batch, *input_shape); standard normal ones drawn from `seed` by default.
+        x: images, shaped (batch, *input_shape), or arrays by the names of several inputs; standard normal ones (and
+            indices that fit) drawn from `seed` by default.
         batch: images at once where `x` is not given.
         seed: of the images and the weights.
         weights: where a layer's arrays come from; random ones of `seed` by default. They are dropped after the layer.
         keep: paths whose arrays are wanted besides, ``input`` among them. All others are freed once nothing reads them.
 
+    What is computed from sources alone has a batch of 1.
+
     Raises:
         CostModelError: if a size is no plain integer, `x` does not fit the network, or `keep` names no layer.
     """
-    images = random_images(graph, batch, seed) if x is None else x
-    _require_fit(graph, images, keep)
+    given = random_inputs(graph, batch, seed) if x is None else x
+    inputs = dict(given) if isinstance(given, Mapping) else {next(iter(graph.inputs)): given}
+    _require_fit(graph, inputs, keep)
     source = weights or RandomWeights(seed)
     wanted = {*graph.outputs, *keep}
-    walk = _walk(graph, images, lambda layer, *inputs: layer.op.run(source.of(layer), *inputs))
+    walk = _walk(graph, inputs, lambda layer, *inputs: layer.op.run(source.of(layer), *inputs))
     return {path: value for path, value in walk if path in wanted}
 
 
@@ -106,7 +111,7 @@ def verify(
             progress(check)
         return out
 
-    for _ in _walk(graph, random_images(graph, batch, seed), step):
+    for _ in _walk(graph, random_inputs(graph, batch, seed), step):
         pass
     return checks
 
@@ -128,14 +133,15 @@ def _check(
         mult_adds=row["mult_adds"],
         performed=counter.multiplications,
         params=row["params"],
-        params_read=recorder.size_of(layer.op.weights(*layer.input_shapes)),
+        params_read=0 if layer.shares else recorder.size_of(layer.op.weights(*layer.input_shapes)),
         buffers=row["buffers"],
-        buffers_read=recorder.size_of(layer.op.buffers(*layer.input_shapes)),
+        buffers_read=0 if layer.shares else recorder.size_of(layer.op.buffers(*layer.input_shapes)),
     )
 
 
-def random_images(graph: LayerGraph, batch: int = 1, seed: int = 0) -> Array:
-    """Return standard normal float32 images that fit the network, the same for the same seed.
+def random_inputs(graph: LayerGraph, batch: int = 1, seed: int = 0) -> dict[str, Array]:
+    """Return inputs that fit the network by their names, the same for the same seed: standard normal float32 numbers,
+    and where it reads indices, such as it can look up.
 
     Raises:
         CostModelError: if a size is no plain integer.
@@ -143,7 +149,22 @@ def random_images(graph: LayerGraph, batch: int = 1, seed: int = 0) -> Array:
     import numpy as np
 
     _require_plain(graph)
-    return np.random.default_rng(seed).standard_normal((batch, *graph.input_shape), dtype=np.float32)
+    draw = np.random.default_rng(seed)
+    limits = [layer.op.most_index(*layer.input_shapes) for layer in graph.layers]
+    most = min((limit for limit in limits if limit is not None), default=2)
+
+    def one(tensor: Tensor) -> Array:
+        shape = (batch if tensor.batched else 1, *tensor.shape)
+        if tensor.dtype in WHOLE_BYTES:
+            return draw.integers(0, 2 if tensor.dtype == "bool" else most, shape).astype(tensor.dtype)
+        return draw.standard_normal(shape, dtype=np.float32)
+
+    return {name: one(tensor) for name, tensor in graph.inputs.items()}
+
+
+def random_images(graph: LayerGraph, batch: int = 1, seed: int = 0) -> Array:
+    """Return the first of `random_inputs`."""
+    return next(iter(random_inputs(graph, batch, seed).values()))
 
 
 class Recorder(Mapping[str, "Array"]):
@@ -168,14 +189,14 @@ class Recorder(Mapping[str, "Array"]):
         return sum(self.arrays[name].size for name in self.read.intersection(names))
 
 
-def _walk(graph: LayerGraph, images: Array, step: Callable[..., Array]) -> Iterator[tuple[str, Array]]:
-    """Yield the input, then each layer's path and output as `step` makes it.
+def _walk(graph: LayerGraph, inputs: Mapping[str, Array], step: Callable[..., Array]) -> Iterator[tuple[str, Array]]:
+    """Yield the inputs, then each layer's path and output as `step` makes it.
 
     An array is held only while a layer is still to read it.
     """
     last_reader = {name: layer.path for layer in graph.layers for name in layer.inputs}
-    alive = {INPUT: images}
-    yield INPUT, images
+    alive = dict(inputs)
+    yield from inputs.items()
     for layer in graph.layers:
         alive[layer.path] = step(layer, *(alive[name] for name in layer.inputs))
         yield layer.path, alive[layer.path]
@@ -187,21 +208,26 @@ def _walk(graph: LayerGraph, images: Array, step: Callable[..., Array]) -> Itera
 def _require_plain(graph: LayerGraph) -> None:
     """Raise a CostModelError unless every size is an ordinary whole number."""
     if not all(
-        is_plain(size) for shape in (graph.input_shape, *(layer.shape for layer in graph.layers)) for size in shape
+        is_plain(size)
+        for tensor in (*graph.inputs.values(), *(layer.tensor for layer in graph.layers))
+        for size in tensor.shape
     ):
         raise CostModelError(
             f"{graph.name} has sizes that are arrays or symbols; only a network of plain numbers can be run"
         )
 
 
-def _require_fit(graph: LayerGraph, images: Array, keep: Collection[str]) -> None:
-    """Raise a CostModelError unless `images` fit the network and every path of `keep` is in it."""
+def _require_fit(graph: LayerGraph, inputs: Mapping[str, Array], keep: Collection[str]) -> None:
+    """Raise a CostModelError unless `inputs` fit the network and every path of `keep` is in it."""
     _require_plain(graph)
-    if images.shape[1:] != graph.input_shape:
-        raise CostModelError(
-            f"{graph.name} reads images of {show_shape(graph.input_shape)}, "
-            f"but these are {show_shape(images.shape[1:])} (after the batch)"
-        )
+    if inputs.keys() != graph.inputs.keys():
+        raise CostModelError(f"{graph.name} reads {', '.join(graph.inputs)}, but is given {', '.join(inputs)}")
+    for name, tensor in graph.inputs.items():
+        if inputs[name].shape[1:] != tensor.shape:
+            raise CostModelError(
+                f"{graph.name} reads {name} of {show_shape(tensor.shape)}, "
+                f"but is given {show_shape(inputs[name].shape[1:])} (after the batch)"
+            )
     for path in keep:
         if path not in graph:
             raise CostModelError(f"there is no layer {path!r} to keep; {known_or_suggest(path, graph.digraph)}")

@@ -10,6 +10,7 @@ from costmodel.documents.safe_text import one_line
 from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import Names, Shape, guarded, holds, is_symbol, show_shape
 from costmodel.ops.base import Operator
+from costmodel.tensor import Tensor
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -22,13 +23,26 @@ MAX_SIZE = 2**31
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operator at one place. `inputs` are the paths it reads, in order; shapes are of one image."""
+    """One operator at one place. `inputs` are the paths it reads, in order; shapes are of one image.
+
+    `dtype` and `batched` are of its output, as in `Tensor`. `shares` is the path of the layer whose weights it uses;
+    `trainable` says whether its own are trained.
+    """
 
     path: str
     op: Operator
     inputs: tuple[str, ...]
     input_shapes: tuple[Shape, ...]
     shape: Shape
+    dtype: str | None = None
+    batched: bool = True
+    shares: str | None = None
+    trainable: bool = True
+
+    @property
+    def tensor(self) -> Tensor:
+        """Its output."""
+        return Tensor(self.shape, self.dtype, self.batched)
 
 
 class LayerGraph:
@@ -44,7 +58,7 @@ class LayerGraph:
     def __init__(
         self,
         name: str,
-        input_shape: Shape,
+        inputs: Shape | Mapping[str, Tensor],
         *,
         title: str = "",
         source: str = "",
@@ -52,26 +66,53 @@ class LayerGraph:
         file: str = "",
         dtype: str = "float32",
     ) -> None:
+        """Begin a network that reads one real-valued tensor of a shape, called ``input``, or several by their names."""
         self.name = name
         self.file = file
         self.title = title or name
         self.source = source
         self.parameters = dict(parameters or {})
         self.dtype = dtype
+        """The dtype of its real numbers, where a question names no other."""
         self.notes: list[str] = []
-        self.input_shape = tuple(map(guarded, input_shape))
+        given = inputs if isinstance(inputs, Mapping) else {INPUT: Tensor(inputs)}
+        self.inputs = {
+            name: Tensor(tuple(map(guarded, tensor.shape)), tensor.dtype, tensor.batched)
+            for name, tensor in given.items()
+        }
+        """The tensors that it reads, by name."""
         self.layers: list[Layer] = []
-        self._nodes: dict[str, Layer | None] = {INPUT: None}
+        self._nodes: dict[str, Layer | None] = dict.fromkeys(self.inputs)
         self._digraph: nx.DiGraph[str] | None = None
         self._outputs: list[str] = []
         self._shapes: dict[Any, Shape] = {}
         self.names = Names()
 
-    def add(self, path: str, op: Operator, inputs: tuple[str, ...]) -> Layer:
-        """Add a layer that reads `inputs`, inferring its output shape.
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of its first input, of one image."""
+        return next(iter(self.inputs.values())).shape
+
+    def add(
+        self,
+        path: str,
+        op: Operator,
+        inputs: tuple[str, ...],
+        *,
+        shares: str | None = None,
+        trainable: bool = True,
+    ) -> Layer:
+        """Add a layer that reads `inputs`, inferring its output.
+
+        Args:
+            path: its own, not taken yet.
+            op: the operator.
+            inputs: paths of layers or names of the network's inputs, in order.
+            shares: the path of a layer above whose weights it uses, which are of the same shapes.
+            trainable: whether its weights are trained.
 
         Raises:
-            ShapeError: if the inputs do not fit the operator.
+            ShapeError: if the inputs do not fit the operator, or the weights those that it is to share.
             ValueError: if the path is taken or an input is not there.
         """
         if path in self._nodes:
@@ -79,8 +120,14 @@ class LayerGraph:
         missing = [name for name in inputs if name not in self._nodes]
         if missing:
             raise ValueError(f"{path} reads {missing[0]!r}, which is not above it")
-        shapes = tuple(map(self.shape, inputs))
-        layer = Layer(path, op, inputs, shapes, self._infer(op, shapes))
+        read = [self.tensor(name) for name in inputs]
+        shapes = tuple(tensor.shape for tensor in read)
+        shape = self._infer(op, shapes)
+        dtype = op.dtype(*[tensor.dtype for tensor in read])
+        batched = any(tensor.batched for tensor in read)
+        if shares is not None:
+            shares = self._shared(op, shapes, shares)
+        layer = Layer(path, op, inputs, shapes, shape, dtype, batched, shares, trainable)
         self._nodes[path] = layer
         self.layers.append(layer)
         self._digraph = None
@@ -112,6 +159,20 @@ class LayerGraph:
                 readers[name].append(layer.path)
         return readers
 
+    def _shared(self, op: Operator, shapes: tuple[Shape, ...], path: str) -> str:
+        """Return the path of the layer that keeps the weights that `op` is to share with the one at `path`."""
+        other = self.layer(path)
+        own, theirs = op.weights(*shapes), other.op.weights(*other.input_shapes)
+        if {name: show_shape(shape) for name, shape in own.items()} != {
+            name: show_shape(shape) for name, shape in theirs.items()
+        }:
+            raise ShapeError(
+                f"{op.name} cannot share the weights of {path}: "
+                f"it needs {_arrays(own)}, and there are {_arrays(theirs)}",
+                field="shares",
+            )
+        return other.shares or path
+
     def __contains__(self, path: str) -> bool:
         return path in self._nodes
 
@@ -121,11 +182,10 @@ class LayerGraph:
 
     def _infer(self, op: Operator, shapes: tuple[Shape, ...]) -> Shape:
         """Ask the operator for its output shape, once for each distinct question."""
-        wanted = op.inputs
-        if (len(shapes) != wanted) if wanted is not None else (len(shapes) < 2):
-            takes = "two or more inputs" if wanted is None else f"{wanted} input{'s' * (wanted != 1)}"
-            hint = "" if wanted == 1 else "name them with `from: [a, b]`"
-            raise ShapeError(f"{op.name} takes {takes}, but reads {len(shapes)}", hint=hint)
+        least, most = op.inputs if isinstance(op.inputs, tuple) else (op.inputs, op.inputs)
+        if len(shapes) < least or (most is not None and len(shapes) > most):
+            hint = "" if most == 1 else "name them with `from: [a, b]`"
+            raise ShapeError(f"{op.name} takes {said_inputs(op)}, but reads {len(shapes)}", hint=hint)
         question: Any = (op, shapes)
         try:
             known = self._shapes.get(question)
@@ -152,14 +212,19 @@ class LayerGraph:
         return found
 
     def shape(self, path: str) -> Shape:
-        """Return the output shape of the node at `path`, which may be ``input``."""
+        """Return the output shape of the node at `path`, which may be one of the network's inputs."""
         layer = self._nodes[path]
-        return self.input_shape if layer is None else layer.shape
+        return self.inputs[path].shape if layer is None else layer.shape
+
+    def tensor(self, path: str) -> Tensor:
+        """Return the output of the node at `path`, which may be one of the network's inputs."""
+        layer = self._nodes[path]
+        return self.inputs[path] if layer is None else layer.tensor
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """The paths whose values the network returns: the marked ones and the last layer."""
-        last = [self.layers[-1].path] if self.layers else [INPUT]
+        last = [self.layers[-1].path] if self.layers else list(self.inputs)[:1]
         return tuple(dict.fromkeys([*self._outputs, *last]))
 
     def __len__(self) -> int:
@@ -167,6 +232,20 @@ class LayerGraph:
 
     def __repr__(self) -> str:
         return f"<LayerGraph {one_line(self.name)}: {len(self)} layers>"
+
+
+def said_inputs(op: Operator | type[Operator]) -> str:
+    """Say how many inputs an operator reads: "1 input", "two or more inputs"."""
+    least, most = op.inputs if isinstance(op.inputs, tuple) else (op.inputs, op.inputs)
+    if least == most:
+        return f"{least} input{'s' * (least != 1)}" if least else "no input"
+    if most is None:
+        return f"{'two' if least == 2 else least} or more inputs"
+    return f"{least} to {most} inputs"
+
+
+def _arrays(weights: Mapping[str, Shape]) -> str:
+    return ", ".join(f"{name} of {show_shape(shape)}" for name, shape in weights.items()) or "none"
 
 
 def _sound(op: Operator, shape: Shape) -> Shape:

@@ -26,8 +26,8 @@ class WeightSource(Protocol):
 
 @dataclass(frozen=True)
 class RandomWeights:
-    """Weights drawn from `seed`: an array depends on nothing but the seed, the layer's path, its own name and its
-    shape.
+    """Weights drawn from `seed`: an array depends on nothing but the seed, the path of the layer that keeps it, its own
+    name and its shape.
 
     Matrices and kernels follow He et al. 2015 (arXiv:1502.01852): normal with variance 2 / fan_in. The factors of a
     normalisation lie around 1/2, so that a thousand residual additions in a row stay within float32.
@@ -38,7 +38,8 @@ class RandomWeights:
     def of(self, layer: Layer) -> dict[str, Array]:
         """Return the layer's weights and buffers by name."""
         shapes = layer.op.weights(*layer.input_shapes) | layer.op.buffers(*layer.input_shapes)
-        return {name: self._draw(f"{layer.path}/{name}", name, shape) for name, shape in shapes.items()}
+        keeper = layer.shares or layer.path
+        return {name: self._draw(f"{keeper}/{name}", name, shape) for name, shape in shapes.items()}
 
     def _draw(self, key: str, name: str, shape: Shape) -> Array:
         import numpy as np

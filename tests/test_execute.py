@@ -18,7 +18,7 @@ from hypothesis import given, settings
 import costmodel as cm
 from costmodel import execute
 from costmodel.errors import CostModelError
-from costmodel.execute import Check, Recorder, random_images, run, verify
+from costmodel.execute import Check, Recorder, random_images, random_inputs, run, verify
 from costmodel.graph import INPUT, Layer, LayerGraph
 from costmodel.onnx.export import to_onnx
 from costmodel.ops import OPERATORS
@@ -211,7 +211,7 @@ def test_an_array_is_held_only_while_a_layer_is_still_to_read_it() -> None:
         alive[layer.path] = weakref.ref(out)
         return out
 
-    for _ in execute._walk(graph, random_images(graph), step):
+    for _ in execute._walk(graph, random_inputs(graph), step):
         pass
     assert held == {"a": set(), "b": {"a"}, "c": {"a", "b"}, "d": {"c"}}
 
@@ -234,7 +234,7 @@ def test_weights_are_drawn_a_layer_at_a_time_and_dropped() -> None:
 
 def test_what_cannot_be_run_is_refused() -> None:
     graph = network((3, 8, 8), *SMALL)
-    with pytest.raises(CostModelError, match="reads images of 3x8x8, but these are 3x8x9"):
+    with pytest.raises(CostModelError, match="reads input of 3x8x8, but is given 3x8x9"):
         run(graph, np.zeros((1, 3, 8, 9), np.float32))
     with pytest.raises(CostModelError, match="no layer 'conw' to keep; did you mean 'conv'"):
         run(graph, keep=["conw"])

@@ -7,7 +7,7 @@ import networkx as nx
 
 PACKAGE = Path(__file__).parent.parent / "costmodel"
 FLOORS = [
-    {"errors", "units", "numbers", "documents", "measures"},
+    {"errors", "units", "numbers", "documents", "measures", "tensor"},
     {"ops"},
     {"graph"},
     {"weights"},

@@ -355,7 +355,7 @@ def test_fused_traffic_is_what_goes_in_and_out_of_kernels(graph: LayerGraph) -> 
     tensor, size = {INPUT: INPUT}, {INPUT: math.prod(graph.input_shape)}
     for layer in graph.layers:
         tensor[layer.path] = tensor[layer.inputs[0]] if layer.op.view else layer.path
-        size[layer.path] = math.prod(layer.shape) * (layer.op.output_bytes or 1)
+        size[layer.path] = math.prod(layer.shape) * (8 if layer.dtype == "int64" else 1)
     priced = [layer for layer in graph.layers if not layer.op.view]
     moved = 0
     for head in {kernel[layer.path] for layer in priced}:

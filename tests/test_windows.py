@@ -42,9 +42,7 @@ def test_as_many_outputs_as_windows_fit(
 ) -> None:
     assume(not ceil_mode or max(before, after) < kernel)  # as pools, which alone round up, demand
     size = max(1, (kernel - 1) * dilation + 1 - before - after) + spare
-    high, _ = windows.output_size(
-        (1, size, 50), (kernel, 1), (stride, 1), (before, 0, after, 0), (dilation, 1), ceil_mode
-    )
+    high, _ = windows.output_size((size, 50), (kernel, 1), (stride, 1), (before, 0, after, 0), (dilation, 1), ceil_mode)
     assert high == len(laid_out(size, kernel, stride, (before, after), dilation, ceil_mode))
 
 
@@ -54,7 +52,7 @@ def test_same_padding_covers_every_stride_of_the_input(size: int, kernel: int, s
     """TensorFlow's rule: one output for each whole or begun stride of the input, and the padding split evenly, the odd
     one after.
     """
-    x = (1, size, 50)
+    x = (size, 50)
     (before, after), (left, right) = windows.pads(x, (kernel, 1), (stride, 1), "same", (dilation, 1))
     high, wide = windows.output_size(x, (kernel, 1), (stride, 1), "same", (dilation, 1))
     assert high == len(range(0, size, stride))

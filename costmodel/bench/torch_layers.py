@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
+from math import prod
 from typing import Any, TypeAlias
 
 import torch
@@ -16,6 +17,7 @@ from torch.nn import functional as F  # noqa: N812, PyTorch's own custom
 from costmodel.errors import CostModelError
 from costmodel.graph import Layer
 from costmodel.ops import windows
+from costmodel.ops.base import axes_of, axis_of
 
 Tensor: TypeAlias = Any
 Step: TypeAlias = Callable[..., Tensor]
@@ -34,52 +36,63 @@ def step_of(layer: Layer, arrays: Arrays) -> Step:
     return entry(layer, arrays)
 
 
-def _map(layer: Layer) -> bool:
-    return len(layer.input_shapes[0]) == 3
-
-
-def _channels(layer: Layer) -> int:
-    """Return the axis of channels."""
-    return 1 if _map(layer) else -1
+def _axis(layer: Layer) -> int:
+    """Return the axis that an operator's `axis` names, in a tensor with the batch."""
+    op: Any = layer.op
+    return 1 + axis_of(layer.input_shapes[0], op.axis)
 
 
 def _spread(values: Tensor, layer: Layer) -> Tensor:
     """Shape one number a channel so that it broadcasts."""
-    return values.reshape(-1, 1, 1) if _map(layer) else values
+    return values.reshape(-1, *[1] * (len(layer.input_shapes[0]) - _axis(layer)))
 
 
 def _padded(pads: windows.Pads) -> list[Any]:
-    """Return a padding in PyTorch's order: left, right, top, bottom."""
-    return [*pads[1], *pads[0]]
+    """Return a padding in PyTorch's order: the last axis first."""
+    return [size for pair in reversed(pads) for size in pair]
 
 
-def _even(pads: windows.Pads) -> tuple[Any, Any] | None:
-    """Return (height, width) of a padding that is the same on both sides, as PyTorch's own windows take it."""
-    (top, bottom), (left, right) = pads
-    return (top, left) if top == bottom and left == right else None
+def _even(pads: windows.Pads) -> tuple[Any, ...] | None:
+    """Return a padding that is the same on both sides, one number an axis, as PyTorch's own windows take it."""
+    return tuple(before for before, _ in pads) if all(before == after for before, after in pads) else None
+
+
+def _space(layer: Layer) -> tuple[Any, ...]:
+    """Return the sizes that a window slides over."""
+    op: Any = layer.op
+    x = layer.input_shapes[0]
+    return tuple(x[len(x) - windows.axes_of_space(op, x, op.kernel_size) :])
+
+
+def _by_axes(name: str, layer: Layer) -> Callable[..., Tensor]:
+    """Return PyTorch's function of that name for as many axes of space as the layer's window has."""
+    function: Callable[..., Tensor] = getattr(F, f"{name}{len(_space(layer))}d")
+    return function
 
 
 def _conv(layer: Layer, arrays: Arrays) -> Step:
     op: Any = layer.op
     weight, bias = arrays["weight"], arrays.get("bias")
-    stride, dilation, groups = windows.pair(op.stride), windows.pair(op.dilation), op.groups
-    pads = windows.pads(layer.input_shapes[0], op.kernel_size, op.stride, op.padding, op.dilation)
+    space, convolve = _space(layer), _by_axes("conv", layer)
+    stride, dilation = (windows.spread(v, len(space)) for v in (op.stride, op.dilation))
+    pads = windows.pads(space, op.kernel_size, op.stride, op.padding, op.dilation)
     even = _even(pads)
     if even is not None:
-        return lambda x: F.conv2d(x, weight, bias, stride, even, dilation, groups)
-    return lambda x: F.conv2d(F.pad(x, _padded(pads)), weight, bias, stride, 0, dilation, groups)
+        return lambda x: convolve(x, weight, bias, stride, even, dilation, op.groups)
+    return lambda x: convolve(F.pad(x, _padded(pads)), weight, bias, stride, 0, dilation, op.groups)
 
 
 def _conv_transpose(layer: Layer, arrays: Arrays) -> Step:
     op: Any = layer.op
     weight, bias = arrays["weight"], arrays.get("bias")
-    stride, dilation, extra = (windows.pair(v) for v in (op.stride, op.dilation, op.output_padding))
-    pads = windows.transposed_pads(op.kernel_size, op.stride, op.padding, op.dilation)
+    axes, convolve = len(_space(layer)), _by_axes("conv_transpose", layer)
+    stride, dilation, extra = (windows.spread(v, axes) for v in (op.stride, op.dilation, op.output_padding))
+    pads = windows.transposed_pads(op.kernel_size, op.stride, op.padding, op.dilation, axes)
     even = _even(pads)
     if even is not None:
-        return lambda x: F.conv_transpose2d(x, weight, bias, stride, even, extra, op.groups, dilation)
+        return lambda x: convolve(x, weight, bias, stride, even, extra, op.groups, dilation)
     cut = [-size for size in _padded(pads)]
-    return lambda x: F.pad(F.conv_transpose2d(x, weight, bias, stride, 0, extra, op.groups, dilation), cut)
+    return lambda x: F.pad(convolve(x, weight, bias, stride, 0, extra, op.groups, dilation), cut)
 
 
 def _linear(layer: Layer, arrays: Arrays) -> Step:
@@ -98,17 +111,25 @@ def _attention(layer: Layer, arrays: Arrays) -> Step:
 
 def _batch_norm(layer: Layer, arrays: Arrays) -> Step:
     mean, variance, weight, bias = (arrays.get(name) for name in ("mean", "variance", "weight", "bias"))
-    eps = layer.op.eps  # type: ignore[attr-defined]
-    return lambda x: F.batch_norm(x, mean, variance, weight, bias, eps=eps)
+    eps, axis = layer.op.eps, _axis(layer)  # type: ignore[attr-defined]
+
+    def norm(x: Tensor) -> Tensor:
+        return F.batch_norm(x, mean, variance, weight, bias, eps=eps)
+
+    return norm if axis == 1 else lambda x: norm(x.flatten(0, axis - 1)).unflatten(0, x.shape[:axis])
 
 
 def _layer_norm(layer: Layer, arrays: Arrays) -> Step:
-    eps = layer.op.eps  # type: ignore[attr-defined]
+    op: Any = layer.op
     weight, bias = arrays.get("weight"), arrays.get("bias")
-    size = [layer.input_shapes[0][0 if _map(layer) else -1]]
-    if _map(layer):
-        return lambda x: F.layer_norm(x.permute(0, 2, 3, 1), size, weight, bias, eps).permute(0, 3, 1, 2)
-    return lambda x: F.layer_norm(x, size, weight, bias, eps)
+    shape = layer.input_shapes[0]
+    own = [1 + axis for axis in axes_of(shape, op.axis)]
+    size = [shape[axis - 1] for axis in own]
+    order = [axis for axis in range(len(shape) + 1) if axis not in own] + own
+    back = [order.index(axis) for axis in range(len(order))]
+    if order == back:
+        return lambda x: F.layer_norm(x, size, weight, bias, op.eps)
+    return lambda x: F.layer_norm(x.permute(order), size, weight, bias, op.eps).permute(back)
 
 
 def _lrn(layer: Layer, arrays: Arrays) -> Step:
@@ -123,9 +144,10 @@ def _layer_scale(layer: Layer, arrays: Arrays) -> Step:
 
 def _prelu(layer: Layer, arrays: Arrays) -> Step:
     slope = arrays["slope"]
-    if _map(layer) or len(slope) == 1:
+    if _axis(layer) == 1 or len(slope) == 1:
         return lambda x: F.prelu(x, slope)
-    return lambda x: torch.where(x > 0, x, x * slope)
+    spread = _spread(slope, layer)
+    return lambda x: torch.where(x > 0, x, x * spread)
 
 
 def _max_pool(layer: Layer, arrays: Arrays) -> Step:
@@ -136,7 +158,7 @@ def _max_pool(layer: Layer, arrays: Arrays) -> Step:
 def _max_pool_indices(layer: Layer, arrays: Arrays) -> Step:
     op: Any = layer.op
     pool, (_, _, wide) = _max_window(layer, indices=True), layer.input_shapes[0]
-    own, over = op.reach(layer.input_shapes[0])
+    own, over = op.reach(_space(layer))
     if _fits(own, op.kernel_size) is not None:
         return lambda x: pool(x)[1]
     across = own[1][0] + wide + own[1][1] + over[1][1]
@@ -151,8 +173,9 @@ def _max_pool_indices(layer: Layer, arrays: Arrays) -> Step:
 def _max_window(layer: Layer, indices: bool = False) -> Callable[[Tensor], tuple[Tensor, Tensor | None]]:
     """Return what pools and says where the values stood, in the plane that it sees."""
     op: Any = layer.op
-    own, over = op.reach(layer.input_shapes[0])
-    kernel, stride, dilation = (windows.pair(v) for v in (op.kernel_size, op.stride, op.dilation))
+    space, max_pool = _space(layer), _by_axes("max_pool", layer)
+    own, over = op.reach(space)
+    kernel, stride, dilation = (windows.spread(v, len(space)) for v in (op.kernel_size, op.stride, op.dilation))
     even = _fits(own, op.kernel_size)
     both = [first + second for first, second in zip(_padded(own), _padded(over), strict=True)]
 
@@ -160,32 +183,35 @@ def _max_window(layer: Layer, indices: bool = False) -> Callable[[Tensor], tuple
         if even is None:
             x = F.pad(x, both, value=float("-inf"))
         padding, rounds_up = (0, False) if even is None else (even, op.ceil_mode)
-        found = F.max_pool2d(x, kernel, stride, padding, dilation, rounds_up, indices)
+        found = max_pool(x, kernel, stride, padding, dilation, rounds_up, indices)
         return found if indices else (found, None)
 
     return run
 
 
-def _fits(pads: windows.Pads, kernel_size: Any) -> tuple[Any, Any] | None:
+def _fits(pads: windows.Pads, kernel_size: Any) -> tuple[Any, ...] | None:
     """Return a padding as PyTorch's pools take it: even, and at most half a window."""
     even = _even(pads)
-    kernel = windows.pair(kernel_size)
+    kernel = windows.spread(kernel_size, len(pads))
     return even if even and all(2 * pad <= size for pad, size in zip(even, kernel, strict=True)) else None
 
 
 def _avg_pool(layer: Layer, arrays: Arrays) -> Step:
     op: Any = layer.op
-    own, over = op.reach(layer.input_shapes[0])
-    kernel, stride = windows.pair(op.kernel_size), windows.pair(op.stride)
+    space, avg_pool = _space(layer), _by_axes("avg_pool", layer)
+    own, over = op.reach(space)
+    kernel, stride = (windows.spread(v, len(space)) for v in (op.kernel_size, op.stride))
     even = _fits(own, op.kernel_size)
     if even is not None:
-        return lambda x: F.avg_pool2d(x, kernel, stride, even, op.ceil_mode, op.count_include_pad)
+        return lambda x: avg_pool(x, kernel, stride, even, op.ceil_mode, op.count_include_pad)
     both = [first + second for first, second in zip(_padded(own), _padded(over), strict=True)]
 
-    def summed(x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, kernel, stride, divisor_override=1)
+    kernel_elements = prod(kernel)
 
-    real = F.pad(torch.ones(1, 1, *layer.input_shapes[0][1:]), _padded(own), value=float(op.count_include_pad))
+    def summed(x: Tensor) -> Tensor:
+        return avg_pool(x, kernel, stride, 0) * kernel_elements
+
+    real = F.pad(torch.ones(1, 1, *space), _padded(own), value=float(op.count_include_pad))
     number = summed(F.pad(real, _padded(over)))
     return lambda x: summed(F.pad(x, both)) / number.to(x.device)
 
@@ -193,19 +219,26 @@ def _avg_pool(layer: Layer, arrays: Arrays) -> Step:
 def _global_pool(reduction: Callable[..., Tensor]) -> Callable[[Layer, Arrays], Step]:
     def entry(layer: Layer, arrays: Arrays) -> Step:
         keep = layer.op.keep_dims  # type: ignore[attr-defined]
-        return lambda x: reduction(x, (2, 3), keep)
+        space = tuple(range(2, 1 + len(layer.input_shapes[0])))
+        return lambda x: reduction(x, space, keep)
 
     return entry
 
 
 def _max_unpool(layer: Layer, arrays: Arrays) -> Step:
-    channels, high, wide = layer.shape
+    channels, *space = layer.shape
 
     def run(x: Tensor, indices: Tensor) -> Tensor:
-        flat = x.new_zeros(len(x), channels, high * wide).scatter_(2, indices.flatten(2), x.flatten(2))
-        return flat.unflatten(2, (high, wide))
+        flat = x.new_zeros(len(x), channels, prod(space)).scatter_(2, indices.flatten(2), x.flatten(2))
+        return flat.unflatten(2, space)
 
     return run
+
+
+def _sliced(layer: Layer) -> Step:
+    op: Any = layer.op
+    axis = _axis(layer)
+    return lambda x: x.narrow(axis, op.start, op.stop - op.start)
 
 
 def _upsample(layer: Layer, arrays: Arrays) -> Step:
@@ -237,8 +270,8 @@ def _with(function: Callable[[Any, Tensor], Tensor]) -> Callable[[Layer, Arrays]
 
 
 def _along(function: Callable[[Any, int], Tensor]) -> Callable[[Layer, Arrays], Step]:
-    """Return the entry of an operator along the channels: `function` takes its inputs and the axis."""
-    return lambda layer, arrays: lambda *inputs: function(inputs, _channels(layer))
+    """Return the entry of an operator along its `axis`: `function` takes its inputs and that axis."""
+    return lambda layer, arrays: lambda *inputs: function(inputs, _axis(layer))
 
 
 STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
@@ -273,8 +306,8 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "identity": _plain(lambda x: x),
     "dropout": _plain(lambda x: x),
     "flatten": _plain(lambda x: x.flatten(1)),
-    "pad_channels": _with(lambda op, x: F.pad(x, [0, 0, 0, 0, op.before, op.after])),
-    "slice_channels": _with(lambda op, x: x.narrow(1 if x.ndim == 4 else -1, op.start, op.stop - op.start)),
+    "pad_channels": _with(lambda op, x: F.pad(x, [*[0, 0] * (x.ndim - 2), op.before, op.after])),
+    "slice_channels": lambda layer, arrays: _sliced(layer),
     "channel_shuffle": _with(lambda op, x: x.unflatten(1, (op.groups, -1)).transpose(1, 2).flatten(1, 2)),
     "upsample": _upsample,
     "scale": _with(lambda op, x: x * op.factor),

@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.graph import said_inputs
 from costmodel.ops import OPERATORS, Operator, find_operator
 from costmodel.ops.fields import REQUIRED, declared
 from costmodel.render.page import Column
@@ -46,7 +47,7 @@ def _columns() -> list[Column]:
     kinds = list(OPERATORS.values())
     return [
         Column("operator", [kind.name for kind in kinds], left=True),
-        Column("kind", [kind.kind_name for kind in kinds], left=True, rank=1),
+        Column("kind", [kind.family for kind in kinds], left=True, rank=1),
         Column("takes", [", ".join(map(_taken, declared(kind).items())) for kind in kinds], left=True, prose=True),
         Column("what it is", [_summary(kind) for kind in kinds], left=True, prose=True, paint="quiet", code=True),
     ]
@@ -74,9 +75,8 @@ def _summary(kind: type[Operator]) -> str:
 
 def _about(kind: type[Operator]) -> str:
     """Return everything about one operator: what it is, its inputs and its fields."""
-    reads = "two or more inputs" if kind.inputs is None else f"{kind.inputs} input{'s' * (kind.inputs != 1)}"
     fields = declared(kind)
-    lines = [f"{kind.name}: {_doc(kind)[0]}", *_doc(kind)[1:], "", f"reads {reads}; kind: {kind.kind_name}"]
+    lines = [f"{kind.name}: {_doc(kind)[0]}", *_doc(kind)[1:], "", f"reads {said_inputs(kind)}; kind: {kind.family}"]
     wide = max(map(len, fields), default=0)
     for name, (takes, default) in fields.items():
         fallback = "required" if default is REQUIRED else f"{_plain(default)} by default"

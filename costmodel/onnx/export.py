@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import Shape
+from costmodel.tensor import Tensor
 from costmodel.weights import RandomWeights, WeightSource
 
 if TYPE_CHECKING:
@@ -28,43 +29,51 @@ def to_onnx(graph: LayerGraph, batch: int | str = 1, weights: WeightSource | Non
         the model can only be written to one file up to 2 GB; beyond that save it with ``onnx.save(...,
         save_as_external_data=True)``.
     """
-    return model(graph.name, graph.layers, {INPUT: graph.input_shape}, graph.outputs, batch, weights)
+    return model(graph.name, graph.layers, graph.inputs, graph.outputs, batch, weights)
 
 
 def model(
     name: str,
     layers: Iterable[Layer],
-    inputs: Mapping[str, Shape],
+    inputs: Mapping[str, Tensor],
     outputs: Iterable[str],
     batch: int | str = 1,
     weights: WeightSource | None = None,
-    index_inputs: Collection[str] = (),
 ) -> onnx.ModelProto:
     """Return `layers` as an ONNX model from the values named `inputs` to those named `outputs`.
 
-    `index_inputs` names inputs that hold indices (int64); all others hold float32.
+    The first axis is the batch; it is 1 where a value was computed from sources alone.
     """
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     source = weights or RandomWeights()
-    shapes, indices = dict(inputs), set(index_inputs)
+    tensors = dict(inputs)
     nodes: list[onnx.NodeProto] = []
     arrays: list[onnx.TensorProto] = []
     for layer in layers:
-        written = write(layer, source)
+        written = write(layer, source, tensors)
         nodes += written.nodes
         arrays += written.arrays
-        shapes[layer.path] = layer.shape
-        if layer.op.output_bytes is not None:
-            indices.add(layer.path)
+        tensors[layer.path] = layer.tensor
 
     def typed(value: str) -> onnx.ValueInfoProto:
-        kind = TensorProto.INT64 if value in indices else TensorProto.FLOAT
-        return helper.make_tensor_value_info(value, kind, [batch, *shapes[value]])
+        tensor = tensors[value]
+        return helper.make_tensor_value_info(
+            value, _element_type(tensor.dtype), [batch if tensor.batched else 1, *tensor.shape]
+        )
 
     graph = helper.make_graph(nodes, name, [typed(v) for v in inputs], [typed(v) for v in outputs], arrays)
     opsets = [helper.make_opsetid("", OPSET)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="costmodel")
+
+
+def _element_type(dtype: str | None) -> int:
+    """Return ONNX's number of a dtype; real numbers are written as float32."""
+    from onnx import TensorProto
+
+    return {"int64": TensorProto.INT64, "int32": TensorProto.INT32, "bool": TensorProto.BOOL}.get(
+        dtype or "", TensorProto.FLOAT
+    )
 
 
 @dataclass
@@ -74,7 +83,7 @@ class Writer:
     """
 
     path: str
-    shapes: Mapping[str, Shape]
+    tensors: Mapping[str, Tensor]
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     arrays: list[onnx.TensorProto] = field(default_factory=list)
 
@@ -88,7 +97,7 @@ class Writer:
         return names[output]
 
     def constant(self, values: Any) -> str:
-        """Add a constant (integers as int64, other numbers as float32) and return its name.
+        """Add a constant (integers as int64, true and false as bool, other numbers as float32) and return its name.
 
         It is a node: what the model stores as its initialisers are weights and buffers alone.
         """
@@ -96,14 +105,19 @@ class Writer:
         from onnx import helper, numpy_helper
 
         array = np.asarray(values)
-        array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float32)
+        if array.dtype.kind != "b":
+            array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float32)
         name = f"{self.path}/constant{len(self.nodes)}"
         self.nodes.append(helper.make_node("Constant", [], [name], name, value=numpy_helper.from_array(array)))
         return name
 
     def shape(self, value: str) -> Shape:
         """Return the shape of an input of the operator, of one image."""
-        return self.shapes[value]
+        return self.tensors[value].shape
+
+    def batched(self, value: str) -> bool:
+        """Say whether an input carries the batch; where not, it is written with a first axis of 1."""
+        return self.tensors[value].batched
 
     def store(self, name: str, array: Any) -> str:
         """Add an array to the model's file and return its name."""
@@ -119,9 +133,13 @@ class Writer:
         last.name = self.path
 
 
-def write(layer: Layer, source: WeightSource) -> Writer:
-    """Return the nodes and arrays of one layer."""
-    writer = Writer(layer.path, dict(zip(layer.inputs, layer.input_shapes, strict=True)))
-    names = {name: writer.store(name, array) for name, array in source.of(layer).items()}
+def write(layer: Layer, source: WeightSource, tensors: Mapping[str, Tensor]) -> Writer:
+    """Return the nodes and arrays of one layer that reads some of `tensors`. Shared arrays are read where they are."""
+    writer = Writer(layer.path, tensors)
+    arrays = source.of(layer)
+    if layer.shares:
+        names = {name: f"{layer.shares}/{name}" for name in arrays}
+    else:
+        names = {name: writer.store(name, array) for name, array in arrays.items()}
     writer.finish(layer.op.onnx(writer, names, *layer.inputs))
     return writer

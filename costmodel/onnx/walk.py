@@ -301,6 +301,12 @@ class Walk:
         return self.settled(node, after)
 
 
+def along_channels(view: View, default: int) -> dict[str, int]:
+    """Return the field that makes an operator work along the channels of a value, unless its default does."""
+    first, last = view.channel == 0, view.channel == len(view.of) - 1
+    return {} if (first if default == 0 else last) else {"axis": view.channel}
+
+
 def axis_in(axis: int, shape: Sequence[int] | Shape) -> int:
     """Return an axis, counted from the front.
 

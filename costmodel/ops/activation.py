@@ -10,20 +10,22 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from costmodel.numbers.arithmetic import Shape, product
-from costmodel.ops.base import Cost, Emit, Operator, Weights, channels
-from costmodel.ops.fields import Real
+from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of
+from costmodel.ops.fields import Axis, Real
+from costmodel.ops.norm import per_channel
 
 if TYPE_CHECKING:
-    from costmodel.ops.arrays import Array
+    from costmodel.ops.base import Array
 
 
 class Activation(Operator, abstract=True):
     """What all activations share: the shape stays, and an element costs `operations`."""
 
-    kind_name = "activation"
+    family = "activation"
     in_place = True
     fuses = "tail"
     saves = "input"
+    blocks = "any"
     operations: ClassVar[int]
     """Other operations per element."""
 
@@ -37,6 +39,7 @@ class Activation(Operator, abstract=True):
 class Relu(Activation):
     """max(x, 0). other_ops: 1 per element (a comparison)."""
 
+    joins = "computed"
     operations = 1
     saves = "output"
 
@@ -53,6 +56,7 @@ class Relu(Activation):
 class Relu6(Activation):
     """min(max(x, 0), 6). other_ops: 2 per element (comparisons)."""
 
+    joins = "computed"
     operations = 2
     saves = "output"
 
@@ -66,6 +70,7 @@ class Relu6(Activation):
 class LeakyRelu(Activation):
     """Rectifier with a leak: x where x > 0, else slope * x. other_ops: 2 per element (comparison, multiplication)."""
 
+    joins = "computed"
     operations = 2
 
     slope: Real = 0.01
@@ -81,34 +86,40 @@ class LeakyRelu(Activation):
 
 class Prelu(Activation):
     """Parametric rectifier: x where x > 0, else slope * x, with a learned slope for each channel, or one for all where
-    `shared`.
+    `shared`. The channels are the first axis unless `axis` says otherwise.
 
     params: 1 per channel, or 1. other_ops: 2 per element (comparison, multiplication).
     Source: He et al. 2015 (arXiv:1502.01852), equation 1.
     """
 
+    joins = "apart"
+    blocks = ""
+    effort = "slow"
     operations = 2
 
     shared: bool = False
+    axis: Axis = 0
 
     def weights(self, x: Shape) -> dict[str, Shape]:
-        return {"slope": (1 if self.shared else channels(x),)}
+        return {"slope": (1 if self.shared else x[axis_of(x, self.axis)],)}
 
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
 
         from costmodel.ops import arrays
 
-        return np.where(x > 0, x, x * arrays.per_channel(weights["slope"], x))
+        slope = arrays.along(weights["slope"], x, 1 + axis_of(x.shape[1:], self.axis))
+        return np.where(x > 0, x, x * slope)
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        slope = weights["slope"]
-        return emit("PRelu", x, emit("Unsqueeze", slope, emit.constant([1, 2])) if len(emit.shape(x)) == 3 else slope)
+        return emit("PRelu", x, per_channel(emit, weights["slope"], x, axis_of(emit.shape(x), self.axis)))
 
 
 class Sigmoid(Activation):
     """1 / (1 + exp(-x)). other_ops: 3 per element (exp, addition, division; a change of sign is free)."""
 
+    joins = "computed"
+    effort = "smooth"
     operations = 3
     saves = "output"
 
@@ -124,6 +135,8 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """Hyperbolic tangent. other_ops: 1 per element (a call of tanh)."""
 
+    joins = "computed"
+    effort = "smooth"
     operations = 1
     saves = "output"
 
@@ -143,6 +156,8 @@ class Hardsigmoid(Activation):
     Source: Howard et al. 2019 (MobileNetV3, arXiv:1905.02244), section 5.2.
     """
 
+    joins = "computed"
+    effort = "smooth"
     operations = 4
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -159,6 +174,8 @@ class Hardswish(Activation):
     Source: Howard et al. 2019 (MobileNetV3, arXiv:1905.02244), section 5.2.
     """
 
+    joins = "apart"
+    effort = "smooth"
     operations = 5
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -172,6 +189,8 @@ class Hardswish(Activation):
 class Silu(Activation):
     """Swish: x * sigmoid(x). other_ops: 4 per element (sigmoid's 3, multiplication)."""
 
+    joins = "apart"
+    effort = "smooth"
     operations = 4
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -190,6 +209,8 @@ class Gelu(Activation):
     Source: Hendrycks and Gimpel 2016 (arXiv:1606.08415), the exact form.
     """
 
+    joins = "apart"
+    effort = "slow"
     operations = 5
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -203,7 +224,7 @@ class Gelu(Activation):
 
 
 class Softmax(Activation):
-    """Softmax over the channels of each pixel of a map, or over the last axis of a vector or token sequence.
+    """Softmax over the last axis, or over the one that `axis` names (0: the channels of each pixel of a map).
 
     other_ops: 5 per element (comparison for the maximum, subtraction, exp, addition, division).
     """
@@ -211,11 +232,21 @@ class Softmax(Activation):
     operations = 5
     fuses = ""
     saves = "output"
+    blocks = ""
+
+    axis: Axis = -1
+
+    def shape(self, x: Shape) -> Shape:
+        axis_of(x, self.axis)
+        return x
 
     def run(self, weights: Weights, x: Array) -> Array:
         from costmodel.ops import arrays
 
-        return arrays.softmax(x, arrays.channel_axis(x))
+        return arrays.softmax(x, 1 + axis_of(x.shape[1:], self.axis))
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        return emit("Softmax", x, axis=1 if len(emit.shape(x)) == 3 else -1)
+        return emit("Softmax", x, axis=1 + axis_of(emit.shape(x), self.axis))
+
+    def window(self, x: Shape) -> tuple[()] | None:
+        return () if axis_of(x, self.axis) == 0 else None

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, Any]
-Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+Pads: TypeAlias = tuple[tuple[int, int], ...]
+Ints: TypeAlias = tuple[int, ...]
 
 
 class Counter:
@@ -50,55 +51,57 @@ def contract(a: Array, b: Array) -> Array:
 
 
 def pad_map(x: Array, pads: Pads, value: float = 0) -> Array:
-    """Pad the two last axes of `x` with a constant."""
-    if pads == ((0, 0), (0, 0)):
+    """Pad the last axes of `x` with a constant, as many as `pads` has pairs."""
+    if not any(map(any, pads)):
         return x
-    return np.pad(x, [(0, 0)] * (x.ndim - 2) + list(pads), constant_values=value)
+    return np.pad(x, [(0, 0)] * (x.ndim - len(pads)) + list(pads), constant_values=value)
 
 
-def windows(x: Array, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Array:
-    """View the padded map `x` (..., height, width) as all windows that fit: (..., out_height, out_width, kernel_height,
-    kernel_width), without copying. How many fit is seen from the array itself, not from the rule that infers shapes.
+def windows(x: Array, kernel: Ints, stride: Ints, dilation: Ints) -> Array:
+    """View the padded map `x` (..., *space) as all windows that fit: (..., *out_space, *kernel), without copying. How
+    many fit is seen from the array itself, not from the rule that infers shapes.
     """
+    axes = len(kernel)
     spans = tuple((taps - 1) * gap + 1 for taps, gap in zip(kernel, dilation, strict=True))
-    every: Array = np.lib.stride_tricks.sliding_window_view(x, spans, axis=(-2, -1))
-    return every[..., :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+    every: Array = np.lib.stride_tricks.sliding_window_view(x, spans, axis=tuple(range(-axes, 0)))
+    steps = tuple(slice(None, None, step) for step in (*stride, *dilation))
+    return _at(every, steps)
 
 
-def scatter(columns: Array, stride: tuple[int, int], dilation: tuple[int, int]) -> Array:
-    """Add up windows (..., in_height, in_width, kernel_height, kernel_width) where they overlap on the map that they
-    cover.
+def scatter(columns: Array, stride: Ints, dilation: Ints) -> Array:
+    """Add up windows (..., *in_space, *kernel) where they overlap on the map that they cover.
 
     The reverse of `windows`; the loop is over the kernel's cells, not over pixels.
     """
-    *lead, rows, cols, kernel_high, kernel_wide = columns.shape
-    last_row, last_col = (rows - 1) * stride[0], (cols - 1) * stride[1]
-    size = (last_row + (kernel_high - 1) * dilation[0] + 1, last_col + (kernel_wide - 1) * dilation[1] + 1)
-    out = np.zeros((*lead, *size), dtype=columns.dtype)
-    for i in range(kernel_high):
-        for j in range(kernel_wide):
-            top, left = i * dilation[0], j * dilation[1]
-            cells = out[..., top : top + last_row + 1 : stride[0], left : left + last_col + 1 : stride[1]]
-            cells += columns[..., i, j]
+    axes = len(stride)
+    space, kernel = columns.shape[-2 * axes : -axes], columns.shape[-axes:]
+    last = [(size - 1) * step for size, step in zip(space, stride, strict=True)]
+    size = [end + (taps - 1) * gap + 1 for end, taps, gap in zip(last, kernel, dilation, strict=True)]
+    out = np.zeros((*columns.shape[: -2 * axes], *size), dtype=columns.dtype)
+    for cell in np.ndindex(*kernel):
+        starts = [place * gap for place, gap in zip(cell, dilation, strict=True)]
+        reached = [slice(first, first + end + 1, step) for first, end, step in zip(starts, last, stride, strict=True)]
+        place: Any = (..., *reached)
+        out[place] += _at(columns, cell)
     return out
 
 
 def crop_map(x: Array, pads: Pads) -> Array:
-    """Cut the two last axes of `x` by what `pad_map` would have added."""
-    (top, bottom), (left, right) = pads
-    return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
+    """Cut the last axes of `x` by what `pad_map` would have added."""
+    sizes = x.shape[x.ndim - len(pads) :]
+    return _at(x, tuple(slice(before, size - after) for (before, after), size in zip(pads, sizes, strict=True)))
 
 
-def channel_axis(x: Array) -> int:
-    """Return the axis of channels: the second of (batch, channels, height, width), the last of vectors and token
-    sequences.
-    """
-    return 1 if x.ndim == 4 else -1
+def _at(x: Array, last: tuple[Any, ...]) -> Array:
+    """Index the last axes of `x`."""
+    index: Any = (..., *last)
+    found: Array = x[index]
+    return found
 
 
-def per_channel(values: Array, like: Array) -> Array:
-    """Shape a vector of one number a channel so that it broadcasts over `like`."""
-    return values.reshape(-1, 1, 1) if like.ndim == 4 else values
+def along(values: Array, like: Array, axis: int) -> Array:
+    """Shape a vector so that it broadcasts over `like` along one of its axes."""
+    return values.reshape(-1, *[1] * (like.ndim - 1 - axis))
 
 
 def sigmoid(x: Array) -> Array:

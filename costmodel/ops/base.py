@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeAlias, dataclass_transform
 
 from costmodel.errors import CostModelError, ShapeError, known_or_suggest
@@ -12,6 +12,8 @@ from costmodel.numbers.arithmetic import Number, Shape, holds, is_plain, product
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from costmodel.ops.windows import Seen
 
     Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -27,22 +29,25 @@ class Emit(Protocol):
         """Add a node reading the values named `inputs`; return the name of its `output`-th output."""
 
     def constant(self, values: Any) -> str:
-        """Add a constant (integers as int64, other numbers as float32) and return its name."""
+        """Add a constant (integers as int64, true and false as bool, other numbers as float32) and return its name."""
 
     def shape(self, value: str) -> Shape:
         """Return the shape of an input of the operator, of one image."""
 
+    def batched(self, value: str) -> bool:
+        """Say whether an input carries the batch; where not, it is written with a first axis of 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one layer costs for one image. Costs add.
+    """What one layer costs for one image.
 
     params: trained numbers (weights, biases, 2 per normalised channel). buffers: stored but not trained (running
     statistics).
     mult_adds: multiplications that are each followed by an addition, in convolutions, linear layers and matrix
     products.
     other_ops: every other arithmetic operation, comparison or function call (bias, normalisation, activation, pooling,
-    merging).
+    merging). bias_ops: those of them that add a bias; the others are the work that the operator's `family` names.
     matrix_params: those params that lie in arrays of two or more axes (kernels and matrices), so without biases and
     norms.
     """
@@ -52,15 +57,7 @@ class Cost:
     mult_adds: Number = 0
     other_ops: Number = 0
     matrix_params: Number = 0
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            self.params + other.params,
-            self.buffers + other.buffers,
-            self.mult_adds + other.mult_adds,
-            self.other_ops + other.other_ops,
-            self.matrix_params + other.matrix_params,
-        )
+    bias_ops: Number = 0
 
 
 OPERATORS: dict[str, type[Operator]] = {}
@@ -77,10 +74,14 @@ class Operator:
     """
 
     name: ClassVar[str]
-    kind_name: ClassVar[str] = "other"
-    """The row of a summary by kind; `kind()` refines it where it depends on the fields."""
-    inputs: ClassVar[int | None] = 1
-    """How many tensors it reads; None for two or more."""
+    family: ClassVar[str] = "other"
+    """What its work is: conv, linear, matmul, recurrent, norm, activation, pool, reduce, merge, resize, move, view. It
+    is the row of a summary by kind; `kind()` refines it where it depends on the fields.
+    """
+    inputs: ClassVar[int | tuple[int, int | None]] = 1
+    """How many tensors it reads, or the fewest and the most (None for any number)."""
+    indices: ClassVar[tuple[int, ...]] = ()
+    """Which of its inputs hold indices or other whole numbers, not real ones."""
     view: ClassVar[bool] = False
     """At inference it only renames its input: nothing is computed, moved or allocated."""
     in_place: ClassVar[bool] = False
@@ -93,8 +94,17 @@ class Operator:
     """What its backward pass needs kept from the forward pass: 'input', 'output', 'places' (the input, and where in it
     each element of the output was found), 'mask' (one byte an element) or 'nothing'.
     """
-    output_bytes: ClassVar[int | None] = None
-    """Bytes of one output element, where that does not follow the network's dtype (indices)."""
+    effort: ClassVar[str] = ""
+    """What an element takes where that is far more than an addition: 'smooth' (a call of exp or tanh), 'slow' (erf, or
+    a branch on each element), 'window' (neighbouring channels), 'places' (indices written down).
+    """
+    blocks: ClassVar[str] = ""
+    """How it takes maps that lie in blocks of channels, where a runtime keeps them so: 'any' (element by element, in
+    whichever order), 'whole' (if the channels fill whole blocks), 'always' (it asks for them, then), 'alike' (if its
+    inputs have one shape), 'kept' (a view that leaves them so) or '' (not at all).
+    """
+    joins: ClassVar[str] = ""
+    """For an activation behind such a convolution: 'computed' within its kernel, or 'apart' in one of its own."""
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__()
@@ -142,6 +152,14 @@ class Operator:
         """
         raise NotImplementedError
 
+    def dtype(self, *inputs: str | None) -> str | None:
+        """Return the dtype of its output's elements, given those of its inputs; None is the one that is asked for."""
+        return None
+
+    def most_index(self, *inputs: Any, **_: Any) -> Number | None:
+        """Return the number that its indices stay below, None where it reads none."""
+        return None
+
     def weights(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
         """Return the trained arrays by name, with their shapes. They are what `run` reads and what `Cost.params`
         counts.
@@ -163,9 +181,9 @@ class Operator:
         cost = self.cost(*inputs)
         trained = [(product(shape), len(shape)) for shape in self.weights(*inputs).values()]
         params = sum((size for size, _ in trained), 0)
-        matrices = sum((size for size, axes in trained if axes > 1), 0)
+        matrices = 0 if self.family == "norm" else sum((size for size, axes in trained if axes > 1), 0)
         buffers = sum((product(shape) for shape in self.buffers(*inputs).values()), 0)
-        return Cost(params, buffers, cost.mult_adds, cost.other_ops, matrices)
+        return replace(cost, params=params, buffers=buffers, matrix_params=matrices)
 
     def run(self, weights: Weights, *inputs: Any, **_: Any) -> Array:
         """Execute on arrays shaped (batch, *shape). Whatever `cost` calls mult-adds goes through `contract`."""
@@ -177,17 +195,18 @@ class Operator:
 
     def kind(self, *inputs: Any, **_: Any) -> str:
         """Return the row of a summary by kind that this layer belongs to."""
-        return self.kind_name
+        return self.family
 
     def splits(self) -> Number:
         """Return into how many groups a convolution's channels are split; 1 elsewhere."""
         return 1
 
-    def window(self, *inputs: Any, **_: Any) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
-        """Return ((kernel, stride) of the height, (kernel, stride) of the width) that one output sees of its input. A
-        kernel is infinite where it is the whole map, however large that is.
+    def window(self, *inputs: Any, **_: Any) -> Seen | None:
+        """Return (kernel, stride) of each axis of space that one output sees of its input; () where every position sees
+        its own, None where positions are mixed or lost. A kernel is infinite where it is the whole map, however large
+        that is.
         """
-        return (1, 1), (1, 1)
+        return ()
 
 
 def require(condition: Any, message: Callable[[], str], field: str | None = None, hint: str = "") -> None:
@@ -203,18 +222,33 @@ def require_divides(divisor: Number, number: Number, message: Callable[[], str],
     require(number % divisor < 1, message, field)
 
 
-def require_map(op: Operator, x: Shape) -> None:
-    """Raise a ShapeError unless `x` is a feature map."""
-    if len(x) != 3:
-        raise ShapeError(
-            f"{op.name} reads a feature map (channels, height, width), but its input is {show_shape(x)}",
-            hint="pooling, convolutions and normalisation come before flatten and global pooling",
-        )
+def axis_of(x: Shape, axis: int, field: str = "axis") -> int:
+    """Return an axis of `x` counted from 0.
+
+    Raises:
+        ShapeError: if `x` has no such axis.
+    """
+    if not -len(x) <= axis < len(x):
+        raise ShapeError(f"there is no axis {axis} in {show_shape(x)}, which has {len(x)}", field=field)
+    return axis % len(x)
 
 
-def channels(x: Shape) -> Number:
-    """Return how many channels a map, or features a vector or a token, has."""
-    return x[0] if len(x) == 3 else x[-1]
+def axes_of(x: Shape, axes: int | tuple[int, ...], field: str = "axes") -> tuple[int, ...]:
+    """Return axes of `x` counted from 0, in order.
+
+    Raises:
+        ShapeError: if `x` has no such axis, or one is named twice.
+    """
+    found = [axis_of(x, axis, field) for axis in (axes if isinstance(axes, tuple) else (axes,))]
+    if len(set(found)) < len(found):
+        raise ShapeError(f"{list(axes) if isinstance(axes, tuple) else axes} names an axis twice", field=field)
+    return tuple(sorted(found))
+
+
+def require_rank(op: Operator, x: Shape, least: int, what: str) -> None:
+    """Raise a ShapeError unless `x` has at least so many axes; `what` names them."""
+    if len(x) < least:
+        raise ShapeError(f"{op.name} reads {what}, but its input is {show_shape(x)}")
 
 
 def find_operator(name: str) -> type[Operator]:

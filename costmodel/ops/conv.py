@@ -1,181 +1,212 @@
-"""Convolutions: plain, grouped, depthwise, and transposed."""
+"""Convolutions over one to three axes of space: plain, grouped, depthwise, and transposed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costmodel.numbers.arithmetic import Number, Shape, product, same, show_shape
-from costmodel.ops import windows
-from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides, require_map
-from costmodel.ops.fields import CountPair, Padding, Pair, Size
+from costmodel.ops import lead, windows
+from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides
+from costmodel.ops.fields import CountWindow, Padding, Size, Window
 
 if TYPE_CHECKING:
-    from costmodel.ops.arrays import Array
+    from costmodel.ops.base import Array
 
 
-def require_grouped_map(op: Conv | ConvTranspose, x: Shape) -> None:
-    """Raise a ShapeError unless `x` is a feature map and `op`'s groups divide the channels on both sides."""
-    require_map(op, x)
-    groups, in_channels, out_channels = op.groups, x[0], op.out_channels
-    require_divides(
-        groups, in_channels, lambda: f"groups = {groups} does not divide the {in_channels} input channels", "groups"
-    )
-    require_divides(
-        groups, out_channels, lambda: f"groups = {groups} does not divide out_channels = {out_channels}", "groups"
-    )
+class Convolving(Operator, abstract=True):
+    """What both kinds of convolution share."""
+
+    fuses = "head"
+    saves = "input"
+
+    out_channels: Size
+    kernel_size: Window = 1
+    stride: Window = 1
+    padding: Padding = 0
+    dilation: Window = 1
+    groups: Size = 1
+    bias: bool = True
+
+    def own_axes(self, x: Shape) -> tuple[Shape, Number, Shape]:
+        """Return what repeats, the channels and the space of an input.
+
+        Raises:
+            ShapeError: if it has no such axes, or `groups` does not divide the channels on both sides.
+        """
+        before, core = lead.split(x, windows.axes_of_space(self, x, self.kernel_size) + 1)
+        groups, in_channels, out_channels = self.groups, core[0], self.out_channels
+        require_divides(
+            groups, in_channels, lambda: f"groups = {groups} does not divide the {in_channels} input channels", "groups"
+        )
+        require_divides(
+            groups, out_channels, lambda: f"groups = {groups} does not divide out_channels = {out_channels}", "groups"
+        )
+        return before, core[0], core[1:]
+
+    def kernel(self, axes: int) -> tuple[Number, ...]:
+        """Return the size of the kernel on each axis of space."""
+        return windows.spread(self.kernel_size, axes)
+
+    def biased(self, kernel: Shape) -> dict[str, Shape]:
+        """Return the arrays of a convolution with a kernel of this shape."""
+        arrays: dict[str, Shape] = {"weight": kernel}
+        return arrays | {"bias": (self.out_channels,)} if self.bias else arrays
+
+    def splits(self) -> Number:
+        return self.groups
+
+    def attributes(self, axes: int, pads: windows.Pads) -> dict[str, Any]:
+        """Return the ONNX attributes that both kinds have."""
+        return {
+            "kernel_shape": self.kernel(axes),
+            "strides": windows.spread(self.stride, axes),
+            "dilations": windows.spread(self.dilation, axes),
+            "group": self.groups,
+            "pads": windows.onnx_pads(pads),
+        }
 
 
-class Conv(Operator):
-    """2-D convolution (cross-correlation) over a feature map.
+class Conv(Convolving):
+    """Convolution (cross-correlation) over (..., channels, *space), with one to three axes of space.
 
-    mult_adds = out_height * out_width * out_channels * in_channels / groups * kernel_height * kernel_width, positions
-    in the padding included.
+    A kernel_size of one number slides over every axis after the first, which is the channels; a list slides over as
+    many of the last axes as it has numbers, and whatever stands before their channels repeats.
+    mult_adds = outputs * out_channels * in_channels / groups * kernel elements, positions in the padding included.
     `padding: same` is TensorFlow's: output = ceil(size / stride). With groups = in_channels it is a depthwise
     convolution.
     Source: Howard et al. 2017 (arXiv:1704.04861), equation 2, with the output's size for strided layers.
     """
 
-    kind_name = "conv"
-    fuses = "head"
-    saves = "input"
-
-    out_channels: Size
-    kernel_size: Pair = 1
-    stride: Pair = 1
-    padding: Padding = 0
-    dilation: Pair = 1
-    groups: Size = 1
-    bias: bool = True
+    family = "conv"
 
     def shape(self, x: Shape) -> Shape:
-        require_grouped_map(self, x)
-        return (self.out_channels, *windows.output_size(x, self.kernel_size, self.stride, self.padding, self.dilation))
+        before, _, space = self.own_axes(x)
+        size = windows.output_size(space, self.kernel_size, self.stride, self.padding, self.dilation)
+        return (*before, self.out_channels, *size)
 
     def weights(self, x: Shape) -> dict[str, Shape]:
-        kernel: dict[str, Shape] = {"weight": (self.out_channels, x[0] // self.groups, *windows.pair(self.kernel_size))}
-        return kernel | {"bias": (self.out_channels,)} if self.bias else kernel
+        _, channels, space = self.own_axes(x)
+        return self.biased((self.out_channels, channels // self.groups, *self.kernel(len(space))))
 
     def cost(self, x: Shape) -> Cost:
+        _, channels, space = self.own_axes(x)
         out = product(self.shape(x))
-        taps = x[0] // self.groups * product(windows.pair(self.kernel_size))
-        return Cost(mult_adds=out * taps, other_ops=out if self.bias else 0)
+        bias = out if self.bias else 0
+        taps = channels // self.groups * product(self.kernel(len(space)))
+        return Cost(mult_adds=out * taps, other_ops=bias, bias_ops=bias)
 
     def run(self, weights: Weights, x: Array) -> Array:
         from costmodel.ops import arrays
 
-        batch, channels, *size = x.shape
-        kernel, stride, dilation = (windows.pair(v) for v in (self.kernel_size, self.stride, self.dilation))
-        pads = windows.pads(x.shape[1:], self.kernel_size, self.stride, self.padding, self.dilation)
-        grouped = x.reshape(batch, self.groups, channels // self.groups, *size)
+        axes = windows.axes_of_space(self, x.shape[1:], self.kernel_size)
+        folded = lead.fold(x, axes + 1)
+        batch, channels, *space = folded.shape
+        kernel, stride, dilation = (windows.spread(v, axes) for v in (self.kernel_size, self.stride, self.dilation))
+        pads = windows.pads(tuple(space), self.kernel_size, self.stride, self.padding, self.dilation)
+        grouped = folded.reshape(batch, self.groups, channels // self.groups, *space)
         seen = arrays.windows(arrays.pad_map(grouped, pads), kernel, stride, dilation)
-        high, wide = seen.shape[3:5]
-        columns = seen.transpose(0, 1, 2, 5, 6, 3, 4).reshape(batch, self.groups, -1, high * wide)
+        out_space = seen.shape[3 : 3 + axes]
+        columns = seen.transpose(0, 1, 2, *range(3 + axes, 3 + 2 * axes), *range(3, 3 + axes))
+        columns = columns.reshape(batch, self.groups, -1, product(out_space))
         weight = weights["weight"].reshape(self.groups, self.out_channels // self.groups, -1)
-        out = arrays.contract(weight, columns).reshape(batch, self.out_channels, high, wide)
-        return out + arrays.per_channel(weights["bias"], out) if self.bias else out
+        out = arrays.contract(weight, columns).reshape(batch, self.out_channels, *out_space)
+        if self.bias:
+            out = out + arrays.along(weights["bias"], out, 1)
+        return lead.unfold(out, x, axes + 1)
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        pads = windows.pads(emit.shape(x), self.kernel_size, self.stride, self.padding, self.dilation)
-        return emit(
-            "Conv",
+        _, _, space = self.own_axes(emit.shape(x))
+        pads = windows.pads(space, self.kernel_size, self.stride, self.padding, self.dilation)
+        attributes = self.attributes(len(space), pads)
+        return lead.emitted(
+            emit,
             x,
-            *weights.values(),
-            kernel_shape=windows.pair(self.kernel_size),
-            strides=windows.pair(self.stride),
-            dilations=windows.pair(self.dilation),
-            group=self.groups,
-            pads=windows.onnx_pads(pads),
+            len(space) + 1,
+            self.shape(emit.shape(x)),
+            lambda folded: emit("Conv", folded, *weights.values(), **attributes),
         )
 
     def kind(self, x: Shape) -> str:
         if not same(self.groups, 1):
-            return "depthwise conv" if same(self.groups, x[0]) else "grouped conv"
-        pointwise = all(same(taps, 1) for taps in windows.pair(self.kernel_size))
-        return "conv 1x1" if pointwise else "conv kxk"
+            return "depthwise conv" if same(self.groups, self.own_axes(x)[1]) else "grouped conv"
+        kernel = self.kernel_size if isinstance(self.kernel_size, tuple) else (self.kernel_size,)
+        return "conv 1x1" if all(same(taps, 1) for taps in kernel) else "conv kxk"
 
-    def splits(self) -> Number:
-        return self.groups
+    def window(self, x: Shape) -> windows.Seen:
+        return windows.seen(
+            self.kernel_size, self.stride, self.dilation, windows.axes_of_space(self, x, self.kernel_size)
+        )
 
-    def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
-        return windows.seen(self.kernel_size, self.stride, self.dilation)
 
+class ConvTranspose(Convolving):
+    """Transposed convolution over (..., channels, *space): every input value spreads over a window of the output.
 
-class ConvTranspose(Operator):
-    """Transposed 2-D convolution: every input value spreads over a window of the output.
-
-    mult_adds = in_height * in_width * in_channels * out_channels / groups * kernel_height * kernel_width: the
-    multiplications that the scatter form performs; those that land in cropped padding are included.
+    mult_adds = inputs * out_channels / groups * kernel elements: the multiplications that the scatter form performs;
+    those that land in cropped padding are included.
     """
 
-    kind_name = "transposed conv"
-    fuses = "head"
-    saves = "input"
+    family = "transposed conv"
 
-    out_channels: Size
-    kernel_size: Pair = 1
-    stride: Pair = 1
-    padding: Padding = 0
-    output_padding: CountPair = 0
-    dilation: Pair = 1
-    groups: Size = 1
-    bias: bool = True
+    output_padding: CountWindow = 0
 
     def shape(self, x: Shape) -> Shape:
-        require_grouped_map(self, x)
-        extra, stride = windows.pair(self.output_padding), windows.pair(self.stride)
-        require(
-            (extra[0] < stride[0]) & (extra[1] < stride[1]),
-            lambda: f"output_padding {show_shape(extra)} must be smaller than the stride {show_shape(stride)}",
-            "output_padding",
+        before, _, space = self.own_axes(x)
+        extra, stride = (windows.spread(v, len(space)) for v in (self.output_padding, self.stride))
+        for more, step in zip(extra, stride, strict=True):
+            require(
+                more < step,
+                lambda: f"output_padding {show_shape(extra)} must be smaller than the stride {show_shape(stride)}",
+                "output_padding",
+            )
+        size = windows.transposed_size(
+            space, self.kernel_size, self.stride, self.padding, self.dilation, self.output_padding
         )
-        return (
-            self.out_channels,
-            *windows.transposed_size(
-                x, self.kernel_size, self.stride, self.padding, self.dilation, self.output_padding
-            ),
-        )
+        return (*before, self.out_channels, *size)
 
     def weights(self, x: Shape) -> dict[str, Shape]:
-        kernel: dict[str, Shape] = {"weight": (x[0], self.out_channels // self.groups, *windows.pair(self.kernel_size))}
-        return kernel | {"bias": (self.out_channels,)} if self.bias else kernel
+        _, channels, space = self.own_axes(x)
+        return self.biased((channels, self.out_channels // self.groups, *self.kernel(len(space))))
 
     def cost(self, x: Shape) -> Cost:
-        taps = self.out_channels // self.groups * product(windows.pair(self.kernel_size))
-        return Cost(mult_adds=product(x) * taps, other_ops=product(self.shape(x)) if self.bias else 0)
+        _, _, space = self.own_axes(x)
+        taps = self.out_channels // self.groups * product(self.kernel(len(space)))
+        bias = product(self.shape(x)) if self.bias else 0
+        return Cost(mult_adds=product(x) * taps, other_ops=bias, bias_ops=bias)
 
     def run(self, weights: Weights, x: Array) -> Array:
         from costmodel.ops import arrays
 
-        batch, channels, rows, cols = x.shape
-        kernel, stride, dilation = (windows.pair(v) for v in (self.kernel_size, self.stride, self.dilation))
+        axes = windows.axes_of_space(self, x.shape[1:], self.kernel_size)
+        folded = lead.fold(x, axes + 1)
+        batch, channels, *space = folded.shape
+        kernel, stride, dilation = (windows.spread(v, axes) for v in (self.kernel_size, self.stride, self.dilation))
         weight = weights["weight"].reshape(self.groups, channels // self.groups, -1)
-        columns = arrays.contract(
-            weight.transpose(0, 2, 1), x.reshape(batch, self.groups, channels // self.groups, rows * cols)
-        )
-        columns = columns.reshape(batch, self.out_channels, *kernel, rows, cols).transpose(0, 1, 4, 5, 2, 3)
-        more_rows, more_cols = windows.pair(self.output_padding)
-        spread = arrays.pad_map(arrays.scatter(columns, stride, dilation), ((0, more_rows), (0, more_cols)))
-        pads = windows.transposed_pads(self.kernel_size, self.stride, self.padding, self.dilation)
+        inputs = folded.reshape(batch, self.groups, channels // self.groups, product(space))
+        columns = arrays.contract(weight.transpose(0, 2, 1), inputs)
+        columns = columns.reshape(batch, self.out_channels, *kernel, *space)
+        columns = columns.transpose(0, 1, *range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes))
+        more = tuple((0, size) for size in windows.spread(self.output_padding, axes))
+        spread = arrays.pad_map(arrays.scatter(columns, stride, dilation), more)
+        pads = windows.transposed_pads(self.kernel_size, self.stride, self.padding, self.dilation, axes)
         out = arrays.crop_map(spread, pads)
-        return out + arrays.per_channel(weights["bias"], out) if self.bias else out
+        if self.bias:
+            out = out + arrays.along(weights["bias"], out, 1)
+        return lead.unfold(out, x, axes + 1)
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        pads = windows.transposed_pads(self.kernel_size, self.stride, self.padding, self.dilation)
-        return emit(
-            "ConvTranspose",
+        _, _, space = self.own_axes(emit.shape(x))
+        axes = len(space)
+        pads = windows.transposed_pads(self.kernel_size, self.stride, self.padding, self.dilation, axes)
+        attributes = self.attributes(axes, pads) | {"output_padding": windows.spread(self.output_padding, axes)}
+        return lead.emitted(
+            emit,
             x,
-            *weights.values(),
-            kernel_shape=windows.pair(self.kernel_size),
-            strides=windows.pair(self.stride),
-            dilations=windows.pair(self.dilation),
-            output_padding=windows.pair(self.output_padding),
-            group=self.groups,
-            pads=windows.onnx_pads(pads),
+            axes + 1,
+            self.shape(emit.shape(x)),
+            lambda folded: emit("ConvTranspose", folded, *weights.values(), **attributes),
         )
 
-    def splits(self) -> Number:
-        return self.groups
-
-    def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
-        return windows.seen_transposed(self.kernel_size, self.stride, self.dilation)
+    def window(self, x: Shape) -> windows.Seen:
+        axes = windows.axes_of_space(self, x, self.kernel_size)
+        return windows.seen_transposed(self.kernel_size, self.stride, self.dilation, axes)

@@ -1,7 +1,7 @@
 """The types that an operator's fields may have, and what a spec may write for each.
 
 Annotations name these types; the spec reader looks them up here to turn what a person wrote into a value, and the JSON
-schema for editors is made from the same entries.
+schema for editors is made from the same entries. `X | None` is a field that may be left out.
 """
 
 from __future__ import annotations
@@ -19,16 +19,36 @@ Size: TypeAlias = Number
 """A positive whole number."""
 Count: TypeAlias = Number
 """A whole number, zero or more."""
-Pair: TypeAlias = "Number | tuple[Number, Number]"
-"""One positive whole number for height and width, or [height, width]."""
+Whole: TypeAlias = Number
+"""A whole number; negative ones count from the end."""
+Axis: TypeAlias = Number
+"""An axis of one image's tensor, 0 the first, -1 the last."""
+Axes: TypeAlias = "Number | tuple[Number, ...]"
+"""One axis, or a list of them."""
+Sizes: TypeAlias = "tuple[Number, ...]"
+"""A list of positive whole numbers."""
+Wholes: TypeAlias = "Number | tuple[Number, ...]"
+"""One whole number, or a list of them; negative ones count from the end."""
+Window: TypeAlias = "Number | tuple[Number, ...]"
+"""One positive whole number for every axis of space, or a list with one for each."""
+CountWindow: TypeAlias = "Number | tuple[Number, ...]"
+"""One whole number for every axis of space, or a list with one for each; zeros allowed."""
 Padding: TypeAlias = "Number | str | tuple[Number, ...]"
-"""'same', 'valid', one number, [height, width], or [top, left, bottom, right]."""
-CountPair: TypeAlias = "Number | tuple[Number, Number]"
-"""One whole number for height and width, or [height, width]; zeros allowed."""
+"""'same', 'valid', one number, one for each axis of space, or those before each axis and then those after each."""
 Real: TypeAlias = float
 """Any number."""
+Pattern: TypeAlias = str
+"""A text that is read by the operator itself, as einops or einsum write it."""
+SizesByName: TypeAlias = "tuple[tuple[str, Number], ...]"
+"""Sizes by the names that a pattern gives them."""
+Interpolation: TypeAlias = str
+PadMode: TypeAlias = str
+Comparison: TypeAlias = str
+Gelus: TypeAlias = str
 
 Read: TypeAlias = Callable[[Any], Number]
+MOST_AXES = 8
+"""No tensor has more; a longer list is a slip."""
 
 
 class Unfit(ValueError):  # noqa: N818 - said of a value, not of a program
@@ -40,7 +60,8 @@ class FieldType:
     """How one type of field is read and described.
 
     `words` are texts taken literally; `lengths` the list lengths allowed; `least` the smallest number; `whole` whether
-    it must be whole.
+    it must be whole; `number` whether a single number may stand there; `text` whether any text may, taken as it is;
+    `names` whether it is a map from names to numbers.
     """
 
     says: str
@@ -48,15 +69,26 @@ class FieldType:
     lengths: tuple[int, ...] = ()
     least: int | None = None
     whole: bool = True
+    number: bool = True
+    text: bool = False
+    names: bool = False
 
     def read(self, written: Any, number: Callable[[Any, FieldType], Number]) -> Any:
-        """Return the value of what was `written`; `number` evaluates a single number or expression."""
-        if isinstance(written, str) and written in self.words:
+        """Return the value of what was `written`; `number` evaluates a single number or expression.
+
+        Raises:
+            Unfit: if it cannot be one.
+        """
+        if isinstance(written, str) and (self.text or written in self.words):
             return written
-        if isinstance(written, list):
+        if self.names and isinstance(written, dict):
+            return tuple((name, number(value, self)) for name, value in written.items())
+        if isinstance(written, list) and self.lengths:
             if len(written) not in self.lengths:
                 raise Unfit(self.says)
             return tuple(number(item, self) for item in written)
+        if not self.number or isinstance(written, (list, dict)):
+            raise Unfit(self.says)
         return number(written, self)
 
     def schema(self) -> dict[str, Any]:
@@ -65,35 +97,67 @@ class FieldType:
         single: dict[str, Any] = {"type": kind}
         if self.least is not None:
             single["minimum"] = self.least
-        one: list[dict[str, Any]] = [single, {"type": "string", "description": "arithmetic over the names in scope"}]
-        if self.words:
-            one.insert(0, {"enum": list(self.words)})
-        many = [
+        expression = {"type": "string", "description": "arithmetic over the names in scope"}
+        ways: list[dict[str, Any]] = [{"enum": list(self.words)}] if self.words else []
+        if self.text:
+            ways.append({"type": "string"})
+        if self.names:
+            ways.append({"type": "object", "additionalProperties": {"anyOf": [single, expression]}})
+        if self.number:
+            ways += [single, expression]
+        ways += [
             {"type": "array", "items": {"anyOf": [single, {"type": "string"}]}, "minItems": n, "maxItems": n}
             for n in self.lengths
         ]
-        return {"anyOf": one + many, "description": self.says}
+        return {"anyOf": ways, "description": self.says}
+
+
+_ANY_LENGTH = tuple(range(1, MOST_AXES + 1))
+
+
+def _one_of(*words: str) -> FieldType:
+    return FieldType(f"one of {', '.join(words)}", words=words, number=False)
 
 
 FIELD_TYPES: dict[str, FieldType] = {
     "Size": FieldType("a whole number of at least 1", least=1),
     "Count": FieldType("a whole number of at least 0", least=0),
-    "Pair": FieldType("a whole number of at least 1, or [height, width]", lengths=(2,), least=1),
-    "CountPair": FieldType("a whole number of at least 0, or [height, width]", lengths=(2,), least=0),
+    "Whole": FieldType("a whole number, negative from the end"),
+    "Axis": FieldType("an axis: 0 the first of one image, -1 the last"),
+    "Axes": FieldType("an axis (0 the first of one image, -1 the last), or a list of them", lengths=_ANY_LENGTH),
+    "Sizes": FieldType("a list of whole numbers of at least 1", lengths=_ANY_LENGTH, least=1, number=False),
+    "Wholes": FieldType("a whole number (negative from the end), or a list of them", lengths=_ANY_LENGTH),
+    "Window": FieldType(
+        "a whole number of at least 1, or a list with one for each axis of space", lengths=(1, 2, 3), least=1
+    ),
+    "CountWindow": FieldType(
+        "a whole number of at least 0, or a list with one for each axis of space", lengths=(1, 2, 3), least=0
+    ),
     "Padding": FieldType(
-        "'same', 'valid', a whole number of at least 0, [height, width] or [top, left, bottom, right]",
+        "'same', 'valid', a whole number of at least 0, [height, width] or [top, left, bottom, right] (as many as "
+        "there are axes of space)",
         words=("same", "valid"),
-        lengths=(2, 4),
+        lengths=(1, 2, 3, 4, 6),
         least=0,
     ),
     "Real": FieldType("a number", whole=False),
     "bool": FieldType("true or false"),
+    "Pattern": FieldType("a text in quotes", text=True, number=False),
+    "SizesByName": FieldType("a map of names to whole numbers of at least 1", least=1, number=False, names=True),
+    "Interpolation": _one_of("nearest", "linear", "bilinear", "trilinear", "bicubic"),
+    "PadMode": _one_of("constant", "reflect", "edge"),
+    "Comparison": _one_of("equal", "less", "greater", "less_equal", "greater_equal"),
+    "Gelus": _one_of("none", "tanh"),
 }
 
 
 def declared(operator: type[Operator]) -> dict[str, tuple[FieldType, Any]]:
     """Return an operator's fields by name, each with its type and its default (`REQUIRED` where it has none)."""
-    return {entry.name: (FIELD_TYPES[str(entry.type)], _default(entry)) for entry in fields(operator)}  # type: ignore[arg-type]
+    return {entry.name: (_type_of(str(entry.type)), _default(entry)) for entry in fields(operator)}  # type: ignore[arg-type]
+
+
+def _type_of(annotation: str) -> FieldType:
+    return FIELD_TYPES[annotation.removesuffix(" | None")]
 
 
 REQUIRED = object()

@@ -10,16 +10,16 @@ from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_d
 from costmodel.ops.fields import Size
 
 if TYPE_CHECKING:
-    from costmodel.ops.arrays import Array
+    from costmodel.ops.base import Array
 
 
 class Linear(Operator):
-    """Fully connected layer on the last axis of (features,) or (tokens, features).
+    """Fully connected layer on the last axis; whatever stands before it repeats.
 
-    mult_adds = tokens * in_features * out_features; the bias is 1 other operation per output element.
+    mult_adds = in_features per output element; the bias is 1 other operation per output element.
     """
 
-    kind_name = "linear"
+    family = "linear"
     fuses = "head"
     saves = "input"
 
@@ -27,11 +27,6 @@ class Linear(Operator):
     bias: bool = True
 
     def shape(self, x: Shape) -> Shape:
-        require(
-            len(x) < 3,
-            lambda: f"linear reads (features,) or (tokens, features), but its input is {show_shape(x)}",
-            hint="put flatten or global_avg_pool before it, or use a conv with kernel_size: 1",
-        )
         return (*x[:-1], self.out_features)
 
     def weights(self, x: Shape) -> dict[str, Shape]:
@@ -40,7 +35,8 @@ class Linear(Operator):
 
     def cost(self, x: Shape) -> Cost:
         out = product(self.shape(x))
-        return Cost(mult_adds=out * x[-1], other_ops=out if self.bias else 0)
+        bias = out if self.bias else 0
+        return Cost(mult_adds=out * x[-1], other_ops=bias, bias_ops=bias)
 
     def run(self, weights: Weights, x: Array) -> Array:
         from costmodel.ops import arrays
@@ -54,6 +50,9 @@ class Linear(Operator):
         out = emit("MatMul", x, emit("Transpose", weights["weight"], perm=[1, 0]))
         return emit("Add", out, weights["bias"]) if self.bias else out
 
+    def window(self, x: Shape) -> None:
+        return None
+
 
 class Attention(Operator):
     """Scaled dot-product attention of `heads` heads: softmax(q k' / sqrt(head width)) v, from queries, keys and values
@@ -65,7 +64,7 @@ class Attention(Operator):
     Source: Vaswani et al. 2017 (arXiv:1706.03762), equation 1.
     """
 
-    kind_name = "matmul"
+    family = "matmul"
     inputs = 3
     saves = "input"
 

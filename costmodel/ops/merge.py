@@ -6,41 +6,30 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from costmodel.numbers.arithmetic import Number, Shape, equal, holds, largest, product, same, show_shape
-from costmodel.ops.base import Cost, Emit, Operator, Weights, channels, require
+from costmodel.numbers.arithmetic import Shape, equal, holds, product, show_shape
+from costmodel.ops import lead
+from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of, require
+from costmodel.ops.fields import Axis
 
 if TYPE_CHECKING:
-    from costmodel.ops.arrays import Array
+    from costmodel.ops.base import Array
 
 
 class Elementwise(Operator, abstract=True):
-    """What element-by-element merges share. Inputs have the same sizes, or size 1 where another is larger, as
-    (channels, 1, 1) over a map.
+    """What element-by-element merges share. Inputs spread over one another as NumPy's arrays do: aligned at the last
+    axis, each axis of the same size or of size 1, as (channels, 1, 1) over a map.
 
     other_ops: number of inputs - 1 per output element.
     """
 
-    kind_name = "merge"
-    inputs = None
+    family = "merge"
+    inputs = (2, None)
 
     def shape(self, *inputs: Shape) -> Shape:
-        require(
-            all(len(x) == len(inputs[0]) for x in inputs),
-            lambda: f"{self.name} cannot merge {' with '.join(map(show_shape, inputs))}",
-            hint="global_avg_pool with keep_dims: true gives (channels, 1, 1), which fits a map",
-        )
-        return tuple(self.common(sizes, inputs) for sizes in zip(*inputs, strict=True))
-
-    def common(self, sizes: tuple[Number, ...], inputs: tuple[Shape, ...]) -> Number:
-        """Return the largest size of an axis, which all others equal or are 1."""
-        others = [s for s in sizes if not same(s, 1)]
-        size = reduce(largest, others) if others else sizes[0]
-        require(
-            all(holds(equal(s, size) | equal(s, 1)) for s in sizes),
-            lambda: f"{self.name} cannot merge {' with '.join(map(show_shape, inputs))}",
-            hint="the inputs must have the same shape; a 1x1 conv, stride or padding on one path usually settles it",
-        )
-        return size
+        hint = "the inputs must have the same shape; a 1x1 conv, stride or padding on one path usually settles it"
+        if any(len(x) != len(inputs[0]) for x in inputs):
+            hint = "global_avg_pool with keep_dims: true gives (channels, 1, 1), which fits a map"
+        return lead.spread(inputs, lambda: f"{self.name} cannot merge {' with '.join(map(show_shape, inputs))}", hint)
 
     def cost(self, *inputs: Shape) -> Cost:
         return Cost(other_ops=(len(inputs) - 1) * product(self.shape(*inputs)))
@@ -51,11 +40,13 @@ class Add(Elementwise):
     output element.
     """
 
+    blocks = "alike"
+
     def run(self, weights: Weights, *inputs: Array) -> Array:
-        return reduce(lambda a, b: a + b, inputs)
+        return reduce(lambda a, b: a + b, lead.level(inputs))
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], *inputs: str) -> str:
-        return reduce(lambda a, b: emit("Add", a, b), inputs)
+        return reduce(lambda a, b: emit("Add", a, b), lead.levelled(emit, inputs))
 
 
 class Multiply(Elementwise):
@@ -67,33 +58,41 @@ class Multiply(Elementwise):
     """
 
     saves = "input"
+    blocks = "alike"
 
     def run(self, weights: Weights, *inputs: Array) -> Array:
-        return reduce(lambda a, b: a * b, inputs)
+        return reduce(lambda a, b: a * b, lead.level(inputs))
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], *inputs: str) -> str:
-        return reduce(lambda a, b: emit("Mul", a, b), inputs)
+        return reduce(lambda a, b: emit("Mul", a, b), lead.levelled(emit, inputs))
 
 
 class Concat(Operator):
-    """Two or more inputs side by side: along the channels of maps, or the last axis of vectors and token sequences. No
-    arithmetic.
-    """
+    """Two or more inputs side by side along the first axis (the channels of a map), or along `axis`. No arithmetic."""
 
-    kind_name = "merge"
-    inputs = None
+    family = "merge"
+    inputs = (2, None)
+    blocks = "whole"
+
+    axis: Axis = 0
 
     def shape(self, *inputs: Shape) -> Shape:
         first = inputs[0]
-        joined = 0 if len(first) == 3 else len(first) - 1
+        joined = axis_of(first, self.axis)
         for x in inputs[1:]:
             require(
                 len(x) == len(first)
                 and all(holds(equal(a, b)) for axis, (a, b) in enumerate(zip(first, x, strict=True)) if axis != joined),
-                lambda: f"concat cannot put {' beside '.join(map(show_shape, inputs))}: only their channels may differ",
+                lambda: (
+                    f"concat cannot put {' beside '.join(map(show_shape, inputs))}: only "
+                    f"{'their channels' if joined == 0 and len(first) == 3 else f'axis {joined}'} may differ"
+                ),
             )
-        total = sum(channels(x) for x in inputs)
+        total = sum(x[joined] for x in inputs)
         return (*first[:joined], total, *first[joined + 1 :])
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return inputs[0]
 
     def cost(self, *inputs: Shape) -> Cost:
         self.shape(*inputs)
@@ -102,9 +101,11 @@ class Concat(Operator):
     def run(self, weights: Weights, *inputs: Array) -> Array:
         import numpy as np
 
-        from costmodel.ops import arrays
-
-        return np.concatenate(inputs, axis=arrays.channel_axis(inputs[0]))
+        return np.concatenate(lead.carrying(inputs), axis=1 + axis_of(inputs[0].shape[1:], self.axis))
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], *inputs: str) -> str:
-        return emit("Concat", *inputs, axis=1 if len(emit.shape(inputs[0])) == 3 else -1)
+        axis = 1 + axis_of(emit.shape(inputs[0]), self.axis)
+        return emit("Concat", *lead.carried(emit, inputs), axis=axis)
+
+    def window(self, *inputs: Shape) -> tuple[()] | None:
+        return () if axis_of(inputs[0], self.axis) == 0 else None

@@ -1,4 +1,4 @@
-"""Pooling: over windows, over whole maps, and back."""
+"""Pooling: over windows, over the whole of space, to a given size, and back."""
 
 from __future__ import annotations
 
@@ -6,39 +6,46 @@ from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from costmodel.numbers.arithmetic import Number, Shape, equal, holds, product, show_shape
-from costmodel.ops import windows
-from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_map
-from costmodel.ops.fields import CountPair, Padding, Pair
+from costmodel.numbers.arithmetic import Shape, equal, holds, product, show_shape
+from costmodel.ops import lead, windows
+from costmodel.ops.base import Cost, Emit, Operator, Weights, require
+from costmodel.ops.fields import CountWindow, Padding, Window
 
 if TYPE_CHECKING:
-    from costmodel.ops.arrays import Array
-
-
-NO_PADS: windows.Pads = ((0, 0), (0, 0))
+    from costmodel.ops.base import Array
 
 
 class Pool(Operator, abstract=True):
-    """What window pools share. Fields of the subclasses: kernel_size, stride, padding, dilation, ceil_mode.
+    """What window pools share: they slide over (..., *space), as convolutions do, each channel for itself.
 
-    other_ops: kernel_height * kernel_width per output element.
+    other_ops: kernel elements per output element.
     """
 
-    kind_name = "pool"
+    family = "pool"
+    blocks = "always"
 
-    kernel_size: Pair
-    stride: Pair
+    kernel_size: Window
+    stride: Window
     padding: Padding = 0
     ceil_mode: bool = False
 
-    def spacing(self) -> Pair:
+    def spacing(self) -> Window:
         """Return the dilation."""
         return 1
 
+    def kernel(self, axes: int) -> Shape:
+        """Return the size of the window on each axis of space."""
+        return windows.spread(self.kernel_size, axes)
+
+    def space(self, x: Shape) -> Shape:
+        """Return the axes that the window slides over."""
+        return lead.split(x, windows.axes_of_space(self, x, self.kernel_size))[1]
+
     def shape(self, x: Shape) -> Shape:
-        require_map(self, x)
+        space = self.space(x)
+        axes = len(space)
         if not isinstance(self.padding, str):
-            for pad, kernel in zip(windows.explicit(self.padding), windows.pair(self.kernel_size), strict=True):
+            for pad, kernel in zip(windows.explicit(self.padding, axes), self.kernel(axes), strict=True):
                 require(
                     (pad[0] < kernel) & (pad[1] < kernel),
                     lambda: (
@@ -46,96 +53,115 @@ class Pool(Operator, abstract=True):
                     ),
                     "padding",
                 )
-        out = windows.output_size(x, self.kernel_size, self.stride, self.padding, self.spacing(), self.ceil_mode)
-        return (x[0], *out)
+        out = windows.output_size(space, self.kernel_size, self.stride, self.padding, self.spacing(), self.ceil_mode)
+        return (*x[: len(x) - axes], *out)
 
     def cost(self, x: Shape) -> Cost:
-        return Cost(other_ops=product(self.shape(x)) * product(windows.pair(self.kernel_size)))
+        return Cost(other_ops=product(self.shape(x)) * product(self.kernel(len(self.space(x)))))
 
-    def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
-        return windows.seen(self.kernel_size, self.stride, self.spacing())
+    def window(self, x: Shape) -> windows.Seen:
+        return windows.seen(self.kernel_size, self.stride, self.spacing(), len(self.space(x)))
 
-    def seen(self, x: Array, fill: float) -> Array:
-        """View `x`, padded with `fill`, as (batch, channels, out_height, out_width, kernel_height, kernel_width)."""
+    def seen(self, x: Array, fill: float, space: Shape) -> Array:
+        """View `x` (..., *space), padded with `fill`, as (..., *out_space, *kernel)."""
         from costmodel.ops import arrays
 
-        kernel, stride, spacing = (windows.pair(v) for v in (self.kernel_size, self.stride, self.spacing()))
-        own, over = self.reach(x.shape[1:])
+        kernel, stride, spacing = (
+            windows.spread(v, len(space)) for v in (self.kernel_size, self.stride, self.spacing())
+        )
+        own, over = self.reach(space)
         padded = arrays.pad_map(arrays.pad_map(x, own, fill), over, fill)
         return arrays.windows(padded, kernel, stride, spacing)
 
-    def reach(self, x: Shape) -> tuple[windows.Pads, windows.Pads]:
+    def reach(self, space: Shape) -> tuple[windows.Pads, windows.Pads]:
         """Return the padding, and what windows need beyond it where `ceil_mode` adds one."""
         fields = (self.kernel_size, self.stride, self.padding, self.spacing())
-        return windows.pads(x, *fields), windows.overhang(x, *fields) if self.ceil_mode else NO_PADS
+        none = ((0, 0),) * len(space)
+        return windows.pads(space, *fields), windows.overhang(space, *fields) if self.ceil_mode else none
 
-    def attributes(self, pads: windows.Pads) -> dict[str, Any]:
+    def attributes(self, axes: int, pads: windows.Pads) -> dict[str, Any]:
         """Return the ONNX attributes that all window pools have."""
         return {
-            "kernel_shape": windows.pair(self.kernel_size),
-            "strides": windows.pair(self.stride),
+            "kernel_shape": self.kernel(axes),
+            "strides": windows.spread(self.stride, axes),
             "pads": windows.onnx_pads(pads),
         }
 
 
+def some(pads: windows.Pads) -> bool:
+    """Say whether a padding adds anything."""
+    return any(map(any, pads))
+
+
 class MaxPool(Pool):
-    """Largest value of each window; padding never wins. other_ops: kernel_height * kernel_width per output element
-    (comparisons).
-    """
+    """Largest value of each window; padding never wins. other_ops: kernel elements per output element (comparisons)."""
 
     saves = "places"
 
-    dilation: Pair = 1
+    dilation: Window = 1
 
-    def spacing(self) -> Pair:
+    def spacing(self) -> Window:
         return self.dilation
 
     def run(self, weights: Weights, x: Array) -> Array:
-        out: Array = self.seen(x, float("-inf")).max(axis=(-2, -1))
+        space = self.space(x.shape[1:])
+        out: Array = self.seen(x, float("-inf"), space).max(axis=tuple(range(-len(space), 0)))
         return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        return emit("MaxPool", x, **self.max_attributes(emit.shape(x)))
+        shape = emit.shape(x)
+        attributes, own = self.max_attributes(shape), len(self.space(shape)) + 1
+        return lead.emitted(emit, x, own, self.shape(shape), lambda folded: emit("MaxPool", folded, **attributes))
 
     def max_attributes(self, x: Shape) -> dict[str, Any]:
         """Return the ONNX attributes of MaxPool."""
-        own, over = self.reach(x)
-        rounds_up = int(over != NO_PADS)
-        return self.attributes(own) | {"dilations": windows.pair(self.dilation), "ceil_mode": rounds_up}
+        space = self.space(x)
+        own, over = self.reach(space)
+        dilations = windows.spread(self.dilation, len(space))
+        return self.attributes(len(space), own) | {"dilations": dilations, "ceil_mode": int(some(over))}
 
 
 class MaxPoolIndices(MaxPool):
-    """Where max_pool of the same fields found its values: flat indices (8 bytes each) within the height x width plane
-    of the channel.
+    """Where max_pool of the same fields found its values: flat indices (8 bytes each) within the space of the channel.
 
     other_ops: none, because they fall out of max_pool's comparisons.
     """
 
     saves = "nothing"  # the max_pool beside it keeps the same places
-    output_bytes = 8
+    effort = "places"
+    blocks = ""
 
     def cost(self, x: Shape) -> Cost:
         return Cost()
 
+    def dtype(self, *inputs: str | None) -> str | None:
+        return "int64"
+
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
 
-        plane = np.arange(x.shape[2] * x.shape[3], dtype=np.int64).reshape(1, 1, *x.shape[2:])
-        values, places = self.seen(x, float("-inf")), self.seen(plane, 0)
-        winner = values.reshape(*values.shape[:4], -1).argmax(axis=-1)[..., None]
-        flat = np.broadcast_to(places.reshape(*places.shape[:4], -1), (*winner.shape[:4], places[0, 0, 0, 0].size))
+        space = self.space(x.shape[1:])
+        plane = np.arange(product(space), dtype=np.int64).reshape(*[1] * (x.ndim - len(space)), *space)
+        values, places = self.seen(x, float("-inf"), space), self.seen(plane, 0, space)
+        before = values.shape[: -len(space)]
+        winner = values.reshape(*before, -1).argmax(axis=-1)[..., None]
+        flat = np.broadcast_to(places, (*before, *places.shape[-len(space) :])).reshape(*before, -1)
         return np.take_along_axis(flat, winner, axis=-1)[..., 0]
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        places = emit("MaxPool", x, output=1, **self.max_attributes(emit.shape(x)))
-        return emit("Mod", places, emit.constant([product(emit.shape(x)[1:])]))
+        shape = emit.shape(x)
+        attributes, space = self.max_attributes(shape), self.space(shape)
+        places = lead.emitted(
+            emit, x, len(space) + 1, self.shape(shape), lambda folded: emit("MaxPool", folded, output=1, **attributes)
+        )
+        return emit("Mod", places, emit.constant([product(space)]))
 
 
 class AvgPool(Pool):
     """Mean of each window. Padding counts as zeros where `count_include_pad`; what `ceil_mode` adds beyond it never
     counts.
 
-    other_ops: kernel_height * kernel_width per output element (additions, and the division).
+    other_ops: kernel elements per output element (additions, and the division).
     """
 
     count_include_pad: bool = True
@@ -145,46 +171,53 @@ class AvgPool(Pool):
 
         from costmodel.ops import arrays
 
-        own, over = self.reach(x.shape[1:])
-        real = np.ones((1, 1, *x.shape[2:]), dtype=x.dtype)
+        space = self.space(x.shape[1:])
+        axes, taken = len(space), tuple(range(-len(space), 0))
+        own, over = self.reach(space)
+        real = np.ones(space, dtype=x.dtype)
         counted = arrays.pad_map(arrays.pad_map(real, own, 1.0 if self.count_include_pad else 0.0), over)
-        kernel, stride = windows.pair(self.kernel_size), windows.pair(self.stride)
-        number = arrays.windows(counted, kernel, stride, (1, 1)).sum(axis=(-2, -1))
-        mean: Array = self.seen(x, 0.0).sum(axis=(-2, -1)) / number
+        kernel, stride = windows.spread(self.kernel_size, axes), windows.spread(self.stride, axes)
+        number = arrays.windows(counted, kernel, stride, (1,) * axes).sum(axis=taken)
+        mean: Array = self.seen(x, 0.0, space).sum(axis=taken) / number
         return mean
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        own, over = self.reach(emit.shape(x))
-        if not self.count_include_pad:
-            (top, bottom), (left, right) = own
-            reach = ((top, bottom + over[0][1]), (left, right + over[1][1]))
-            return emit("AveragePool", x, count_include_pad=0, **self.attributes(reach))
-        if over == NO_PADS:
-            return emit("AveragePool", x, count_include_pad=1, **self.attributes(own))
-        # The padding that counts is made part of the map, what ceil_mode adds is not.
-        top, left, bottom, right = windows.onnx_pads(own)
-        grown = emit("Pad", x, emit.constant([0, 0, top, left, 0, 0, bottom, right]))
-        return emit("AveragePool", grown, count_include_pad=0, **self.attributes(over))
+        shape = emit.shape(x)
+        space = self.space(shape)
+        own, over = self.reach(space)
+        axes = len(space)
+
+        def write(x: str) -> str:
+            if not self.count_include_pad:
+                reach = tuple((before, after + more) for (before, after), (_, more) in zip(own, over, strict=True))
+                return emit("AveragePool", x, count_include_pad=0, **self.attributes(axes, reach))
+            if not some(over):
+                return emit("AveragePool", x, count_include_pad=1, **self.attributes(axes, own))
+            # The padding that counts is made part of the map, what ceil_mode adds is not.
+            grown = emit("Pad", x, emit.constant(windows.onnx_pads(((0, 0), (0, 0), *own))))
+            return emit("AveragePool", grown, count_include_pad=0, **self.attributes(axes, over))
+
+        return lead.emitted(emit, x, axes + 1, self.shape(shape), write)
 
 
 class GlobalPool(Operator, abstract=True):
-    """What pools over whole maps share: (channels,), or (channels, 1, 1) where `keep_dims`. other_ops: 1 per input
-    element.
+    """What pools over all of space share: (channels, *space) becomes (channels,), or (channels, 1, ...) where
+    `keep_dims`. other_ops: 1 per input element.
     """
 
-    kind_name = "pool"
+    family = "pool"
 
     keep_dims: bool = False
 
     def shape(self, x: Shape) -> Shape:
-        require_map(self, x)
-        return (x[0], 1, 1) if self.keep_dims else (x[0],)
+        axes = windows.axes_of_space(self, x)
+        return (x[0], *[1] * axes) if self.keep_dims else (x[0],)
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=product(x))
 
-    def window(self, x: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
-        return (inf, x[1]), (inf, x[2])
+    def window(self, x: Shape) -> windows.Seen:
+        return tuple((inf, size) for size in x[1:])
 
     def export(self, emit: Emit, op_type: str, x: str) -> str:
         """Write one node, and drop the axes of size 1 unless they are kept."""
@@ -193,10 +226,12 @@ class GlobalPool(Operator, abstract=True):
 
 
 class GlobalAvgPool(GlobalPool):
-    """Mean of each channel: (channels,), or (channels, 1, 1) where `keep_dims`. other_ops: 1 per input element."""
+    """Mean of each channel: (channels,), or (channels, 1, ...) where `keep_dims`. other_ops: 1 per input element."""
+
+    blocks = "whole"
 
     def run(self, weights: Weights, x: Array) -> Array:
-        out: Array = x.mean(axis=(2, 3), keepdims=self.keep_dims)
+        out: Array = x.mean(axis=tuple(range(2, x.ndim)), keepdims=self.keep_dims)
         return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
@@ -204,14 +239,14 @@ class GlobalAvgPool(GlobalPool):
 
 
 class GlobalMaxPool(GlobalPool):
-    """Largest value of each channel: (channels,), or (channels, 1, 1) where `keep_dims`. other_ops: 1 per input
+    """Largest value of each channel: (channels,), or (channels, 1, ...) where `keep_dims`. other_ops: 1 per input
     element.
     """
 
     saves = "input"
 
     def run(self, weights: Weights, x: Array) -> Array:
-        out: Array = x.max(axis=(2, 3), keepdims=self.keep_dims)
+        out: Array = x.max(axis=tuple(range(2, x.ndim)), keepdims=self.keep_dims)
         return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
@@ -222,47 +257,54 @@ class MaxUnpool(Operator):
     """Put each value back where max_pool found it, zeros elsewhere. Reads the values and the indices of
     max_pool_indices.
 
-    Height and width = (size - 1) * stride - padding + kernel + output_padding; give max_pool's own fields, and the
-    rows and columns that its rounding down left over as `output_padding`. No arithmetic: mult_adds and other_ops are 0.
+    Each size of space = (size - 1) * stride - padding + kernel + output_padding; give max_pool's own fields, and what
+    its rounding down left over as `output_padding`. No arithmetic: mult_adds and other_ops are 0.
     Source: Zeiler and Fergus 2014 (arXiv:1311.2901), section 2.1; ENet (arXiv:1606.02147).
     """
 
-    kind_name = "pool"
+    family = "pool"
     inputs = 2
+    indices = (1,)
 
-    kernel_size: Pair
-    stride: Pair
+    kernel_size: Window
+    stride: Window
     padding: Padding = 0
-    output_padding: CountPair = 0
+    output_padding: CountWindow = 0
 
     def shape(self, x: Shape, indices: Shape) -> Shape:
-        require_map(self, x)
+        axes = windows.axes_of_space(self, x, self.kernel_size)
         require(
-            len(indices) == 3 and all(holds(equal(a, b)) for a, b in zip(x, indices, strict=True)),
+            len(indices) == len(x) and all(holds(equal(a, b)) for a, b in zip(x, indices, strict=True)),
             lambda: f"max_unpool needs one index for each value, but got {show_shape(x)} and {show_shape(indices)}",
             hint="name the max_pool_indices layer second in `from`",
         )
-        out = windows.transposed_size(x, self.kernel_size, self.stride, self.padding, 1, self.output_padding)
-        return (x[0], *out)
+        before, space = lead.split(x, axes)
+        out = windows.transposed_size(space, self.kernel_size, self.stride, self.padding, 1, self.output_padding)
+        return (*before, *out)
 
     def cost(self, x: Shape, indices: Shape) -> Cost:
         return Cost()
 
-    def window(self, x: Shape, indices: Shape) -> tuple[tuple[Number, Number], tuple[Number, Number]]:
-        return windows.seen_transposed(self.kernel_size, self.stride)
+    def window(self, x: Shape, indices: Shape) -> windows.Seen:
+        return windows.seen_transposed(
+            self.kernel_size, self.stride, 1, windows.axes_of_space(self, x, self.kernel_size)
+        )
 
     def run(self, weights: Weights, x: Array, indices: Array) -> Array:
         import numpy as np
 
-        channels, high, wide = self.shape(x.shape[1:], indices.shape[1:])
-        out = np.zeros((x.shape[0], channels, high * wide), dtype=x.dtype)
-        np.put_along_axis(out, indices.reshape(*x.shape[:2], -1), x.reshape(*x.shape[:2], -1), axis=-1)
-        return out.reshape(-1, channels, high, wide)
+        shape = self.shape(x.shape[1:], indices.shape[1:])
+        before, space = lead.split((len(x), *shape), windows.axes_of_space(self, x.shape[1:], self.kernel_size))
+        out = np.zeros((*before, product(space)), dtype=x.dtype)
+        np.put_along_axis(out, indices.reshape(*before, -1), x.reshape(*before, -1), axis=-1)
+        return out.reshape(*before, *space)
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str, indices: str) -> str:
-        channels, high, wide = self.shape(emit.shape(x), emit.shape(indices))
+        shape = self.shape(emit.shape(x), emit.shape(indices))
+        before, space = lead.split(shape, windows.axes_of_space(self, emit.shape(x), self.kernel_size))
+        channels = product(before)
         rows = emit.constant([0, channels, -1])
-        size = emit("Concat", emit("Shape", x, start=0, end=1), emit.constant([channels, high * wide]), axis=0)
+        size = emit("Concat", emit("Shape", x, start=0, end=1), emit.constant([channels, product(space)]), axis=0)
         flat = emit(
             "ScatterElements",
             emit("ConstantOfShape", size),
@@ -270,4 +312,4 @@ class MaxUnpool(Operator):
             emit("Reshape", x, rows),
             axis=2,
         )
-        return emit("Reshape", flat, emit.constant([-1, channels, high, wide]))
+        return emit("Reshape", flat, emit.constant([-1, *shape]))

@@ -20,8 +20,9 @@ def kernels(graph: LayerGraph) -> list[str | None]:
     readers = graph.readers()
     kernel_of: dict[str, str] = {}  # what can still be joined by a reader, views among them
     for layer in graph.layers:
-        op, path, source = layer.op, layer.path, layer.inputs[0]
-        alone = len(readers[source]) == 1 and source not in outputs
+        op, path = layer.op, layer.path
+        source = layer.inputs[0] if layer.inputs else ""
+        alone = source in readers and len(readers[source]) == 1 and source not in outputs
         kernel = kernel_of.get(source) if alone and (op.view or op.fuses == "tail") else None
         head[path] = None if op.view else kernel or path
         if kernel or op.fuses == "head":

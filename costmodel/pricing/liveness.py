@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from costmodel.graph import INPUT, LayerGraph
+from costmodel.graph import LayerGraph
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Lifetimes:
     """For each layer in order: the path of the tensor that it allocates (None where it reuses one), and those freed
     after it ran.
 
-    `first` are the tensors alive before the first layer: the network's input.
+    `first` are the tensors alive before the first layer: the network's inputs.
     """
 
     first: tuple[str, ...]
@@ -31,13 +31,16 @@ def storages(graph: LayerGraph, in_place: bool = False, training: bool = False) 
     layer reads that tensor later and it is not the network's own input. In `training` a dropout is no view: it writes a
     new tensor.
     """
-    storage = {INPUT: INPUT}
+    storage = {name: name for name in graph.inputs}
     reads_left = _reads(graph)
     for layer in graph.layers:
+        if not layer.inputs:
+            storage[layer.path] = layer.path
+            continue
         source = storage[layer.inputs[0]]
         for name in layer.inputs:
             reads_left[storage[name]] -= 1
-        overwrites = in_place and layer.op.in_place and source != INPUT and reads_left[source] == 0
+        overwrites = in_place and layer.op.in_place and source not in graph.inputs and reads_left[source] == 0
         renames = layer.op.view and not (training and layer.op.saves == "mask")
         storage[layer.path] = source if renames or overwrites else layer.path
         if storage[layer.path] == source:
@@ -47,7 +50,7 @@ def storages(graph: LayerGraph, in_place: bool = False, training: bool = False) 
 
 def _reads(graph: LayerGraph) -> dict[str, int]:
     """Return how often each node is read, where being an output of the network is one more reader."""
-    reads = dict.fromkeys([INPUT, *(layer.path for layer in graph.layers)], 0)
+    reads = dict.fromkeys([*graph.inputs, *(layer.path for layer in graph.layers)], 0)
     for layer in graph.layers:
         for name in layer.inputs:
             reads[name] += 1
@@ -59,7 +62,7 @@ def _reads(graph: LayerGraph) -> dict[str, int]:
 def lifetimes(graph: LayerGraph, in_place: bool = False) -> Lifetimes:
     """Return when each tensor is allocated and freed: it lives from the layer that writes it to its last reader."""
     storage = storages(graph, in_place)
-    last: dict[str, int] = {INPUT: 0}
+    last = dict.fromkeys(graph.inputs, 0)
     for index, layer in enumerate(graph.layers):
         for path in (*layer.inputs, layer.path):
             last[storage[path]] = index
@@ -70,4 +73,4 @@ def lifetimes(graph: LayerGraph, in_place: bool = False) -> Lifetimes:
         if index < len(graph):
             freed[index].append(path)
     allocated = [layer.path if storage[layer.path] == layer.path else None for layer in graph.layers]
-    return Lifetimes((INPUT,), allocated, [tuple(paths) for paths in freed])
+    return Lifetimes(tuple(graph.inputs), allocated, [tuple(paths) for paths in freed])

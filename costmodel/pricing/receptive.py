@@ -11,19 +11,20 @@ from fractions import Fraction
 from math import inf
 from typing import NamedTuple
 
-from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import Number, Shape, ceil_div
 
 
 class View(NamedTuple):
-    """Receptive field and stride in input pixels, as (height, width) each.
+    """Receptive field and stride in input positions, each with one number for every axis of space: (height, width) of a
+    picture.
 
     Padding is seen too, so a field may exceed the input. It is infinite where one position sees the whole input,
     however large that is: behind a global pool, and so behind every gate that is made of one.
     """
 
-    field: tuple[Number, Number]
-    stride: tuple[Number, Number]
+    field: tuple[Number, ...]
+    stride: tuple[Number, ...]
 
 
 class Reach(NamedTuple):
@@ -56,49 +57,67 @@ def steps(reach: Reach, n: int) -> int:
     return count
 
 
-Seen = tuple[Axis, Axis]
+Seen = tuple[Axis, ...]
 START = Axis({Reach(): 1}, 1)
 
 
 def views(graph: LayerGraph) -> Iterator[View | None]:
-    """Yield the view of each layer in order; None where the output, or what it was made of, is no feature map.
+    """Yield the view of each layer in order; None where the output has no axes of space, or they were mixed on the way.
 
+    A network that reads one real-valued (channels, *space) has views; one of several inputs or of indices has none.
     Where paths of different centres meet (an even kernel beside an odd one), their fields do not lie inside one another
     and together span a few pixels more than the largest of them, which is what is given. After upsampling outputs do
     not all see alike: the field is that of the one that sees most, if a later stride does not step over it.
     """
-    seen: dict[str, Seen | None] = {INPUT: (START, START) if len(graph.input_shape) == 3 else None}
+    seen: dict[str, Seen | None] = dict.fromkeys(graph.inputs)
+    (name, tensor), *others = graph.inputs.items()
+    if not others and tensor.dtype is None and len(tensor.shape) > 1:
+        seen[name] = (START,) * (len(tensor.shape) - 1)
     for layer in graph.layers:
         inputs = [found for name in layer.inputs if (found := seen[name]) is not None]
-        known = len(layer.shape) == 3 and len(inputs) == len(layer.inputs)
+        known = inputs and len(inputs) == len(layer.inputs)
         now = seen[layer.path] = _through(layer, inputs) if known else None
-        yield now and View((_plain(now[0].field), _plain(now[1].field)), (_plain(now[0].stride), _plain(now[1].stride)))
+        if now is None:
+            yield None
+        else:
+            yield View(tuple(_plain(axis.field) for axis in now), tuple(_plain(axis.stride) for axis in now))
 
 
 def view_of(graph: LayerGraph, seen: Sequence[View | None]) -> View | None:
     """Return the view of the whole network, given that of each layer: of the last map with more than one position on
-    the way to its last layer. None where a token sequence comes first, because attention mixes tokens.
+    the way to its last layer. None where positions were mixed on the way, as attention mixes tokens.
     """
     wanted = {graph.layers[-1].path} if graph.layers else set()
     for layer, view in zip(reversed(graph.layers), reversed(seen), strict=True):
         if layer.path in wanted:
-            if len(layer.shape) == 2:
+            if view is None and len(layer.shape) > 1:
                 return None
-            if view is not None and layer.shape[1:] != (1, 1):
+            if view is not None and any(size != 1 for size in layer.shape[1:]):
                 return view
             wanted.update(layer.inputs)
     return None
 
 
-def _through(layer: Layer, inputs: list[Seen]) -> Seen:
+def _through(layer: Layer, inputs: list[Seen]) -> Seen | None:
     """Return what an output of `layer` sees, given what its inputs see."""
-    high, wide = layer.op.window(*layer.input_shapes)
-    if len(inputs) == 1 and high == wide == (1, 1):
+    window = layer.op.window(*layer.input_shapes)
+    axes = len(inputs[0])
+    if window is None or len(layer.shape) != axes + 1 or any(len(found) != axes for found in inputs):
+        return None
+    if len(inputs) == 1 and not window:
         return inputs[0]
-    rows = _windowed(_merged([axis for axis, _ in inputs], layer.input_shapes, 1), *high)
-    if high == wide and all(rows_ is columns for rows_, columns in inputs):
-        return rows, rows
-    return rows, _windowed(_merged([axis for _, axis in inputs], layer.input_shapes, 2), *wide)
+    window = window or ((1, 1),) * axes
+    if len(window) != axes:
+        return None
+    found: list[Axis] = []
+    for place, (kernel, stride) in enumerate(window):
+        alike = place and window[place] == window[place - 1] and all(x[place] is x[place - 1] for x in inputs)
+        if alike:
+            found.append(found[-1])
+        else:
+            merged = _merged([axes[place] for axes in inputs], layer.input_shapes, place + 1)
+            found.append(_windowed(merged, kernel, stride))
+    return tuple(found)
 
 
 def _merged(axes: list[Axis], shapes: Iterable[Shape], place: int) -> Axis:

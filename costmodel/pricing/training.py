@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from costmodel.errors import CostModelError
-from costmodel.graph import INPUT, LayerGraph
+from costmodel.graph import LayerGraph
 from costmodel.pricing.liveness import storages
 from costmodel.units import TRAINED
 
@@ -33,12 +33,12 @@ def steps(graph: LayerGraph) -> list[Step]:
     always, the input wherever something trained lies before it. So a first convolution costs 1 and every later one 2.
     """
     storage = storages(graph, training=True)
-    trained: dict[str, bool] = {INPUT: False}
+    trained = dict.fromkeys(graph.inputs, False)
     kept: set[str] = set()
     result: list[Step] = []
     for layer in graph.layers:
         op = layer.op
-        has_weights = bool(op.weights(*layer.input_shapes))
+        has_weights = layer.trainable and bool(op.weights(*layer.input_shapes))
         before = any(trained[name] for name in layer.inputs)
         trained[layer.path] = has_weights or before
         products = (has_weights or before) + before

@@ -19,7 +19,8 @@ Array = np.ndarray[Any, Any]
 def layer_of(case: Case) -> Layer:
     """The case as a layer that reads `x0`, `x1`, ..."""
     names = tuple(f"x{n}" for n in range(len(case.shapes)))
-    return Layer("layer", case.op, names, case.shapes, case.op.shape(*case.shapes))
+    shape, dtype = case.op.shape(*case.shapes), case.op.dtype(*case.dtypes)
+    return Layer("layer", case.op, names, case.shapes, shape, dtype)
 
 
 def weights_of(case: Case) -> dict[str, Array]:
@@ -100,7 +101,7 @@ def counted(array: Array) -> Array:
     return out
 
 
-AXES = {"Pair", "CountPair", "Padding"}
+AXES = {"Window", "CountWindow", "Padding"}
 """Field types that speak of height and width."""
 
 
@@ -115,7 +116,7 @@ def turned(case: Case) -> Case:
         for field in dataclasses.fields(case.op)
         if field.type in AXES
     }
-    return Case(dataclasses.replace(case.op, **changed), tuple(map(turned_shape, case.shapes)), case.index_input)
+    return Case(dataclasses.replace(case.op, **changed), tuple(map(turned_shape, case.shapes)), case.axes)
 
 
 def _turned_value(value: Any) -> Any:

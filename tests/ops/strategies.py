@@ -23,24 +23,34 @@ Strategy = st.SearchStrategy["Case"]
 
 @dataclass(frozen=True)
 class Case:
-    """An operator, the shapes it reads, and which of its inputs holds indices."""
+    """An operator and the shapes it reads.
+
+    `axes`: how many axes, from the last, it works on or mixes; what stands before them repeats. None where it takes the
+    whole of one image, so that only the batch stands before it.
+    """
 
     op: Operator
     shapes: tuple[Shape, ...]
-    index_input: int | None = None
+    axes: int | None = None
+
+    @property
+    def dtypes(self) -> tuple[str | None, ...]:
+        return tuple("int64" if place in self.op.indices else None for place in range(len(self.shapes)))
 
     def arrays(self, batch: int, seed: int = 0) -> list[np.ndarray[Any, Any]]:
-        """Draw the inputs; indices are distinct places on the output's plane."""
+        """Draw the inputs; indices are below the operator's limit, and distinct where it puts values back."""
         rng = np.random.default_rng(seed)
-        drawn: list[np.ndarray[Any, Any]] = [
-            rng.standard_normal((batch, *shape), dtype=np.float32) * 3 for shape in self.shapes
-        ]
-        if self.index_input is not None:
-            plane = int(np.prod(self.op.shape(*self.shapes)[1:]))
-            channels, *size = self.shapes[self.index_input]
-            places = [rng.permutation(plane)[: size[0] * size[1]] for _ in range(batch * channels)]
-            drawn[self.index_input] = np.array(places).reshape(batch, channels, *size)
-        return drawn
+
+        def drawn(shape: Shape, dtype: str | None) -> np.ndarray[Any, Any]:
+            if dtype is None:
+                return rng.standard_normal((batch, *shape), dtype=np.float32) * 3
+            if isinstance(self.op, ops.pool.MaxUnpool):
+                rows, plane = batch * shape[0], int(np.prod(self.op.shape(*self.shapes)[1:]))
+                places = [rng.permutation(plane)[: int(np.prod(shape[1:]))] for _ in range(rows)]
+                return np.array(places).reshape(batch, *shape)
+            return rng.integers(0, self.op.most_index(*self.shapes), (batch, *shape))
+
+        return [drawn(shape, dtype) for shape, dtype in zip(self.shapes, self.dtypes, strict=True)]
 
 
 def sizes(low: int = 1, high: int = 6) -> st.SearchStrategy[int]:
@@ -65,10 +75,14 @@ def paddings(most: int, words: bool = True) -> st.SearchStrategy[Any]:
     return st.one_of(written, st.sampled_from(["same", "valid"])) if words else written
 
 
+def pair(value: Any) -> tuple[Any, Any]:
+    return value if isinstance(value, tuple) else (value, value)
+
+
 def map_for(draw: Draw, channels: int, kernel: Any, padding: Any, dilation: Any = 1) -> Shape:
     """A map that the window fits into, some sizes exactly."""
-    spans = windows.each_axis(windows.extent, windows.pair(kernel), windows.pair(dilation))
-    own = ((0, 0), (0, 0)) if padding == "same" else windows.explicit(padding)
+    spans = windows.extents(kernel, dilation, 2)
+    own = ((0, 0), (0, 0)) if padding == "same" else windows.explicit(padding, 2)
     least = [1 if padding == "same" else max(1, span - sum(pad)) for span, pad in zip(spans, own, strict=True)]
     return (channels, *(draw(st.integers(low, low + 5)) for low in least))
 
@@ -94,7 +108,7 @@ def transposed(draw: Draw) -> Case:
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     stride, dilation = draw(pairs(1, 3)), draw(pairs(1, 3))
     padding: Any = draw(st.one_of(st.just("same"), st.just("valid"), paddings(1, words=False)))
-    steps, gaps = windows.pair(stride), windows.pair(dilation)
+    steps, gaps = pair(stride), pair(dilation)
     # The kernel spans at least the stride for 'same', and more than the padding takes away otherwise.
     least = [-(-(max(step, 3) - 1) // gap) + 1 for step, gap in zip(steps, gaps, strict=True)]
     kernel = tuple(draw(st.integers(low, low + 2)) for low in least)
@@ -116,7 +130,7 @@ def pools(build: Callable[..., Operator], **more: st.SearchStrategy[Any]) -> Str
     @st.composite
     def drawn(draw: Draw) -> Case:
         kernel = draw(pairs(1, 4))
-        padding = draw(paddings(min(windows.pair(kernel)) - 1))
+        padding = draw(paddings(min(pair(kernel)) - 1))
         fields = {name: draw(strategy) for name, strategy in more.items()}
         op = build(
             kernel_size=kernel, stride=draw(pairs(1, 5)), padding=padding, ceil_mode=draw(st.booleans()), **fields
@@ -129,12 +143,12 @@ def pools(build: Callable[..., Operator], **more: st.SearchStrategy[Any]) -> Str
 @st.composite
 def unpools(draw: Draw) -> Case:
     stride = draw(pairs(1, 3))
-    kernel = tuple(step + draw(st.integers(0, 1)) for step in windows.pair(stride))
+    kernel = tuple(step + draw(st.integers(0, 1)) for step in pair(stride))
     padding = 0 if 1 in kernel else draw(st.sampled_from([0, (0, 0, 1, 0)]))
-    extra = tuple(draw(st.integers(0, step - 1)) for step in windows.pair(stride))
+    extra = tuple(draw(st.integers(0, step - 1)) for step in pair(stride))
     op = ops.pool.MaxUnpool(kernel_size=kernel, stride=stride, padding=padding, output_padding=extra)
     x = (draw(sizes(1, 3)), draw(sizes(2, 4)), draw(sizes(2, 4)))
-    return Case(op, (x, x), index_input=1)
+    return Case(op, (x, x))
 
 
 @st.composite

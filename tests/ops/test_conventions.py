@@ -25,7 +25,7 @@ OTHER_OPS: list[tuple[str, dict[str, Any], list[Shape], int]] = [
     ("hardswish", {}, [MAP], 300),
     ("silu", {}, [MAP], 240),
     ("gelu", {}, [MAP], 300),
-    ("softmax", {}, [MAP], 300),
+    ("softmax", {"axis": 0}, [MAP], 300),
     ("batch_norm", {}, [MAP], 120),
     ("layer_norm", {}, [MAP], 420),
     ("layer_norm", {"affine": False}, [MAP], 300),
@@ -81,8 +81,8 @@ def test_every_operator_has_a_convention() -> None:
         ("batch_norm", {}, [MAP], 8, 8),
         ("batch_norm", {"affine": False}, [MAP], 0, 8),
         ("layer_norm", {}, [(3, 8)], 16, 0),
-        ("layer_norm", {}, [MAP], 8, 0),
-        ("layer_scale", {}, [MAP], 4, 0),
+        ("layer_norm", {"axis": 0}, [MAP], 8, 0),
+        ("layer_scale", {"axis": 0}, [MAP], 4, 0),
         ("layer_scale", {"shared": True}, [MAP], 1, 0),
         ("prelu", {}, [MAP], 4, 0),
         ("prelu", {"shared": True}, [MAP], 1, 0),
@@ -114,7 +114,7 @@ def test_traits_do_not_contradict_each_other(operator: type[Operator]) -> None:
     assert operator.saves in {"input", "output", "places", "mask", "nothing"}
     assert operator.fuses in {"", "head", "tail"}
     if operator.view:
-        assert operator.kind_name == "view"
+        assert operator.family == "view"
         assert not operator.in_place
     if operator.fuses == "head":
         assert not operator.in_place

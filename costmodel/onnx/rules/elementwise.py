@@ -9,7 +9,7 @@ from costmodel.onnx.constants import FEW, Known, constant, of_node
 from costmodel.onnx.layout import Scores, View
 from costmodel.onnx.node import Node, Unread
 from costmodel.onnx.rewrite import NEAR
-from costmodel.onnx.walk import Value, Walk, rule
+from costmodel.onnx.walk import Value, Walk, along_channels, rule
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import Operator
 
@@ -74,7 +74,7 @@ def _prelu(walk: Walk, node: Node) -> View:
     shared = slope.size == 1 and view.of[view.channel] != 1
     if not shared and not per_channel(view, slope):
         raise Unread("its slopes are neither one for all nor one for each channel")
-    return walk.alike(view, node, OPERATORS["prelu"](shared=shared), arrays=[slope])
+    return walk.alike(view, node, OPERATORS["prelu"](shared=shared, **along_channels(view, 0)), arrays=[slope])
 
 
 def per_channel(view: View, known: Known) -> bool:

@@ -10,7 +10,7 @@ from costmodel.onnx.constants import Known, Unknown
 from costmodel.onnx.layout import Scores, View
 from costmodel.onnx.node import Node, Unread
 from costmodel.onnx.rules.elementwise import per_channel
-from costmodel.onnx.walk import REARRANGING, Value, Walk, axis_in, rule
+from costmodel.onnx.walk import REARRANGING, Value, Walk, along_channels, axis_in, rule
 from costmodel.ops import OPERATORS
 
 
@@ -57,7 +57,8 @@ def _times(walk: Walk, node: Node, value: Value, known: Known, position: int) ->
     """Return a value times a constant: one number, or one that is learned for each channel."""
     number = known.scalar()
     if isinstance(value, View) and known.origin and known.shape and per_channel(value, known):
-        return walk.alike(walk.view(node, position), node, OPERATORS["layer_scale"](), arrays=[known])
+        op = OPERATORS["layer_scale"](**along_channels(value, -1))
+        return walk.alike(walk.view(node, position), node, op, arrays=[known])
     if number is None and not (known.origin and known.size == 1):
         raise Unread(
             f"a constant of {show_shape(known.shape)} is multiplied with {node.inputs[position]!r}, where one number, "
@@ -125,7 +126,7 @@ def _concat(walk: Walk, node: Node) -> View:
         raise Unread("only values that lie alike can be put side by side, along their channels or features")
     if len(views) == 1:
         return views[0]
-    path = walk.add(node, OPERATORS["concat"](), *views)
+    path = walk.add(node, OPERATORS["concat"](**along_channels(views[0], 0)), *views)
     return views[0].with_channels(path, walk.graph.shape(path), along)
 
 

@@ -6,7 +6,7 @@ from math import prod
 
 from costmodel.onnx.layout import Scores, View
 from costmodel.onnx.node import Node, Unread
-from costmodel.onnx.walk import Value, Walk, axis_in, rule
+from costmodel.onnx.walk import Value, Walk, along_channels, axis_in, rule
 from costmodel.ops import OPERATORS
 
 
@@ -29,13 +29,13 @@ def _layer_norm(walk: Walk, node: Node) -> View:
     axis = axis_in(node.get("axis", -1), view.shape)
     if axis != len(view.shape) - 1 or not view.holds_channels(axis):
         raise Unread("only the norm over the channels of a pixel or the features of a token is known")
-    eps = node.get("epsilon", 1e-5)
+    eps, own = node.get("epsilon", 1e-5), along_channels(view, -1)
     if scale is None or (scale.is_untrained(1) and (shift is None or shift.is_untrained(0))):
-        return walk.alike(view, node, OPERATORS["layer_norm"](affine=False, eps=eps))
+        return walk.alike(view, node, OPERATORS["layer_norm"](affine=False, eps=eps, **own))
     if shift is not None:
-        return walk.alike(view, node, OPERATORS["layer_norm"](eps=eps), arrays=[scale, shift])
-    plain = walk.alike(view, node, OPERATORS["layer_norm"](affine=False, eps=eps))
-    return walk.alike(plain, node, OPERATORS["layer_scale"](), arrays=[scale])
+        return walk.alike(view, node, OPERATORS["layer_norm"](eps=eps, **own), arrays=[scale, shift])
+    plain = walk.alike(view, node, OPERATORS["layer_norm"](affine=False, eps=eps, **own))
+    return walk.alike(plain, node, OPERATORS["layer_scale"](**own), arrays=[scale])
 
 
 @rule("LRN")
@@ -57,4 +57,4 @@ def _softmax(walk: Walk, node: Node) -> Value:
     jointly = prod(view.shape[axis + 1 :]) if walk.opset < 13 else 1
     if jointly != 1 or not view.holds_channels(axis):
         raise Unread("only the softmax over channels or features is known")
-    return walk.alike(view, node, OPERATORS["softmax"]())
+    return walk.alike(view, node, OPERATORS["softmax"](**along_channels(view, -1)))

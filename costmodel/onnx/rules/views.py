@@ -9,7 +9,7 @@ from math import prod
 from costmodel.onnx.constants import Known
 from costmodel.onnx.layout import Atom, Unfit, View, joined, whole
 from costmodel.onnx.node import Node, Unread
-from costmodel.onnx.walk import Value, Walk, axis_in, rule
+from costmodel.onnx.walk import Value, Walk, along_channels, axis_in, rule
 from costmodel.ops import OPERATORS
 
 
@@ -160,7 +160,7 @@ def _selected(walk: Walk, node: Node, view: View, axis: int, start: int, stop: i
     if len(atoms) != 1 or atoms[0].axis != view.channel or atoms[0].step * atoms[0].size != number or view.repeats:
         raise Unread("only ranges of channels or features, and single tokens, can be selected")
     step = atoms[0].step
-    op = OPERATORS["slice_channels"](start=start * step, stop=stop * step)
+    op = OPERATORS["slice_channels"](start=start * step, stop=stop * step, **along_channels(view, 0))
     made = walk.add(node, op, view, path=path)
     shape, axes = list(view.shape), list(view.axes)
     shape[axis], axes[axis] = stop - start, joined([Atom(view.channel, step, stop - start)])

@@ -55,7 +55,7 @@ def _padding(node: Node, view: View, kernel: Any, stride: Any, dilation: Any) ->
     if way == "SAME_UPPER" and border == NONE:
         return "same"
     if way in ("SAME_UPPER", "SAME_LOWER"):
-        padded = (view.of[0], view.of[1] + border[0] + border[2], view.of[2] + border[1] + border[3])
+        padded = (view.of[1] + border[0] + border[2], view.of[2] + border[1] + border[3])
         (top, bottom), (left, right) = windows.pads(padded, kernel, stride, "same", dilation)
         given = (top, left, bottom, right) if way == "SAME_UPPER" else (bottom, right, top, left)
     elif way == "VALID":
@@ -162,12 +162,12 @@ def _max_unpool(walk: Walk, node: Node) -> View:
     view, indices = walk.plain(node), walk.plain(node, 1)
     pool = walk.graph.layer(_pool_of_indices(walk, indices)).op
     assert isinstance(pool, MaxPool)
-    kernel, stride = windows.pair(pool.kernel_size), windows.pair(pool.stride)
+    kernel, stride = windows.spread(pool.kernel_size, 2), windows.spread(pool.stride, 2)
     given = node.get("kernel_shape", kernel), node.get("strides", stride)
     if (tuple(given[0]), tuple(given[1])) != (kernel, stride):
         raise Unread("its kernel or stride is not that of the max pool whose indices it reads")
     padding = _tidy(node.get("pads", NONE)) if "pads" in node.attributes or pool.padding == "same" else pool.padding
-    least = windows.transposed_size(view.of, kernel, stride, padding, 1, 0)
+    least = windows.transposed_size(view.of[1:], kernel, stride, padding, 1, 0)
     shape = walk.optional(node, 2)
     size = shape.integers()[-2:] if shape is not None else least
     extra = [wanted - own for wanted, own in zip(size, least, strict=True)]
