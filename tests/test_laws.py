@@ -10,7 +10,17 @@ import pytest
 import sympy
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from ops.numbers import Counted, Recording, counted, layer_of, turned, turned_shape, weights_of
+from ops.numbers import (
+    Counted,
+    Recording,
+    counted,
+    is_picture,
+    layer_of,
+    repeated,
+    turned,
+    turned_shape,
+    weights_of,
+)
 from ops.strategies import CASES, Case
 
 from costmodel.numbers.arithmetic import Shape
@@ -125,10 +135,45 @@ def test_only_operators_tried_with_counting_numbers_have_mult_adds(name: str, da
 @given(data=st.data())
 def test_turning_the_picture_costs_the_same(name: str, data: st.DataObject) -> None:
     case = data.draw(CASES[name])
+    assume(is_picture(case))
     other = turned(case)
     assert other.op.price(*other.shapes) == case.op.price(*case.shapes)
     assert other.op.shape(*other.shapes) == turned_shape(case.op.shape(*case.shapes))
-    assert other.op.window(*other.shapes) == case.op.window(*case.shapes)[::-1]
+    window = case.op.window(*case.shapes)
+    assert other.op.window(*other.shapes) == (window and window[::-1])
+
+
+WHOLE = {
+    "channel_shuffle",
+    "flatten",
+    "global_avg_pool",
+    "global_max_pool",
+    "lrn",
+    "pad_channels",
+    "tokens",
+    "upsample",
+}
+"""Operators that take every axis of one image, so that nothing but the batch can stand before them."""
+
+
+@pytest.mark.parametrize("name", sorted(OPERATORS.keys() - WHOLE))
+@few
+@given(data=st.data())
+def test_whatever_stands_before_its_axes_repeats(name: str, data: st.DataObject) -> None:
+    case, times = data.draw(CASES[name]), data.draw(st.integers(1, 3))
+    assume(len({len(shape) for shape in case.shapes}) == 1)
+    other = repeated(case, times)
+    assert other.op.shape(*other.shapes) == (times, *case.op.shape(*case.shapes))
+    assert other.op.weights(*other.shapes) == case.op.weights(*case.shapes)
+    assert other.op.buffers(*other.shapes) == case.op.buffers(*case.shapes)
+    once, all_of_it = case.op.price(*case.shapes), other.op.price(*other.shapes)
+    assert (all_of_it.params, all_of_it.buffers) == (once.params, once.buffers)
+    assert (all_of_it.mult_adds, all_of_it.other_ops) == (times * once.mult_adds, times * once.other_ops)
+    assert (all_of_it.bias_ops, all_of_it.matrix_params) == (times * once.bias_ops, once.matrix_params)
+    inputs, weights = case.arrays(batch=2 * times), weights_of(case)
+    apart = [x.reshape(2, times, *x.shape[1:]) for x in inputs]
+    out = case.op.run(weights, *inputs)
+    assert_close(other.op.run(weights, *apart), out.reshape(2, times, *out.shape[1:]))
 
 
 # How a case grows: channels and features by factors, so that groups still divide them; heights, widths and tokens by
@@ -156,7 +201,7 @@ def with_array_fields(case: Case) -> Any:
     whole = {
         field.name: as_array(getattr(case.op, field.name))
         for field in dataclasses.fields(case.op)
-        if field.type not in ("bool", "Real")
+        if field.type in ("Size", "Count", "Window", "CountWindow", "Padding")
     }
     return dataclasses.replace(case.op, **whole)
 

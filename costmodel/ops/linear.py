@@ -56,7 +56,7 @@ class Linear(Operator):
 
 class Attention(Operator):
     """Scaled dot-product attention of `heads` heads: softmax(q k' / sqrt(head width)) v, from queries, keys and values
-    (tokens, features).
+    (..., tokens, features); whatever stands before the tokens repeats.
 
     mult_adds = tokens * keys * (query features + value features). other_ops: 6 per head and pair of tokens (scale and
     softmax). The projections before and after are linear layers of their own. The scores are not counted as an array
@@ -72,42 +72,59 @@ class Attention(Operator):
 
     def shape(self, q: Shape, k: Shape, v: Shape) -> Shape:
         require(
-            len(q) == 2 and len(k) == 2 and len(v) == 2,
+            len(q) > 1 and len(q) == len(k) == len(v),
             lambda: f"attention reads three token sequences, but got {', '.join(map(show_shape, (q, k, v)))}",
         )
+        alike = (
+            all(holds(equal(a, b)) and holds(equal(a, c)) for a, b, c in zip(q[:-2], k[:-2], v[:-2], strict=True))
+            and holds(equal(q[-1], k[-1]))
+            and holds(equal(k[-2], v[-2]))
+        )
         require(
-            holds(equal(q[1], k[1])) and holds(equal(k[0], v[0])),
+            alike,
             lambda: (
                 f"queries {show_shape(q)}, keys {show_shape(k)} and values {show_shape(v)} do not fit: "
                 "queries and keys must be equally wide, keys and values equally many"
             ),
         )
-        for width in (q[1], v[1]):
+        for width in (q[-1], v[-1]):
             require_divides(self.heads, width, lambda w=width: f"heads = {self.heads} does not divide {w}", "heads")  # type: ignore[misc]
-        return (q[0], v[1])
+        return (*q[:-1], v[-1])
 
     def cost(self, q: Shape, k: Shape, v: Shape) -> Cost:
-        scores = q[0] * k[0]
-        return Cost(mult_adds=scores * (q[1] + v[1]), other_ops=6 * self.heads * scores)
+        scores = product(q[:-1]) * k[-2]
+        return Cost(mult_adds=scores * (q[-1] + v[-1]), other_ops=6 * self.heads * scores)
+
+    def window(self, q: Shape, k: Shape, v: Shape) -> None:
+        return None
 
     def run(self, weights: Weights, q: Array, k: Array, v: Array) -> Array:
         from costmodel.ops import arrays
 
         def split(x: Array) -> Array:
-            return x.reshape(*x.shape[:2], self.heads, -1).transpose(0, 2, 1, 3)
+            return x.reshape(*x.shape[:-1], self.heads, -1).swapaxes(-2, -3)
 
-        scores = arrays.contract(split(q), split(k).transpose(0, 1, 3, 2)) * (q.shape[2] // self.heads) ** -0.5
-        out = arrays.contract(arrays.softmax(scores, -1), split(v)).transpose(0, 2, 1, 3)
-        return out.reshape(*out.shape[:2], -1)
+        scores = arrays.contract(split(q), split(k).swapaxes(-1, -2)) * (q.shape[-1] // self.heads) ** -0.5
+        out = arrays.contract(arrays.softmax(scores, -1), split(v)).swapaxes(-2, -3)
+        return out.reshape(*out.shape[:-2], -1)
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], q: str, k: str, v: str) -> str:
         def split(x: str) -> str:
-            tokens, features = emit.shape(x)
-            apart = emit("Reshape", x, emit.constant([0, tokens, self.heads, features // self.heads]))
-            return emit("Transpose", apart, perm=[0, 2, 1, 3])
+            *before, tokens, features = emit.shape(x)
+            sizes = [*before, tokens, self.heads, features // self.heads]
+            apart = emit("Reshape", x, emit.constant([0, *sizes]))
+            return emit("Transpose", apart, perm=_swapped(len(sizes) + 1, -2, -3))
 
-        scale = emit.constant((emit.shape(q)[1] // self.heads) ** -0.5)
-        scores = emit("MatMul", split(q), emit("Transpose", split(k), perm=[0, 1, 3, 2]))
+        rank = len(emit.shape(q)) + 2
+        scale = emit.constant((emit.shape(q)[-1] // self.heads) ** -0.5)
+        scores = emit("MatMul", split(q), emit("Transpose", split(k), perm=_swapped(rank, -1, -2)))
         mixed = emit("MatMul", emit("Softmax", emit("Mul", scores, scale), axis=-1), split(v))
-        joined = emit("Transpose", mixed, perm=[0, 2, 1, 3])
-        return emit("Reshape", joined, emit.constant([0, emit.shape(q)[0], emit.shape(v)[1]]))
+        joined = emit("Transpose", mixed, perm=_swapped(rank, -2, -3))
+        return emit("Reshape", joined, emit.constant([0, *self.shape(*map(emit.shape, (q, k, v)))]))
+
+
+def _swapped(rank: int, first: int, second: int) -> list[int]:
+    """Return the order of so many axes in which two have changed places."""
+    order = list(range(rank))
+    order[first], order[second] = order[second], order[first]
+    return order

@@ -116,10 +116,39 @@ def turned(case: Case) -> Case:
         for field in dataclasses.fields(case.op)
         if field.type in AXES
     }
-    return Case(dataclasses.replace(case.op, **changed), tuple(map(turned_shape, case.shapes)), case.axes)
+    return Case(dataclasses.replace(case.op, **changed), tuple(map(turned_shape, case.shapes)))
 
 
 def _turned_value(value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
     return value[::-1] if len(value) == 2 else (value[1], value[0], value[3], value[2])
+
+
+def is_picture(case: Case) -> bool:
+    """Whether height and width are axes that the case could swap: it works along no other axis than the first."""
+    named = [getattr(case.op, field.name) for field in dataclasses.fields(case.op) if field.type in ("Axis", "Axes")]
+    axes = [axis % len(case.shapes[0]) for value in named for axis in (value if isinstance(value, tuple) else (value,))]
+    return not any(axes)
+
+
+def repeated(case: Case, times: int) -> Case:
+    """The same work once for each index of one more axis, before all others."""
+    axes = {len(shape) for shape in case.shapes}
+    assert len(axes) == 1
+    changed = {
+        field.name: _moved(getattr(case.op, field.name))
+        for field in dataclasses.fields(case.op)
+        if field.type in ("Axis", "Axes")
+    }
+    kernel = getattr(case.op, "kernel_size", ())
+    if not isinstance(kernel, tuple):
+        changed["kernel_size"] = (kernel,) * (axes.pop() - 1)
+    return Case(dataclasses.replace(case.op, **changed), tuple((times, *shape) for shape in case.shapes))
+
+
+def _moved(axis: Any) -> Any:
+    """An axis, or several, after one more came before them."""
+    if isinstance(axis, tuple):
+        return tuple(map(_moved, axis))
+    return axis + 1 if axis >= 0 else axis

@@ -23,15 +23,10 @@ Strategy = st.SearchStrategy["Case"]
 
 @dataclass(frozen=True)
 class Case:
-    """An operator and the shapes it reads.
-
-    `axes`: how many axes, from the last, it works on or mixes; what stands before them repeats. None where it takes the
-    whole of one image, so that only the batch stands before it.
-    """
+    """An operator and the shapes it reads."""
 
     op: Operator
     shapes: tuple[Shape, ...]
-    axes: int | None = None
 
     @property
     def dtypes(self) -> tuple[str | None, ...]:
@@ -57,6 +52,7 @@ def sizes(low: int = 1, high: int = 6) -> st.SearchStrategy[int]:
     return st.integers(low, high)
 
 
+eps = st.sampled_from([1e-5, 1e-3])
 maps = st.tuples(sizes(), sizes(1, 9), sizes(1, 9))
 vectors = st.tuples(sizes(1, 12))
 sequences = st.tuples(sizes(), sizes())
@@ -169,19 +165,49 @@ def elementwise(build: Callable[[], Operator]) -> Strategy:
     return drawn()
 
 
+def axes_in(draw: Draw, x: Shape) -> int:
+    """An axis, counted from either end."""
+    return draw(st.integers(-len(x), len(x) - 1))
+
+
 @st.composite
 def concats(draw: Draw) -> Case:
     x = draw(tensors)
+    axis = axes_in(draw, x)
+    joined = axis % len(x)
     widths = draw(st.lists(sizes(), min_size=2, max_size=4))
-    return Case(ops.merge.Concat(), tuple((w, *x[1:]) if len(x) == 3 else (*x[:-1], w) for w in widths))
+    return Case(ops.merge.Concat(axis=axis), tuple((*x[:joined], w, *x[joined + 1 :]) for w in widths))
 
 
 @st.composite
 def slices(draw: Draw) -> Case:
     x = draw(tensors)
-    number = x[0] if len(x) == 3 else x[-1]
-    start = draw(st.integers(0, number - 1))
-    return Case(ops.reshape.SliceChannels(start=start, stop=draw(st.integers(start + 1, number))), (x,))
+    axis = axes_in(draw, x)
+    start = draw(st.integers(0, x[axis] - 1))
+    stop = draw(st.integers(start + 1, x[axis]))
+    return Case(ops.reshape.SliceChannels(start=start, stop=stop, axis=axis), (x,))
+
+
+def along(
+    build: Callable[..., Operator], reads: st.SearchStrategy[Shape] | None = None, **fields: st.SearchStrategy[Any]
+) -> Strategy:
+    """Operators of one input that work along one of its axes."""
+
+    @st.composite
+    def drawn(draw: Draw) -> Case:
+        x = draw(tensors if reads is None else reads)
+        given = {name: draw(strategy) for name, strategy in fields.items()}
+        return Case(build(axis=axes_in(draw, x), **given), (x,))
+
+    return drawn()
+
+
+@st.composite
+def layer_norms(draw: Draw) -> Case:
+    x = draw(tensors)
+    axes = draw(st.lists(st.integers(0, len(x) - 1), min_size=1, max_size=len(x), unique=True).map(tuple))
+    axis = axes if draw(st.booleans()) else axes_in(draw, x)
+    return Case(ops.norm.LayerNorm(axis=axis, affine=draw(st.booleans()), eps=draw(eps)), (x,))
 
 
 @st.composite
@@ -203,15 +229,13 @@ def one(
     return st.builds(lambda op, x: Case(op, (x,)), st.builds(build, **fields), reads)
 
 
-eps = st.sampled_from([1e-5, 1e-3])
-
 CASES: dict[str, Strategy] = {
     "conv": convs(),
     "conv_transpose": transposed(),
-    "linear": one(ops.linear.Linear, st.one_of(vectors, sequences), out_features=sizes(1, 8), bias=st.booleans()),
+    "linear": one(ops.linear.Linear, out_features=sizes(1, 8), bias=st.booleans()),
     "attention": attentions(),
-    "batch_norm": one(ops.norm.BatchNorm, st.one_of(maps, vectors), affine=st.booleans(), eps=eps),
-    "layer_norm": one(ops.norm.LayerNorm, affine=st.booleans(), eps=eps),
+    "batch_norm": along(ops.norm.BatchNorm, affine=st.booleans(), eps=eps),
+    "layer_norm": layer_norms(),
     "lrn": one(
         ops.norm.Lrn,
         maps,
@@ -220,18 +244,18 @@ CASES: dict[str, Strategy] = {
         beta=st.sampled_from([0.5, 0.75]),
         k=st.sampled_from([1.0, 2.0]),
     ),
-    "layer_scale": one(ops.norm.LayerScale, shared=st.booleans()),
+    "layer_scale": along(ops.norm.LayerScale, shared=st.booleans()),
     "relu": one(ops.activation.Relu),
     "relu6": one(ops.activation.Relu6),
     "leaky_relu": one(ops.activation.LeakyRelu, slope=st.sampled_from([0.01, 0.3, -0.5])),
-    "prelu": one(ops.activation.Prelu, shared=st.booleans()),
+    "prelu": along(ops.activation.Prelu, shared=st.booleans()),
     "sigmoid": one(ops.activation.Sigmoid),
     "tanh": one(ops.activation.Tanh),
     "hardsigmoid": one(ops.activation.Hardsigmoid),
     "hardswish": one(ops.activation.Hardswish),
     "silu": one(ops.activation.Silu),
     "gelu": one(ops.activation.Gelu),
-    "softmax": one(ops.activation.Softmax),
+    "softmax": along(ops.activation.Softmax),
     "max_pool": pools(ops.pool.MaxPool, dilation=pairs(1, 2)),
     "max_pool_indices": pools(ops.pool.MaxPoolIndices, dilation=pairs(1, 2)),
     "avg_pool": pools(ops.pool.AvgPool, count_include_pad=st.booleans()),
