@@ -135,7 +135,8 @@ def test_only_operators_tried_with_counting_numbers_have_mult_adds(name: str, da
 @given(data=st.data())
 def test_turning_the_picture_costs_the_same(name: str, data: st.DataObject) -> None:
     case = data.draw(CASES[name])
-    assume(is_picture(case) and case.op.window(*case.shapes) is not None)
+    if case.op.window(*case.shapes) is None or not is_picture(case):
+        return  # no picture
     other = turned(case)
     assert other.op.price(*other.shapes) == case.op.price(*case.shapes)
     assert other.op.shape(*other.shapes) == turned_shape(case.op.shape(*case.shapes))
