@@ -115,6 +115,8 @@ class Measured:
     )
     other_ops = Measure[int]("other ops", rank=11, counted="image", shown="kind block diff sweep")
     """Bias, norms, activations, pooling and merging."""
+    bias_ops = Measure[int]("bias", rank=13, counted="image")
+    """Those of other_ops that add a bias; the others are the work that a layer's kind names."""
     weight_bytes = Measure[int](
         "weights", "B", rank=6, shown="network diff sweep gallery", rule=lambda params, itemsize: params * itemsize
     )

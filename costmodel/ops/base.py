@@ -170,6 +170,10 @@ class Operator:
         """Return the arrays that are stored but not trained."""
         return {}
 
+    def looked_up(self, *inputs: Any, **_: Any) -> Number | None:
+        """Return how many of its trained numbers are read for one image, where that is not all of them once."""
+        return None
+
     def cost(self, *inputs: Any, **_: Any) -> Cost:
         """Return mult-adds and other operations for one image. `price` adds the arrays that `weights` and `buffers`
         declare.

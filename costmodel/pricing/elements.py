@@ -1,8 +1,12 @@
-"""How many bytes one element of each tensor takes."""
+"""How many bytes one element of each tensor takes, and how many weights a layer reads."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from costmodel.graph import LayerGraph
+from costmodel.numbers.arithmetic import Number, Shape
+from costmodel.ops.base import Cost, Operator
 from costmodel.tensor import WHOLE_BYTES
 from costmodel.units import DTYPES
 
@@ -16,3 +20,18 @@ def element_bytes(graph: LayerGraph, itemsize: int) -> dict[str, int]:
     """Return the bytes of one element of each node: `itemsize`, unless it has a dtype of its own, as indices have."""
     inputs = {name: bytes_of(tensor.dtype, itemsize) for name, tensor in graph.inputs.items()}
     return inputs | {layer.path: bytes_of(layer.dtype, itemsize) for layer in graph.layers}
+
+
+def weights_read(op: Operator, shapes: tuple[Shape, ...], cost: Cost, images: Number) -> Number:
+    """Return how many trained numbers a layer reads: all of them once, or such as it looks up for every image. What a
+    view holds is read by those who read the view.
+    """
+    if op.view:
+        return 0
+    looked_up = op.looked_up(*shapes)
+    return cost.params if looked_up is None else looked_up * images
+
+
+def without_weights(cost: Cost) -> Cost:
+    """Return the cost of a layer whose weights are another's: they are stored there."""
+    return replace(cost, params=0, buffers=0, matrix_params=0)

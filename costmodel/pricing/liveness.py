@@ -72,5 +72,9 @@ def lifetimes(graph: LayerGraph, in_place: bool = False) -> Lifetimes:
     for path, index in last.items():
         if index < len(graph):
             freed[index].append(path)
-    allocated = [layer.path if storage[layer.path] == layer.path else None for layer in graph.layers]
+    held = {layer.path for layer in graph.layers if layer.op.view and not layer.inputs}  # they lie among the weights
+    freed = [[path for path in paths if path not in held] for paths in freed]
+    allocated = [
+        layer.path if storage[layer.path] == layer.path and layer.path not in held else None for layer in graph.layers
+    ]
     return Lifetimes(tuple(graph.inputs), allocated, [tuple(paths) for paths in freed])

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
-from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.graph import Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, names, needed
 from costmodel.numbers.arithmetic import Number, guarded, is_plain, largest, product
 from costmodel.ops.base import Cost
-from costmodel.pricing.elements import element_bytes
+from costmodel.pricing.elements import element_bytes, weights_read
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
 from costmodel.pricing.training import require_gradients, steps
@@ -56,10 +56,12 @@ class _Sums:
     def __init__(self, graph: LayerGraph, batch: Number, itemsize: int, layers: Sequence[Layer]) -> None:
         self.graph, self.batch, self.itemsize, self.layers = graph, batch, itemsize, layers
         self._element_bytes = element_bytes(graph, itemsize)
+        self._alone = {path for path in self._element_bytes if not graph.tensor(path).batched}
+        """What is there once and not for each image: it was computed from sources alone."""
         self._known: dict[str, Number] = {"batch": batch, "itemsize": itemsize}
         self._bytes: dict[str, Number] = {}
         self._products: dict[Any, Number] = {}
-        self._costs: list[tuple[Cost, int]] = []
+        self._costs: list[tuple[Layer, Cost, int]] = []
 
     def measure(self, name: str) -> Number:
         """Return a measure of the whole network, computed once."""
@@ -72,35 +74,35 @@ class _Sums:
         if measure.rule is not None:
             return measure.rule(*map(self.measure, measure.reads))
         if measure.counted:
-            return self._counted(name) * (self.batch if measure.counted == "image" else 1)
+            return self._counted(name, measure.counted == "image")
         if name == "layers":
             return len(self.layers)
         if name == "peak_live_bytes":
-            return self._peak() * self.batch
+            return self._peak()
         if name == "backward_mult_adds":
-            return self._backward() * self.batch
+            return self._backward()
         if name == "saved_bytes":
-            return self._saved() * self.batch
-        moved = self._together(self._moved(name)) * self.batch
-        return moved + self.measure("weight_bytes") if name.endswith("traffic_bytes") else moved
+            return self._saved()
+        moved = self._together(self._moved(name))
+        return moved + self._read() if name.endswith("traffic_bytes") else moved
 
     def _backward(self) -> Number:
-        """Return the mult-adds of the backward pass over one image."""
+        """Return the mult-adds of the backward pass."""
         times: Counter[Any] = Counter()
         layers: dict[Any, Layer] = {}
         for step, layer in zip(steps(self.graph), self.layers, strict=True):
             question = self._question(layer)
             layers[question] = layer
             times[question] += step.backward_products
-        priced = ((layer.op.price(*layer.input_shapes).mult_adds, times[key]) for key, layer in layers.items())
-        return _weighted(pair for pair in priced if pair[1])
+        priced = ((layer, layer.op.price(*layer.input_shapes).mult_adds, times[key]) for key, layer in layers.items())
+        return self._for_images(entry for entry in priced if entry[2])
 
     def _saved(self) -> Number:
-        """Return the bytes that the backward pass needs kept of one image, each tensor once."""
+        """Return the bytes that the backward pass needs kept, each tensor once."""
         needs = steps(self.graph)
         kept = self._together(path for step in needs for path in step.saved)
-        besides = ((product(layer.shape), step.besides) for step, layer in zip(needs, self.layers, strict=True))
-        return kept + _weighted((size, each) for size, each in besides if each)
+        besides = ((layer, product(layer.shape), step.besides) for step, layer in zip(needs, self.layers, strict=True))
+        return kept + self._for_images(entry for entry in besides if entry[2])
 
     def _moved(self, name: str) -> list[str]:
         """Return the tensors that a measure of traffic is made of, one as often as it is moved."""
@@ -110,21 +112,40 @@ class _Sums:
         read = [path for layer in layers for path in layer.inputs] if name != "output_bytes" else []
         return read + ([layer.path for layer in layers] if name != "input_bytes" else [])
 
-    def _counted(self, name: str) -> Number:
-        counts = ((getattr(cost, name), times) for cost, times in self._distinct_costs())
-        return _weighted(pair for pair in counts if not (is_plain(pair[0]) and pair[0] == 0))
+    def _counted(self, name: str, each_image: bool) -> Number:
+        counts = ((layer, getattr(cost, name), times) for layer, cost, times in self._distinct_costs())
+        some = (entry for entry in counts if not (is_plain(entry[1]) and entry[1] == 0))
+        if each_image:
+            return self._for_images(some)
+        return _weighted((count, times) for layer, count, times in some if layer.shares is None)
+
+    def _for_images(self, entries: Iterable[tuple[Layer, Number, int]]) -> Number:
+        """Return the sum of layers' numbers for the whole batch, each taken so many times."""
+        apart: dict[bool, list[tuple[Number, int]]] = {True: [], False: []}
+        for layer, number, times in entries:
+            apart[layer.batched].append((number, times))
+        return _weighted(apart[True]) * self.batch + _weighted(apart[False])
+
+    def _read(self) -> Number:
+        """Return the bytes of weights that are read."""
+        read = ((weights_read(x.op, x.input_shapes, cost, self._images(x)), n) for x, cost, n in self._distinct_costs())
+        return _weighted(pair for pair in read if not (is_plain(pair[0]) and pair[0] == 0)) * self.itemsize
+
+    def _images(self, layer: Layer) -> Number:
+        return self.batch if layer.batched else 1
 
     def _question(self, layer: Layer) -> Any:
         """Return what decides a layer's cost: its operator, the operator's fields and the inputs' sizes."""
-        return self.graph.question(layer.op, layer.input_shapes)
+        question = self.graph.question(layer.op, layer.input_shapes)
+        return question if layer.batched and layer.shares is None else (question, layer.batched, layer.shares is None)
 
-    def _distinct_costs(self) -> list[tuple[Cost, int]]:
+    def _distinct_costs(self) -> list[tuple[Layer, Cost, int]]:
         """Return the cost of each kind of layer there is, and how many layers are of that kind."""
         if not self._costs:
             questions = list(map(self._question, self.layers))
             layers = dict(zip(questions, self.layers, strict=True))
             times = Counter(questions)
-            self._costs = [(layer.op.price(*layer.input_shapes), times[key]) for key, layer in layers.items()]
+            self._costs = [(layer, layer.op.price(*layer.input_shapes), times[key]) for key, layer in layers.items()]
         return self._costs
 
     def _size(self, path: str) -> Number:
@@ -138,20 +159,27 @@ class _Sums:
         return self._bytes[path]
 
     def _sizes(self, paths: Iterable[str]) -> dict[int, tuple[Number, int]]:
-        """Return the distinct sizes of tensors, each with how many of them have it."""
+        """Return the distinct sizes of tensors of one image, each with how many of them have it."""
         sizes = [self._size(path) for path in paths]
         times = Counter(map(id, sizes))
         return {id(size): (size, times[id(size)]) for size in sizes}
 
     def _together(self, paths: Iterable[str]) -> Number:
-        return _weighted(self._sizes(paths).values())
+        """Return the bytes of tensors for the whole batch."""
+        if not self._alone:
+            return _weighted(self._sizes(paths).values()) * self.batch
+        given = list(paths)
+        each = _weighted(self._sizes(path for path in given if path not in self._alone).values())
+        return each * self.batch + _weighted(self._sizes(path for path in given if path in self._alone).values())
 
     def _peak(self) -> Number:
         """Return the most bytes alive at once, looking only at sets of tensors that no other set contains."""
-        moments = [self._sizes(paths) for paths in _alive(self.graph)] or [self._sizes([INPUT])]
+        if self._alone:
+            return reduce(largest, map(self._together, [*_alive(self.graph)] or [tuple(self.graph.inputs)]))
+        moments = [self._sizes(paths) for paths in _alive(self.graph)] or [self._sizes(self.graph.inputs)]
         distinct = {frozenset((key, times) for key, (_, times) in sizes.items()): sizes for sizes in moments}
         largest_sets = [a for a in distinct.values() if not any(_within(a, b) for b in distinct.values() if b is not a)]
-        return reduce(largest, (_weighted(sizes.values()) for sizes in largest_sets))
+        return reduce(largest, (_weighted(sizes.values()) for sizes in largest_sets)) * self.batch
 
 
 def _weighted(numbers: Iterable[tuple[Number, int]]) -> Number:

@@ -38,10 +38,11 @@ def steps(graph: LayerGraph) -> list[Step]:
     result: list[Step] = []
     for layer in graph.layers:
         op = layer.op
-        has_weights = layer.trainable and bool(op.weights(*layer.input_shapes))
+        has_weights = bool(op.weights(*layer.input_shapes))
+        learns = has_weights and layer.trainable
         before = any(trained[name] for name in layer.inputs)
-        trained[layer.path] = has_weights or before
-        products = (has_weights or before) + before
+        trained[layer.path] = learns or before
+        products = (learns if has_weights else before) + before
         wanted: tuple[str, ...] = ()
         if trained[layer.path]:
             wanted = {"input": layer.inputs, "places": layer.inputs, "output": (layer.path,)}.get(op.saves, ())

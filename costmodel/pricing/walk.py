@@ -10,7 +10,7 @@ from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.graph import Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, completed, names
 from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, product, whole
-from costmodel.pricing.elements import element_bytes
+from costmodel.pricing.elements import element_bytes, weights_read, without_weights
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
 from costmodel.pricing.receptive import View, view_of, views
@@ -77,7 +77,7 @@ class Walk:
         self._peak: Number = 0
         self._peak_layer: str | None = None
         self._view: View | None = None
-        self._costs: dict[Any, dict[str, Any]] = {}
+        self._costs: dict[Any, tuple[dict[str, Any], Number]] = {}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         graph = self.graph
@@ -101,7 +101,7 @@ class Walk:
             row["receptive_field"], row["receptive_stride"] = view or (None, None)
             if back is not None:
                 row["backward_mult_adds"] = row["mult_adds"] * back.backward_products
-                besides = product(layer.shape) * self.batch * back.besides if back.besides else 0
+                besides = product(layer.shape) * self._images_of(layer) * back.besides if back.besides else 0
                 row["saved_bytes"] = sum((bytes_of[path] for path in back.saved), besides)
             for name, total in sums.items():
                 sums[name] = total + row[name]
@@ -112,13 +112,12 @@ class Walk:
     def _row(
         self, layer: Layer, head: str | None, bytes_of: dict[str, Number], last_of: dict[str | None, str]
     ) -> dict[str, Any]:
-        counts = self._counts(layer)
+        counts, read_bytes = self._counts(layer)
         op = layer.op
         moved = not op.view
-        weight_bytes = counts["weight_bytes"]
         input_bytes = sum(bytes_of[name] for name in layer.inputs) if moved else 0
         output_bytes = bytes_of[layer.path] if moved else 0
-        fused_bytes = weight_bytes + (input_bytes if head == layer.path else 0)
+        fused_bytes = read_bytes + (input_bytes if head == layer.path else 0)
         if moved and last_of[head] == layer.path:
             fused_bytes = fused_bytes + output_bytes
         return {
@@ -133,27 +132,37 @@ class Walk:
             **counts,
             "input_bytes": input_bytes,
             "output_bytes": output_bytes,
-            "traffic_bytes": weight_bytes + input_bytes + output_bytes,
+            "traffic_bytes": read_bytes + input_bytes + output_bytes,
             "fused_traffic_bytes": fused_bytes,
         }
 
-    def _counts(self, layer: Layer) -> dict[str, Any]:
-        """Return what follows from the operator's cost, which is asked for once for each distinct question."""
+    def _images_of(self, layer: Layer) -> Number:
+        """Return how often a layer's work is done: for each image, or once if it comes from sources alone."""
+        return self.batch if layer.batched else 1
+
+    def _counts(self, layer: Layer) -> tuple[dict[str, Any], Number]:
+        """Return what follows from the operator's cost, which is asked for once for each distinct question, and the
+        bytes of weights that are read.
+        """
         if not self.plain:
             return self._counted(layer)
-        key = (layer.op, layer.input_shapes)
+        key = (layer.op, layer.input_shapes, layer.batched, layer.shares is None)
         counts = self._costs.get(key)
         if counts is None:
             counts = self._costs[key] = self._counted(layer)
         return counts
 
-    def _counted(self, layer: Layer) -> dict[str, Any]:
-        cost = layer.op.price(*layer.input_shapes)
-        counts = {name: getattr(cost, name) * self.batch if each else getattr(cost, name) for name, each in COUNTED}
+    def _counted(self, layer: Layer) -> tuple[dict[str, Any], Number]:
+        op, shapes, images = layer.op, layer.input_shapes, self._images_of(layer)
+        cost = op.price(*shapes)
+        read_bytes = weights_read(op, shapes, cost, images) * self.itemsize
+        if layer.shares is not None:
+            cost = without_weights(cost)
+        counts = {name: getattr(cost, name) * images if each else getattr(cost, name) for name, each in COUNTED}
         known = {**counts, "batch": self.batch, "itemsize": self.itemsize}
         for measure in OF_COSTS:
             counts[measure.name] = known[measure.name] = measure.of(known)
-        return counts
+        return counts, read_bytes
 
     def _reader(self, wanted: tuple[str, ...]) -> Callable[[dict[str, Any]], Iterable[Any]]:
         """Return what takes a rule's arguments out of a row."""
@@ -165,7 +174,11 @@ class Walk:
     def _tensor_bytes(self) -> dict[str, Number]:
         """Return the bytes of every node's output for the whole batch."""
         sizes = element_bytes(self.graph, self.itemsize)
-        return {path: product(self.graph.shape(path)) * (size * self.batch) for path, size in sizes.items()}
+        tensors = {path: self.graph.tensor(path) for path in sizes}
+        return {
+            path: product(tensor.shape) * (sizes[path] * self.batch if tensor.batched else sizes[path])
+            for path, tensor in tensors.items()
+        }
 
     def _raise_peak(self, path: str) -> None:
         if is_plain(self._live) and is_plain(self._peak):
