@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from costmodel.graph import INPUT, LayerGraph
-from costmodel.ops.activation import Gelu, Hardswish, Prelu, Relu, Silu
-from costmodel.ops.base import Operator
+from costmodel.ops import OPERATORS, Operator
+from costmodel.ops.activation import Relu
 from costmodel.ops.conv import Conv
 from costmodel.ops.linear import Linear
 from costmodel.ops.merge import Add
-from costmodel.ops.norm import Lrn
 from costmodel.ops.pool import MaxPool, MaxPoolIndices, MaxUnpool
 
 LENGTH = 6
@@ -19,14 +18,12 @@ LENGTH = 6
 MAPS = ((32, 112), (64, 56), (128, 28), (256, 28), (512, 14), (512, 7))
 """Channels and side of the maps that networks are made of."""
 FEW_MAPS = ((64, 56), (128, 28))
-RARE: dict[str, Callable[[], Operator]] = {
-    "gelu": Gelu,
-    "hardswish": Hardswish,
-    "prelu": Prelu,
-    "silu": Silu,
-    "lrn": Lrn,
+RARE: dict[str, type[Operator]] = {
+    name: op
+    for name, op in OPERATORS.items()
+    if op.effort in ("smooth", "slow", "window") and op.inputs == 1 and "product" not in op.joins
 }
-"""Operators that few networks have, and that some runtimes compute slowly."""
+"""Operators that cost more than what they move, and that no other kernel hides."""
 UNPOOL = "max_unpool"
 
 

@@ -22,27 +22,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from costmodel.latency.features import MULT_ADDS_OF, Counts, Row, spilled_bytes, work_counts
+from costmodel.latency.features import MULT_ADDS_OF, PLANE, Counts, Row, page, spilled_bytes, work_counts
 from costmodel.numbers.arithmetic import Number, Shape, ceil_div, equal, is_plain, largest, product
 
 FOURS = 4
 """Input channels must be a multiple of so many."""
 BLOCKS_AT_ONCE = 4
-SIMPLE = frozenset(("relu", "sigmoid", "tanh", "hardsigmoid"))
-JOIN_CONVOLUTIONS = SIMPLE | {"relu6", "leaky_relu"}
-"""Activations that join any convolution."""
-JOIN_BLOCKS = SIMPLE | {"hardswish"}
-"""Activations that join what else is computed on blocks: a sum that joined, a batch norm alone."""
-STAY_APART = frozenset(("silu", "gelu", "hardswish", "prelu"))
-ANY_LAYOUT = JOIN_BLOCKS | {"silu", "gelu", "batch_norm", "upsample"}
-"""Layers that take maps in blocks if they lie so, whether or not channels fill these."""
-POOLS = frozenset(("max_pool", "avg_pool"))
-"""Layers that always ask for maps in blocks, if their channels fill whole ones."""
-WHOLE_BLOCKS = frozenset(("global_avg_pool", "global_max_pool", "concat"))
-"""Layers that take maps in whole blocks if they lie so."""
-SAME_SHAPES = frozenset(("add", "multiply"))
 CONVOLUTIONS = frozenset(("conv kxk", "conv 1x1", "grouped conv", "depthwise conv"))
-RENAMES = frozenset(("identity", "dropout"))
 
 
 class Wiring:
@@ -53,7 +39,7 @@ class Wiring:
         self._same: dict[str, str] = {}
         self.uses: Counter[str] = Counter()
         for path, op, inputs in layers:
-            if op in RENAMES:
+            if page(op).blocks == "kept":
                 self._same[path] = self.map_of(inputs[0])
             else:
                 self.uses.update(map(self.map_of, inputs))
@@ -81,7 +67,7 @@ class Blocks:
     def kernels(self, rows: Iterable[Row]) -> Iterator[tuple[str, Counts]]:
         """Yield what each layer adds to its kernel, as `costmodel.latency.lowering.table_kernels` says."""
         for row in rows:
-            if row.op in RENAMES:
+            if page(row.op).blocks == "kept":
                 continue
             row = row._replace(inputs=tuple(map(self.wiring.map_of, row.inputs)))
             source = row.inputs[0]
@@ -110,8 +96,8 @@ class Blocks:
         if self.head.get(source, kernel) != kernel:
             return False
         if kind not in CONVOLUTIONS and kind != "transposed conv":
-            return row.op not in STAY_APART
-        joins = row.kind != "activation" or (row.op in JOIN_CONVOLUTIONS and kind in CONVOLUTIONS)
+            return row.kind != "activation" or "product" in page(row.op).joins
+        joins = row.kind != "activation" or ("product" in page(row.op).joins and kind in CONVOLUTIONS)
         return joins and source in self.bare
 
     def _fold(self, row: Row) -> None:
@@ -157,24 +143,27 @@ class Blocks:
             for name in row.inputs:
                 taken = largest(taken, self.takes_sum.get(name, 0) * (self.wiring.uses[name] == 1))
             return blocked * taken
-        if row.op in JOIN_BLOCKS and not (row.op == "hardswish" and row.path in self.wiring.outputs):
+        if "blocks" in page(row.op).joins and not (row.op == "hardswish" and row.path in self.wiring.outputs):
             source = row.inputs[0]
             return self.takes_activation.get(source, 0) * (self.wiring.uses[source] == 1)
         return 0
 
     def _wants_blocks(self, row: Row) -> Number:
         """Say whether a layer that is no convolution wants its inputs in blocks, and leaves blocks behind."""
+        way = page(row.op).blocks
+        if any(len(shape) != PLANE for shape in row.input_shapes):
+            return 0
         wanted: Number = 1
-        if row.op not in POOLS:
+        if way != "always":
             for name in row.inputs:
                 wanted = wanted * self.blocked.get(name, 0)
-        if row.op in ANY_LAYOUT or (is_plain(wanted) and not wanted):
+        if way == "any" or (is_plain(wanted) and not wanted):
             return wanted
-        if row.op in POOLS or row.op in WHOLE_BLOCKS:
+        if way in ("always", "whole"):
             for shape in row.input_shapes:
                 wanted = wanted * (shape[0] % self.lanes == 0)
             return wanted
-        if row.op in SAME_SHAPES:
+        if way == "alike":
             for shape in row.input_shapes:
                 for size, out_size in zip(shape, row.output_shape, strict=True):
                     wanted = wanted * equal(size, out_size)
@@ -204,8 +193,10 @@ class Blocks:
 
     def _fits(self, row: Row) -> tuple[Number, Number]:
         """Say whether a convolution reads its input as it is, for having so few channels, and whether it runs on
-        blocks.
+        blocks, which hold (channels, height, width) and neither sequences nor volumes.
         """
+        if len(row.output_shape) != PLANE:
+            return 0, 0
         in_channels, out_channels = row.input_shapes[0][0], row.output_shape[0]
         fours = 1 * (in_channels % FOURS == 0)
         if row.kind == "grouped conv":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from costmodel.numbers.arithmetic import Number, Shape, is_array, is_plain, largest, product
+from costmodel.ops import OPERATORS, Operator
 
 Counts = dict[str, Number]
 """How much of each feature a kernel, or a network, has."""
@@ -64,19 +65,24 @@ MULT_ADDS_OF = {
 GENERAL = "mult_adds_matmul"
 """The feature that the mult-adds of every other kind are counted as: no device has measured them apart."""
 
-ELEMENTS = dict.fromkeys(("sigmoid", "tanh", "silu", "hardsigmoid", "hardswish"), "smooth_elements") | {
-    "gelu": "slow_elements",
-    "prelu": "slow_elements",
-    "lrn": "lrn_elements",
-    "max_pool_indices": "index_elements",
+ELEMENTS = {
+    "smooth": "smooth_elements",
+    "slow": "slow_elements",
+    "window": "lrn_elements",
+    "places": "index_elements",
 }
-"""Operators whose time goes by the number of their elements; that of all others goes by the bytes they move."""
+"""The feature that elements are counted as, by the effort that an operator's page states. The time of operators that
+state none goes by the bytes they move.
+"""
 
 NEAR_BYTES = 4 * 10**6
 """What a kernel reads and writes beyond so many bytes has left the caches near a core (about one core's share)."""
 
 NEAR_WEIGHT_BYTES = 128 * 10**3
 """The same for its weights: those of small layers stay in a cache from batch to batch."""
+
+PLANE = 3
+"""Axes of (channels, height, width)."""
 
 STEM_CHANNELS = 4
 """A convolution that reads at most so many channels (a picture) is never computed by Winograd's method."""
@@ -113,15 +119,21 @@ def work_counts(row: Row, batch: Number) -> Counts:
     if not is_plain(row.weight_bytes) or row.weight_bytes:
         counts["linear_weight_bytes" if row.kind == "linear" else "conv_weight_bytes"] = row.weight_bytes
         counts["spilled_weight_bytes"] = largest(row.weight_bytes - NEAR_WEIGHT_BYTES, 0)
-    if row.kind == "conv kxk":
+    if row.kind == "conv kxk" and len(row.output_shape) == PLANE:
         winograd = row.mult_adds * _suits_winograd(row.mult_adds, row.input_shapes[0], row.output_shape, batch)
         counts["mult_adds_winograd"] = winograd
         counts["mult_adds_kxk"] = row.mult_adds - winograd
     elif computes(row):
         counts[MULT_ADDS_OF.get(row.kind, GENERAL)] = row.mult_adds
-    if row.op in ELEMENTS:
-        counts[ELEMENTS[row.op]] = product(row.output_shape) * batch
+    effort = page(row.op).effort
+    if effort:
+        counts[ELEMENTS[effort]] = product(row.output_shape) * batch
     return counts
+
+
+def page(op: str) -> type[Operator]:
+    """Return the page of an operator of a cost table, which states what runtimes need to know of it."""
+    return OPERATORS.get(op, Operator)
 
 
 def spilled_bytes(row: Row) -> Number:

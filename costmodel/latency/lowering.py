@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from costmodel.graph import LayerGraph
 from costmodel.latency.blocked import Blocks, Wiring
-from costmodel.latency.features import FEATURES, MULT_ADDS_OF, Counts, Row, computes, spilled_bytes, work_counts
+from costmodel.latency.features import MULT_ADDS_OF, Counts, Row, computes, spilled_bytes, work_counts
 from costmodel.numbers.arithmetic import Number
 from costmodel.units import DTYPES
 
@@ -53,15 +53,6 @@ def graph_kernels(
     streamed = map(Row._make, map(itemgetter(*Row._fields), rows(graph, batch, dtype)))
     wires = ((layer.path, layer.op.name, layer.inputs) for layer in graph.layers)
     return _kernels(streamed, Wiring(wires, graph.outputs), batch, dtype, lowering, strange)
-
-
-def total_counts(table: CostTable, lowering: Lowering) -> Counts:
-    """Return the counts of the whole network, every feature present."""
-    total: Counts = dict.fromkeys(FEATURES, 0)
-    for _, counts in table_kernels(table, lowering):
-        for name, count in counts.items():
-            total[name] = total[name] + count
-    return total
 
 
 def _kernels(

@@ -25,7 +25,6 @@ class Activation(Operator, abstract=True):
     in_place = True
     fuses = "tail"
     saves = "input"
-    blocks = "any"
     operations: ClassVar[int]
     """Other operations per element."""
 
@@ -39,7 +38,8 @@ class Activation(Operator, abstract=True):
 class Relu(Activation):
     """max(x, 0). other_ops: 1 per element (a comparison)."""
 
-    joins = "computed"
+    blocks = "any"
+    joins = ("product", "blocks")
     operations = 1
     saves = "output"
 
@@ -56,7 +56,7 @@ class Relu(Activation):
 class Relu6(Activation):
     """min(max(x, 0), 6). other_ops: 2 per element (comparisons)."""
 
-    joins = "computed"
+    joins = ("product",)
     operations = 2
     saves = "output"
 
@@ -70,7 +70,7 @@ class Relu6(Activation):
 class LeakyRelu(Activation):
     """Rectifier with a leak: x where x > 0, else slope * x. other_ops: 2 per element (comparison, multiplication)."""
 
-    joins = "computed"
+    joins = ("product",)
     operations = 2
 
     slope: Real = 0.01
@@ -92,8 +92,6 @@ class Prelu(Activation):
     Source: He et al. 2015 (arXiv:1502.01852), equation 1.
     """
 
-    joins = "apart"
-    blocks = ""
     effort = "slow"
     operations = 2
 
@@ -118,8 +116,9 @@ class Prelu(Activation):
 class Sigmoid(Activation):
     """1 / (1 + exp(-x)). other_ops: 3 per element (exp, addition, division; a change of sign is free)."""
 
-    joins = "computed"
     effort = "smooth"
+    blocks = "any"
+    joins = ("product", "blocks")
     operations = 3
     saves = "output"
 
@@ -135,8 +134,9 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """Hyperbolic tangent. other_ops: 1 per element (a call of tanh)."""
 
-    joins = "computed"
     effort = "smooth"
+    blocks = "any"
+    joins = ("product", "blocks")
     operations = 1
     saves = "output"
 
@@ -156,8 +156,9 @@ class Hardsigmoid(Activation):
     Source: Howard et al. 2019 (MobileNetV3, arXiv:1905.02244), section 5.2.
     """
 
-    joins = "computed"
     effort = "smooth"
+    blocks = "any"
+    joins = ("product", "blocks")
     operations = 4
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -174,8 +175,9 @@ class Hardswish(Activation):
     Source: Howard et al. 2019 (MobileNetV3, arXiv:1905.02244), section 5.2.
     """
 
-    joins = "apart"
     effort = "smooth"
+    blocks = "any"
+    joins = ("blocks",)
     operations = 5
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -189,8 +191,8 @@ class Hardswish(Activation):
 class Silu(Activation):
     """Swish: x * sigmoid(x). other_ops: 4 per element (sigmoid's 3, multiplication)."""
 
-    joins = "apart"
     effort = "smooth"
+    blocks = "any"
     operations = 4
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -209,8 +211,8 @@ class Gelu(Activation):
     Source: Hendrycks and Gimpel 2016 (arXiv:1606.08415), the exact form.
     """
 
-    joins = "apart"
     effort = "slow"
+    blocks = "any"
     operations = 5
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -232,7 +234,6 @@ class Softmax(Activation):
     operations = 5
     fuses = ""
     saves = "output"
-    blocks = ""
 
     axis: Axis = -1
 

@@ -99,12 +99,14 @@ class Operator:
     a branch on each element), 'window' (neighbouring channels), 'places' (indices written down).
     """
     blocks: ClassVar[str] = ""
-    """How it takes maps that lie in blocks of channels, where a runtime keeps them so: 'any' (element by element, in
-    whichever order), 'whole' (if the channels fill whole blocks), 'always' (it asks for them, then), 'alike' (if its
-    inputs have one shape), 'kept' (a view that leaves them so) or '' (not at all).
+    """How it takes maps that lie in blocks of channels, where a runtime keeps them so: 'any' (if they lie so), 'whole'
+    (if their channels also fill whole blocks), 'always' (it asks for whole ones), 'alike' (if its inputs have one
+    shape), 'kept' (it does nothing to them) or '' (not at all).
     """
-    joins: ClassVar[str] = ""
-    """For an activation behind such a convolution: 'computed' within its kernel, or 'apart' in one of its own."""
+    joins: ClassVar[tuple[str, ...]] = ()
+    """For an activation, what can compute it within its own kernel: 'product' (the convolution or linear layer before
+    it), 'blocks' (whatever else is computed on blocks of channels, such as a sum).
+    """
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__()

@@ -66,10 +66,10 @@ def carrying(arrays: tuple[Array, ...]) -> list[Array]:
 
 def carried(emit: Emit, names: tuple[str, ...]) -> list[str]:
     """Write what `carrying` does."""
-    like = next((x for x in names if emit.batched(x)), None)
-    if like is None:
+    with_batch = [x for x in names if emit.batched(x)]
+    if len(with_batch) in (0, len(names)):
         return list(names)
-    batch = emit("Shape", like, start=0, end=1)
+    batch = emit("Shape", with_batch[0], start=0, end=1)
 
     def repeated(x: str) -> str:
         return emit("Expand", x, emit("Concat", batch, emit.constant([*emit.shape(x)]), axis=0))

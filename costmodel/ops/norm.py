@@ -34,7 +34,7 @@ class BatchNorm(Operator):
     in_place = True
     fuses = "tail"
     saves = "input"
-    blocks = "whole"
+    blocks = "any"
 
     affine: bool = True
     eps: Real = 1e-5

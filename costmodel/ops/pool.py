@@ -206,6 +206,7 @@ class GlobalPool(Operator, abstract=True):
     """
 
     family = "pool"
+    blocks = "whole"
 
     keep_dims: bool = False
 
@@ -227,8 +228,6 @@ class GlobalPool(Operator, abstract=True):
 
 class GlobalAvgPool(GlobalPool):
     """Mean of each channel: (channels,), or (channels, 1, ...) where `keep_dims`. other_ops: 1 per input element."""
-
-    blocks = "whole"
 
     def run(self, weights: Weights, x: Array) -> Array:
         out: Array = x.mean(axis=tuple(range(2, x.ndim)), keepdims=self.keep_dims)

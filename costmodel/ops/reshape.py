@@ -171,6 +171,7 @@ class Upsample(Operator):
     """
 
     family = "resize"
+    blocks = "any"
 
     scale: Window = 2
     bilinear: bool = False

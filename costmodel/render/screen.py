@@ -57,8 +57,3 @@ def encodable(text: str, encoding: str) -> str:
     except UnicodeEncodeError:
         return text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
     return text
-
-
-def without_colour(text: str) -> str:
-    """Return `text` without ANSI codes."""
-    return _ANSI.sub("", text)

@@ -6,10 +6,19 @@ import costmodel as cm
 from costmodel.bench.fit import Sample
 from costmodel.bench.tables import kernels_of
 from costmodel.latency.features import FEATURES
-from costmodel.latency.lowering import Lowering
+from costmodel.latency.lowering import Lowering, table_kernels
 
 SIZES = {"mult-add": 1e9, "byte": 1e8, "element": 1e7, "kernel": 1.0}
 SECONDS = {"mult-add": 1e-11, "byte": 1e-10, "element": 1e-9, "kernel": 5e-3}
+
+
+def total_counts(table, lowering):
+    """Return what a whole network counts, every feature present."""
+    total = dict.fromkeys(FEATURES, 0)
+    for _, counts in table_kernels(table, lowering):
+        for name, count in counts.items():
+            total[name] = total[name] + count
+    return total
 
 
 def random_kernels(rng, count):

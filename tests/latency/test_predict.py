@@ -19,7 +19,7 @@ from costmodel.latency.device import Conditions, Device, Errors, Interval, Model
 from costmodel.latency.energy import chip_energy, device_energy
 from costmodel.latency.features import FEATURES
 from costmodel.latency.forms import FORMS, Form
-from costmodel.latency.lowering import Lowering, total_counts
+from costmodel.latency.lowering import Lowering
 from costmodel.latency.predict import latency_of, over_batches
 from costmodel.numbers.arithmetic import product
 from costmodel.ops.activation import Relu
@@ -29,7 +29,8 @@ from costmodel.ops.fields import Size
 from costmodel.ops.linear import Linear
 from costmodel.ops.pool import MaxPool
 from costmodel.ops.reshape import Flatten
-from costmodel.ops.windows import pair
+from costmodel.ops.windows import spread
+from latency.planted import total_counts
 
 DEVICES = [find_device(name) for name in sorted(device_files())]
 EVERYTHING = Form("a coefficient for each feature", tuple((name,) for name in FEATURES))
@@ -82,7 +83,11 @@ def test_winograd_layers_are_those_whose_operator_says_so(network):
     graph = cm.load(network)
     expected = 0
     for layer in graph.layers:
-        if isinstance(layer.op, Conv) and pair(layer.op.kernel_size) == (3, 3) and pair(layer.op.stride) == (1, 1):
+        if (
+            isinstance(layer.op, Conv)
+            and spread(layer.op.kernel_size, 2) == (3, 3)
+            and spread(layer.op.stride, 2) == (1, 1)
+        ):
             channels = layer.input_shapes[0][0]
             if layer.op.groups == 1 and channels > 4:
                 expected += 9 * channels * product(layer.shape)
@@ -133,7 +138,7 @@ def test_every_operator_takes_time_on_every_shipped_device_or_is_named(name, dat
 class Recurrent(Operator, abstract=True):
     """A kind with mult-adds that no list of the time model knows."""
 
-    name, kind_name = "recurrent", "recurrent"
+    name, family = "recurrent", "recurrent"
     width: Size
 
     def shape(self, x):
