@@ -120,8 +120,8 @@ class LayerGraph:
         missing = [name for name in inputs if name not in self._nodes]
         if missing:
             raise ValueError(f"{path} reads {missing[0]!r}, which is not above it")
-        read = [self.tensor(name) for name in inputs]
-        shapes = tuple(tensor.shape for tensor in read)
+        read = [self._nodes[name] or self.inputs[name] for name in inputs]
+        shapes = tuple([tensor.shape for tensor in read])
         shape = self._infer(op, shapes)
         dtype = op.dtype(*[tensor.dtype for tensor in read])
         batched = any(tensor.batched for tensor in read)
@@ -182,9 +182,9 @@ class LayerGraph:
 
     def _infer(self, op: Operator, shapes: tuple[Shape, ...]) -> Shape:
         """Ask the operator for its output shape, once for each distinct question."""
-        least, most = op.inputs if isinstance(op.inputs, tuple) else (op.inputs, op.inputs)
-        if len(shapes) < least or (most is not None and len(shapes) > most):
-            hint = "" if most == 1 else "name them with `from: [a, b]`"
+        wanted, given = op.inputs, len(shapes)
+        if given != wanted and (isinstance(wanted, int) or given < wanted[0] or given > (wanted[1] or given)):
+            hint = "" if wanted == 1 else "name them with `from: [a, b]`"
             raise ShapeError(f"{op.name} takes {said_inputs(op)}, but reads {len(shapes)}", hint=hint)
         question: Any = (op, shapes)
         try:

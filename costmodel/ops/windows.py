@@ -227,6 +227,8 @@ def onnx_pads(pads: Pads) -> list[Number]:
 
 def seen(kernel_size: Window, stride: Window, dilation: Window, axes: int) -> Seen:
     """Return (kernel, stride) of each axis that one output sees of its input, dilation included."""
+    if not isinstance(kernel_size, tuple) and not isinstance(stride, tuple) and not isinstance(dilation, tuple):
+        return ((extent(kernel_size, dilation), stride),) * axes  # by far the most frequent
     return tuple(zip(extents(kernel_size, dilation, axes), spread(stride, axes), strict=True))
 
 

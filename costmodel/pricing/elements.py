@@ -13,7 +13,7 @@ from costmodel.units import DTYPES
 
 def bytes_of(dtype: str | None, itemsize: int) -> int:
     """Return the bytes of an element of a dtype; None is the one that was asked for, of `itemsize`."""
-    return itemsize if dtype is None else (WHOLE_BYTES | DTYPES)[dtype]
+    return itemsize if dtype is None else WHOLE_BYTES.get(dtype) or DTYPES[dtype]
 
 
 def element_bytes(graph: LayerGraph, itemsize: int) -> dict[str, int]:

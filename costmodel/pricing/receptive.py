@@ -73,14 +73,20 @@ def views(graph: LayerGraph) -> Iterator[View | None]:
     (name, tensor), *others = graph.inputs.items()
     if not others and tensor.dtype is None and len(tensor.shape) > 1:
         seen[name] = (START,) * (len(tensor.shape) - 1)
+    drawn: dict[int, View] = {}
     for layer in graph.layers:
         inputs = [found for name in layer.inputs if (found := seen[name]) is not None]
         known = inputs and len(inputs) == len(layer.inputs)
         now = seen[layer.path] = _through(layer, inputs) if known else None
         if now is None:
             yield None
-        else:
-            yield View(tuple(_plain(axis.field) for axis in now), tuple(_plain(axis.stride) for axis in now))
+            continue
+        view = drawn.get(id(now))  # layers that see what their input sees share it
+        if view is None:
+            view = drawn[id(now)] = View(
+                tuple([_plain(axis.field) for axis in now]), tuple([_plain(axis.stride) for axis in now])
+            )
+        yield view
 
 
 def view_of(graph: LayerGraph, seen: Sequence[View | None]) -> View | None:
@@ -102,17 +108,19 @@ def _through(layer: Layer, inputs: list[Seen]) -> Seen | None:
     """Return what an output of `layer` sees, given what its inputs see."""
     window = layer.op.window(*layer.input_shapes)
     axes = len(inputs[0])
-    if window is None or len(layer.shape) != axes + 1 or any(len(found) != axes for found in inputs):
+    if window is None or len(layer.shape) != axes + 1:
         return None
-    if len(inputs) == 1 and not window:
-        return inputs[0]
+    if len(inputs) == 1:
+        if not window:
+            return inputs[0]
+    elif any(len(found) != axes for found in inputs):
+        return None
     window = window or ((1, 1),) * axes
     if len(window) != axes:
         return None
     found: list[Axis] = []
     for place, (kernel, stride) in enumerate(window):
-        alike = place and window[place] == window[place - 1] and all(x[place] is x[place - 1] for x in inputs)
-        if alike:
+        if place and window[place] == window[place - 1] and all(x[place] is x[place - 1] for x in inputs):
             found.append(found[-1])
         else:
             merged = _merged([axes[place] for axes in inputs], layer.input_shapes, place + 1)

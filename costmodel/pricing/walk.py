@@ -10,12 +10,13 @@ from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.graph import Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, completed, names
 from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, product, whole
-from costmodel.pricing.elements import element_bytes, weights_read, without_weights
+from costmodel.pricing.elements import bytes_of, weights_read, without_weights
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
 from costmodel.pricing.receptive import View, view_of, views
 from costmodel.pricing.table import Totals
 from costmodel.pricing.training import require_gradients, steps
+from costmodel.tensor import Tensor
 from costmodel.units import DTYPES
 
 COUNTED = tuple((m.name, m.counted == "image") for m in MEASURES.values() if m.counted)
@@ -81,9 +82,9 @@ class Walk:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         graph = self.graph
-        bytes_of = self._tensor_bytes()
+        sizes = self._tensor_bytes()
         alive = lifetimes(graph, self.in_place)
-        self._live = self._peak = sum(bytes_of[path] for path in alive.first)
+        self._live = self._peak = sum(sizes[path] for path in alive.first)
         seen = list(views(graph)) if self.plain else [None] * len(graph)
         self._view = view_of(graph, seen)
         step = steps(graph) if self.training else [None] * len(graph)
@@ -91,9 +92,9 @@ class Walk:
         heads = kernels(graph)
         last_of = {head: layer.path for head, layer in zip(heads, graph.layers, strict=True)}
         for layer, (new, freed), head, view, back in zip(graph.layers, alive, heads, seen, step, strict=True):
-            row = self._row(layer, head, bytes_of, last_of)
+            row = self._row(layer, head, sizes, last_of)
             if new is not None:
-                self._live = self._live + bytes_of[new]
+                self._live = self._live + sizes[new]
             self._raise_peak(layer.path)
             row["peak_live_bytes"] = self._live
             for name, rule, reads in rules:
@@ -102,21 +103,21 @@ class Walk:
             if back is not None:
                 row["backward_mult_adds"] = row["mult_adds"] * back.backward_products
                 besides = product(layer.shape) * self._images_of(layer) * back.besides if back.besides else 0
-                row["saved_bytes"] = sum((bytes_of[path] for path in back.saved), besides)
+                row["saved_bytes"] = sum((sizes[path] for path in back.saved), besides)
             for name, total in sums.items():
                 sums[name] = total + row[name]
             for path in freed:
-                self._live = self._live - bytes_of[path]
+                self._live = self._live - sizes[path]
             yield row
 
     def _row(
-        self, layer: Layer, head: str | None, bytes_of: dict[str, Number], last_of: dict[str | None, str]
+        self, layer: Layer, head: str | None, sizes: dict[str, Number], last_of: dict[str | None, str]
     ) -> dict[str, Any]:
         counts, read_bytes = self._counts(layer)
         op = layer.op
         moved = not op.view
-        input_bytes = sum(bytes_of[name] for name in layer.inputs) if moved else 0
-        output_bytes = bytes_of[layer.path] if moved else 0
+        input_bytes = sum([sizes[name] for name in layer.inputs]) if moved else 0
+        output_bytes = sizes[layer.path] if moved else 0
         fused_bytes = read_bytes + (input_bytes if head == layer.path else 0)
         if moved and last_of[head] == layer.path:
             fused_bytes = fused_bytes + output_bytes
@@ -173,12 +174,12 @@ class Walk:
 
     def _tensor_bytes(self) -> dict[str, Number]:
         """Return the bytes of every node's output for the whole batch."""
-        sizes = element_bytes(self.graph, self.itemsize)
-        tensors = {path: self.graph.tensor(path) for path in sizes}
-        return {
-            path: product(tensor.shape) * (sizes[path] * self.batch if tensor.batched else sizes[path])
-            for path, tensor in tensors.items()
-        }
+        tensors: dict[str, Tensor | Layer] = {**self.graph.inputs, **{layer.path: layer for layer in self.graph.layers}}
+        return {path: self._bytes_of(tensor) for path, tensor in tensors.items()}
+
+    def _bytes_of(self, tensor: Tensor | Layer) -> Number:
+        size = product(tensor.shape) * bytes_of(tensor.dtype, self.itemsize)
+        return size * self.batch if tensor.batched else size
 
     def _raise_peak(self, path: str) -> None:
         if is_plain(self._live) and is_plain(self._peak):

@@ -112,6 +112,7 @@ class _Builder:
         self._operators: dict[Any, Operator] = {}
         self._parameters = {name: guarded(value) for name, value in spec.parameters.items()}
         self._wanted = {name: _wanted(block) for name, block in spec.blocks.items()}
+        self._lengths: dict[int, int] = {}
         self._work = 0
 
     def build(self) -> LayerGraph:
@@ -186,7 +187,7 @@ class _Builder:
 
     def _build(self, line: _Line, inputs: list[str | None]) -> str | None:
         """Build one operator or block and return the path of its output, or None where that failed."""
-        self._spend(5 + len(inputs) + len(line.fields) + _length(line.fields) // TEXT_WORK, line)
+        self._spend(5 + len(inputs) + len(line.fields) + self._length(line.fields), line)
         held = line.scope.env.get(line.op)
         name = held if isinstance(held, str) else line.op
         self.uses.append(Use(line.path, line.at, name))
@@ -216,6 +217,14 @@ class _Builder:
         elif field in written:
             path = (*path, field)
         self._fault(bad, path, line.scope.callers, on_key=path == line.at)
+
+    def _length(self, written: Mapping[str, Any]) -> int:
+        """Return the work of reading what is written in some places of the spec, looked at once."""
+        known = self._lengths.get(id(written))
+        if known is None:
+            text = sum(len(text) for text in written.values() if isinstance(text, str))
+            known = self._lengths[id(written)] = text // TEXT_WORK
+        return known
 
     def _spend(self, work: int, line: _Line) -> None:
         """Stop where the network has become too large."""
@@ -268,7 +277,7 @@ class _Builder:
             raise Bad(f"{needs}, but is given {len(inputs)}", "name them with `from`", field="from")
         if inputs[0] is None:
             return None
-        self._spend(len(block.takes) + len(block.layers) + _length(block.takes) // TEXT_WORK, line)
+        self._spend(len(block.takes) + len(block.layers) + self._length(block.takes), line)
         env = self._arguments(name, block, line, input_sizes(self.graph.shape(inputs[0])))
         callers = (line.at, *line.scope.callers)
         if len(callers) > MAX_NESTING:
@@ -290,11 +299,6 @@ class _Builder:
             else:
                 env[key] = argument(key, default, env, self.spec)
         return env
-
-
-def _length(written: Mapping[str, Any]) -> int:
-    """Return how much text stands in some places."""
-    return sum(len(text) for text in written.values() if isinstance(text, str))
 
 
 def _require(missing: list[str], name: str) -> None:
