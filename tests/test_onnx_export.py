@@ -91,7 +91,7 @@ def executed(graph: LayerGraph, image: Any) -> dict[str, Any]:
 def test_every_layer_agrees_with_onnx_runtime(graph: LayerGraph) -> None:
     """To 1e-5 of the largest value of a layer: float32 sums of at most a few hundred terms, a few layers deep."""
     paths = [layer.path for layer in graph.layers]
-    exported = model(graph.name, graph.layers, {INPUT: graph.input_shape}, paths, batch="batch")
+    exported = model(graph.name, graph.layers, graph.inputs, paths, batch="batch")
     onnx.checker.check_model(exported, full_check=True)
     session = onnxruntime.InferenceSession(exported.SerializeToString(), providers=["CPUExecutionProvider"])
     image = np.random.default_rng(3).standard_normal((2, *graph.input_shape), dtype=np.float32)

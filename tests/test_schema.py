@@ -68,7 +68,7 @@ def test_a_small_spec_meets_it():
         ("out_channels: 4", "out_channels: 0", "0"),
         ("out_channels: 4", "out_channels: 4.5", "4.5"),
         ("bias: false", "bias: 3", "3"),
-        ("padding: same", "padding: [1, 1, 1]", "[1, 1, 1]"),
+        ("padding: same", "padding: [1, 1, 1, 1, 1]", "[1, 1, 1, 1, 1]"),
         ('kernel_size: [3, "k"]', "kernel_size: -1", "-1"),
         ("op: conv, ", "", "'op' is a required property"),
         ("  conv:", "  3conv:", "3conv"),
