@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import Shape
 
 WHOLE_BYTES = {"int64": 8, "int32": 4, "bool": 1}
@@ -19,3 +20,18 @@ class Tensor:
     shape: Shape
     dtype: str | None = None
     batched: bool = True
+
+
+def one_kind(op: str, dtypes: tuple[str | None, ...], takes: str) -> str | None:
+    """Return the dtype that all of an operator's inputs have, where it `takes` 'reals', 'numbers' (real or whole ones)
+    or 'bool'.
+
+    Raises:
+        ShapeError: if they have several, or such as it does not take.
+    """
+    fits = {"reals": dtypes[0] is None, "numbers": dtypes[0] != "bool", "bool": dtypes[0] == "bool"}[takes]
+    if not fits or len(set(dtypes)) > 1:
+        wanted = {"reals": "real numbers", "numbers": "numbers of one dtype", "bool": "tensors of dtype bool"}[takes]
+        given = " and ".join(dict.fromkeys(dtype or "real numbers" for dtype in dtypes))
+        raise ShapeError(f"{op} reads {wanted}, but is given {given}")
+    return dtypes[0]

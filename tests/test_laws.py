@@ -107,7 +107,7 @@ def test_numbers_that_count_themselves_agree(name: str, data: st.DataObject) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["add", "layer_scale", "leaky_relu", "multiply", "position_embedding", "relu", "scale"]
+    "name", ["add", "divide", "layer_scale", "leaky_relu", "multiply", "position_embedding", "relu", "scale", "shift"]
 )
 @fewer
 @given(data=st.data())
@@ -149,6 +149,7 @@ WHOLE = {
     "flatten",
     "global_avg_pool",
     "global_max_pool",
+    "grn",
     "lrn",
     "pad_channels",
     "tokens",
@@ -309,10 +310,10 @@ class Fixed:
 
 
 def assert_close(ours: Any, theirs: Any) -> None:
-    """Float32 results of a few hundred terms agree to 1e-5 of the largest; integers agree exactly."""
+    """Float32 results of a few hundred terms agree to 1e-5 of the largest; integers and truth values agree exactly."""
     assert ours.dtype == theirs.dtype
     assert ours.shape == theirs.shape
-    if ours.dtype.kind == "i":
+    if ours.dtype.kind in "ib":
         np.testing.assert_array_equal(ours, theirs)
     else:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * max(1.0, float(np.abs(ours).max())))

@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812, PyTorch's own custom
 
 from costmodel.errors import CostModelError
 from costmodel.graph import Layer
-from costmodel.ops import windows
+from costmodel.ops import lead, windows
 from costmodel.ops.base import axes_of, axis_of
 
 Tensor: TypeAlias = Any
@@ -40,6 +40,12 @@ def _axis(layer: Layer) -> int:
     """Return the axis that an operator's `axis` names, in a tensor with the batch."""
     op: Any = layer.op
     return 1 + axis_of(layer.input_shapes[0], op.axis)
+
+
+def _axes(layer: Layer) -> tuple[int, ...]:
+    """Return the axes that an operator's `axis` names, in a tensor with the batch."""
+    op: Any = layer.op
+    return tuple(1 + axis for axis in axes_of(layer.input_shapes[0], op.axis))
 
 
 def _spread(values: Tensor, layer: Layer) -> Tensor:
@@ -122,8 +128,7 @@ def _batch_norm(layer: Layer, arrays: Arrays) -> Step:
 def _layer_norm(layer: Layer, arrays: Arrays) -> Step:
     op: Any = layer.op
     weight, bias = arrays.get("weight"), arrays.get("bias")
-    shape = layer.input_shapes[0]
-    own = [1 + axis for axis in axes_of(shape, op.axis)]
+    shape, own = layer.input_shapes[0], [*_axes(layer)]
     size = [shape[axis - 1] for axis in own]
     order = [axis for axis in range(len(shape) + 1) if axis not in own] + own
     back = [order.index(axis) for axis in range(len(order))]
@@ -135,6 +140,44 @@ def _layer_norm(layer: Layer, arrays: Arrays) -> Step:
 def _lrn(layer: Layer, arrays: Arrays) -> Step:
     op: Any = layer.op
     return lambda x: F.local_response_norm(x, op.size, op.alpha, op.beta, op.k)
+
+
+def _group_norm(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    axis = _axis(layer)
+    groups = op.parts(layer.input_shapes[0][axis - 1])
+    weight, bias = arrays.get("weight"), arrays.get("bias")
+
+    def norm(x: Tensor) -> Tensor:
+        return F.group_norm(x, groups, weight, bias, op.eps)
+
+    return norm if axis == 1 else lambda x: norm(x.flatten(0, axis - 1)).unflatten(0, x.shape[:axis])
+
+
+def _rms_norm(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    axes, weight = _axes(layer), arrays.get("weight")
+    if axes[-1] == len(layer.input_shapes[0]) and len(axes) == 1:
+        return lambda x: F.rms_norm(x, x.shape[-1:], weight, op.eps)
+    spread = 1 if weight is None else weight.reshape([n if a in axes else 1 for a, n in enumerate(layer.shape, 1)])
+    return lambda x: x * torch.rsqrt(x.square().mean(axes, keepdim=True) + op.eps) * spread
+
+
+def _l2_norm(layer: Layer, arrays: Arrays) -> Step:
+    axes, eps = _axes(layer), layer.op.eps  # type: ignore[attr-defined]
+    return lambda x: x / torch.linalg.vector_norm(x, 2, axes, keepdim=True).clamp_min(eps)
+
+
+def _grn(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    space, axis = op.space(layer.input_shapes[0]), _axis(layer)
+    weight, bias = (_spread(arrays[name], layer) for name in ("weight", "bias"))
+
+    def norm(x: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(x, 2, space, keepdim=True)
+        return torch.addcmul(bias, weight, x * (length / (length.mean(axis, keepdim=True) + op.eps))) + x
+
+    return norm
 
 
 def _layer_scale(layer: Layer, arrays: Arrays) -> Step:
@@ -264,6 +307,11 @@ def _plain(function: Step) -> Callable[[Layer, Arrays], Step]:
     return lambda layer, arrays: function
 
 
+def _spreading(function: Step) -> Callable[[Layer, Arrays], Step]:
+    """Return the entry of an operator without arrays whose inputs spread over one another."""
+    return lambda layer, arrays: lambda *inputs: function(*lead.level(inputs))
+
+
 def _with(function: Callable[[Any, Tensor], Tensor]) -> Callable[[Layer, Arrays], Step]:
     """Return the entry of an operator without arrays: `function` takes its fields and its input."""
     return lambda layer, arrays: lambda x: function(layer.op, x)
@@ -274,6 +322,49 @@ def _along(function: Callable[[Any, int], Tensor]) -> Callable[[Layer, Arrays], 
     return lambda layer, arrays: lambda *inputs: function(inputs, _axis(layer))
 
 
+def _reduced(function: Callable[..., Tensor]) -> Callable[[Layer, Arrays], Step]:
+    """Return the entry of a reduction: `function` takes its input, its axes and whether to keep them."""
+
+    def entry(layer: Layer, arrays: Arrays) -> Step:
+        axes, keep = _axes(layer), layer.op.keep_dims  # type: ignore[attr-defined]
+        return lambda x: function(x, axes, keep)
+
+    return entry
+
+
+def _prod(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
+    for axis in reversed(axes):  # PyTorch's takes one axis
+        x = x.prod(axis, keep)
+    return x
+
+
+def _top_k(output: int) -> Callable[[Layer, Arrays], Step]:
+    def entry(layer: Layer, arrays: Arrays) -> Step:
+        axis, k = _axis(layer), layer.op.k  # type: ignore[attr-defined]
+        return lambda x: torch.topk(x, k, axis)[output]
+
+    return entry
+
+
+def _power(layer: Layer, arrays: Arrays) -> Step:
+    exponent = layer.op.exponent  # type: ignore[attr-defined]
+    return _spreading(torch.pow)(layer, arrays) if exponent is None else lambda x: torch.pow(x, exponent)
+
+
+COMPARISONS = {
+    "equal": torch.eq,
+    "not_equal": torch.ne,
+    "less": torch.lt,
+    "less_equal": torch.le,
+    "greater": torch.gt,
+    "greater_equal": torch.ge,
+}
+
+
+def _compare(layer: Layer, arrays: Arrays) -> Step:
+    return _spreading(COMPARISONS[layer.op.how])(layer, arrays)  # type: ignore[attr-defined]
+
+
 STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
@@ -282,6 +373,11 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "batch_norm": _batch_norm,
     "layer_norm": _layer_norm,
     "lrn": _lrn,
+    "group_norm": _group_norm,
+    "instance_norm": _group_norm,
+    "rms_norm": _rms_norm,
+    "l2_norm": _l2_norm,
+    "grn": _grn,
     "layer_scale": _layer_scale,
     "relu": _plain(F.relu),
     "relu6": _plain(F.relu6),
@@ -292,16 +388,69 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "hardsigmoid": _plain(F.hardsigmoid),
     "hardswish": _plain(F.hardswish),
     "silu": _plain(F.silu),
-    "gelu": _plain(F.gelu),
+    "gelu": _with(lambda op, x: F.gelu(x, approximate=op.approximate)),
+    "elu": _with(lambda op, x: F.elu(x, op.alpha)),
+    "selu": _plain(F.selu),
+    "celu": _with(lambda op, x: F.celu(x, op.alpha)),
+    "rrelu": _with(lambda op, x: F.rrelu(x, op.lower, op.upper)),
+    "hardtanh": _with(lambda op, x: F.hardtanh(x, op.min_val, op.max_val)),
+    "threshold": _with(lambda op, x: F.threshold(x, op.threshold, op.value)),
+    "softshrink": _with(lambda op, x: F.softshrink(x, op.lambd)),
+    "hardshrink": _with(lambda op, x: F.hardshrink(x, op.lambd)),
+    "softplus": _with(lambda op, x: F.softplus(x, op.beta)),
+    "softsign": _plain(F.softsign),
+    "mish": _plain(F.mish),
+    "logsigmoid": _plain(F.logsigmoid),
+    "tanhshrink": _plain(F.tanhshrink),
     "softmax": _along(lambda inputs, axis: F.softmax(inputs[0], axis)),
+    "log_softmax": _along(lambda inputs, axis: F.log_softmax(inputs[0], axis)),
+    "softmin": _along(lambda inputs, axis: F.softmin(inputs[0], axis)),
+    "glu": _along(lambda inputs, axis: F.glu(inputs[0], axis)),
+    "exp": _plain(torch.exp),
+    "log": _plain(torch.log),
+    "sqrt": _plain(torch.sqrt),
+    "rsqrt": _plain(torch.rsqrt),
+    "reciprocal": _plain(torch.reciprocal),
+    "sin": _plain(torch.sin),
+    "cos": _plain(torch.cos),
+    "erf": _plain(torch.erf),
+    "abs": _plain(torch.abs),
+    "neg": _plain(torch.neg),
+    "square": _plain(torch.square),
+    "sign": _plain(torch.sign),
+    "floor": _plain(torch.floor),
+    "ceil": _plain(torch.ceil),
+    "round": _plain(torch.round),
+    "clamp": _with(lambda op, x: torch.clamp(x, op.min, op.max)),
+    "shift": _with(lambda op, x: x + op.amount),
+    "not": _plain(torch.logical_not),
     "max_pool": _max_pool,
     "max_pool_indices": _max_pool_indices,
     "avg_pool": _avg_pool,
     "global_avg_pool": _global_pool(torch.mean),
     "global_max_pool": _global_pool(torch.amax),
     "max_unpool": _max_unpool,
-    "add": _plain(lambda *inputs: reduce(torch.add, inputs)),
-    "multiply": _plain(lambda *inputs: reduce(torch.mul, inputs)),
+    "add": _spreading(lambda *inputs: reduce(torch.add, inputs)),
+    "multiply": _spreading(lambda *inputs: reduce(torch.mul, inputs)),
+    "subtract": _spreading(torch.sub),
+    "divide": _spreading(torch.div),
+    "power": _power,
+    "minimum": _spreading(torch.minimum),
+    "maximum": _spreading(torch.maximum),
+    "compare": _compare,
+    "and": _spreading(torch.logical_and),
+    "or": _spreading(torch.logical_or),
+    "where": _spreading(torch.where),
+    "sum": _reduced(torch.sum),
+    "mean": _reduced(torch.mean),
+    "max": _reduced(torch.amax),
+    "min": _reduced(torch.amin),
+    "prod": _reduced(_prod),
+    "argmax": _reduced(lambda x, axes, keep: torch.argmax(x, *axes, keep)),
+    "argmin": _reduced(lambda x, axes, keep: torch.argmin(x, *axes, keep)),
+    "top_k": _top_k(0),
+    "top_k_indices": _top_k(1),
+    "cumsum": _along(lambda inputs, axis: torch.cumsum(inputs[0], axis)),
     "concat": _along(lambda inputs, axis: torch.cat(inputs, axis)),
     "identity": _plain(lambda x: x),
     "dropout": _plain(lambda x: x),

@@ -87,12 +87,12 @@ class Writer:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     arrays: list[onnx.TensorProto] = field(default_factory=list)
 
-    def __call__(self, op_type: str, *inputs: str, output: int = 0, **attributes: Any) -> str:
-        """Add a node reading the values named `inputs`; return the name of its `output`-th output."""
+    def __call__(self, op_type: str, *inputs: str, output: int = 0, outputs: int = 1, **attributes: Any) -> str:
+        """Add a node of at least `outputs` outputs that reads the values named `inputs`; return its `output`-th one."""
         from onnx import helper
 
         stem = f"{self.path}/{len(self.nodes)}"
-        names = [f"{stem}.{position}" for position in range(output + 1)]
+        names = [f"{stem}.{position}" for position in range(max(outputs, output + 1))]
         self.nodes.append(helper.make_node(op_type, list(inputs), names, name=stem, **attributes))
         return names[output]
 

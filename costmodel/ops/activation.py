@@ -1,4 +1,4 @@
-"""Activations: one function of every element, and softmax.
+"""Activations: one function of every element.
 
 `other_ops` counts additions, multiplications, divisions, comparisons and calls of exp, tanh or erf, one each; each
 page says how many.
@@ -6,12 +6,13 @@ page says how many.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from costmodel.numbers.arithmetic import Shape, product
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of
-from costmodel.ops.fields import Axis, Real
+from costmodel.ops.fields import Axis, Gelus, Real
 from costmodel.ops.norm import per_channel
 
 if TYPE_CHECKING:
@@ -205,49 +206,32 @@ class Silu(Activation):
 
 
 class Gelu(Activation):
-    """Gaussian error linear unit: x * (1 + erf(x / sqrt 2)) / 2. other_ops: 5 per element (3 multiplications, erf,
-    addition).
+    """Gaussian error linear unit: x * (1 + erf(x / sqrt 2)) / 2, or with `approximate: tanh`
+    x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))) / 2.
 
-    Source: Hendrycks and Gimpel 2016 (arXiv:1606.08415), the exact form.
+    other_ops: 5 per element (3 multiplications, erf, addition), or 9 (6 multiplications, 2 additions, tanh).
+    Source: Hendrycks and Gimpel 2016 (arXiv:1606.08415), section 2.
     """
 
     effort = "slow"
     blocks = "any"
     operations = 5
 
-    def run(self, weights: Weights, x: Array) -> Array:
-        from costmodel.ops import arrays
+    approximate: Gelus = "none"
 
-        out: Array = x * (1 + arrays.erf(x * 0.5**0.5)) * 0.5
-        return out
-
-    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        return emit("Gelu", x)
-
-
-class Softmax(Activation):
-    """Softmax over the last axis, or over the one that `axis` names (0: the channels of each pixel of a map).
-
-    other_ops: 5 per element (comparison for the maximum, subtraction, exp, addition, division).
-    """
-
-    operations = 5
-    fuses = ""
-    saves = "output"
-
-    axis: Axis = -1
-
-    def shape(self, x: Shape) -> Shape:
-        axis_of(x, self.axis)
-        return x
+    def cost(self, x: Shape) -> Cost:
+        return Cost(other_ops=(9 if self.approximate == "tanh" else 5) * product(x))
 
     def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
         from costmodel.ops import arrays
 
-        return arrays.softmax(x, 1 + axis_of(x.shape[1:], self.axis))
+        if self.approximate == "tanh":
+            out: Array = x * (1 + np.tanh((2 / math.pi) ** 0.5 * (x + 0.044715 * x * x * x))) * 0.5
+            return out
+        exact: Array = x * (1 + arrays.erf(x * 0.5**0.5)) * 0.5
+        return exact
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        return emit("Softmax", x, axis=1 + axis_of(emit.shape(x), self.axis))
-
-    def window(self, x: Shape) -> tuple[()] | None:
-        return () if axis_of(x, self.axis) == 0 else None
+        return emit("Gelu", x, approximate=self.approximate)

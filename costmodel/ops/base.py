@@ -25,8 +25,8 @@ class Emit(Protocol):
     output.
     """
 
-    def __call__(self, op_type: str, *inputs: str, output: int = 0, **attributes: Any) -> str:
-        """Add a node reading the values named `inputs`; return the name of its `output`-th output."""
+    def __call__(self, op_type: str, *inputs: str, output: int = 0, outputs: int = 1, **attributes: Any) -> str:
+        """Add a node of at least `outputs` outputs that reads the values named `inputs`; return its `output`-th one."""
 
     def constant(self, values: Any) -> str:
         """Add a constant (integers as int64, true and false as bool, other numbers as float32) and return its name."""
@@ -115,7 +115,7 @@ class Operator:
         )  # the methods it would write are below, once for all: 40 times faster
         if abstract:
             return
-        cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
         for rule in ("shape", "cost"):
             if getattr(cls, rule) is getattr(Operator, rule):
                 raise TypeError(f"operator {cls.name!r} has no {rule} rule")

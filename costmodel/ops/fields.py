@@ -146,7 +146,7 @@ FIELD_TYPES: dict[str, FieldType] = {
     "SizesByName": FieldType("a map of names to whole numbers of at least 1", least=1, number=False, names=True),
     "Interpolation": _one_of("nearest", "linear", "bilinear", "trilinear", "bicubic"),
     "PadMode": _one_of("constant", "reflect", "edge"),
-    "Comparison": _one_of("equal", "less", "greater", "less_equal", "greater_equal"),
+    "Comparison": _one_of("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
     "Gelus": _one_of("none", "tanh"),
 }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from costmodel.numbers.arithmetic import Shape, equal, holds, product, show_shape
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of, require
 from costmodel.ops.fields import Axis
+from costmodel.tensor import one_kind
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -23,13 +24,16 @@ class Elementwise(Operator, abstract=True):
     """
 
     family = "merge"
-    inputs = (2, None)
+    inputs: ClassVar[int | tuple[int, int | None]] = (2, None)
 
     def shape(self, *inputs: Shape) -> Shape:
         hint = "the inputs must have the same shape; a 1x1 conv, stride or padding on one path usually settles it"
         if any(len(x) != len(inputs[0]) for x in inputs):
             hint = "global_avg_pool with keep_dims: true gives (channels, 1, 1), which fits a map"
         return lead.spread(inputs, lambda: f"{self.name} cannot merge {' with '.join(map(show_shape, inputs))}", hint)
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return one_kind(self.name, inputs, "numbers")
 
     def cost(self, *inputs: Shape) -> Cost:
         return Cost(other_ops=(len(inputs) - 1) * product(self.shape(*inputs)))

@@ -23,14 +23,18 @@ Strategy = st.SearchStrategy["Case"]
 
 @dataclass(frozen=True)
 class Case:
-    """An operator and the shapes it reads."""
+    """An operator and the shapes it reads; `kinds` are the dtypes of its inputs where it may read several, `positive`
+    says that its real numbers are to be.
+    """
 
     op: Operator
     shapes: tuple[Shape, ...]
+    kinds: tuple[str | None, ...] = ()
+    positive: bool = False
 
     @property
     def dtypes(self) -> tuple[str | None, ...]:
-        return tuple("int64" if place in self.op.indices else None for place in range(len(self.shapes)))
+        return self.kinds or tuple("int64" if place in self.op.indices else None for place in range(len(self.shapes)))
 
     def arrays(self, batch: int, seed: int = 0) -> list[np.ndarray[Any, Any]]:
         """Draw the inputs; indices are below the operator's limit, and distinct where it puts values back."""
@@ -38,12 +42,16 @@ class Case:
 
         def drawn(shape: Shape, dtype: str | None) -> np.ndarray[Any, Any]:
             if dtype is None:
-                return rng.standard_normal((batch, *shape), dtype=np.float32) * 3
+                real = rng.standard_normal((batch, *shape), dtype=np.float32) * 3
+                return abs(real) + np.float32(0.1) if self.positive else real
+            if dtype == "bool":
+                return rng.random((batch, *shape)) < 0.5
             if isinstance(self.op, ops.pool.MaxUnpool):
                 rows, plane = batch * shape[0], int(np.prod(self.op.shape(*self.shapes)[1:]))
                 places = [rng.permutation(plane)[: int(np.prod(shape[1:]))] for _ in range(rows)]
                 return np.array(places).reshape(batch, *shape)
-            return rng.integers(0, self.op.most_index(*self.shapes), (batch, *shape))
+            most = self.op.most_index(*self.shapes)
+            return rng.integers(-3, 4, (batch, *shape)) if most is None else rng.integers(0, most, (batch, *shape))
 
         return [drawn(shape, dtype) for shape, dtype in zip(self.shapes, self.dtypes, strict=True)]
 
@@ -165,6 +173,30 @@ def elementwise(build: Callable[[], Operator]) -> Strategy:
     return drawn()
 
 
+def spreading(
+    build: Callable[..., Operator], *kinds: tuple[str | None, ...], positive: bool = False, **fields: Any
+) -> Strategy:
+    """Operators of several inputs, with the dtypes of one of `kinds`; some axes of some are of size 1."""
+
+    @st.composite
+    def drawn(draw: Draw) -> Case:
+        given, dtypes = {name: draw(strategy) for name, strategy in fields.items()}, draw(st.sampled_from(kinds))
+        x = draw(tensors)
+        shapes = [tuple(1 if draw(st.integers(0, 3)) == 0 else size for size in x) for _ in dtypes]
+        full = draw(st.integers(0, len(dtypes) - 1))  # so that no axis shrinks to 1, from which it would not grow
+        return Case(build(**given), tuple(x if n == full else s for n, s in enumerate(shapes)), dtypes, positive)
+
+    return drawn()
+
+
+@st.composite
+def powers(draw: Draw) -> Case:
+    if draw(st.booleans()):
+        return draw(spreading(ops.arithmetic.Power, (None, None), positive=True))
+    op = ops.arithmetic.Power(exponent=draw(st.sampled_from([2, 3.0, 0.5, -1.5])))
+    return Case(op, (draw(tensors),), positive=True)
+
+
 def axes_in(draw: Draw, x: Shape) -> int:
     """An axis, counted from either end."""
     return draw(st.integers(-len(x), len(x) - 1))
@@ -202,12 +234,62 @@ def along(
     return drawn()
 
 
+def over_axes(
+    build: Callable[..., Operator],
+    reads: st.SearchStrategy[Shape] = tensors,
+    kinds: tuple[str | None, ...] = (None,),
+    **fields: st.SearchStrategy[Any],
+) -> Strategy:
+    """Operators of one input that work along one of its axes, or several."""
+
+    @st.composite
+    def drawn(draw: Draw) -> Case:
+        x = draw(reads)
+        axes = draw(st.lists(st.integers(0, len(x) - 1), min_size=1, max_size=len(x), unique=True).map(tuple))
+        axis = axes if draw(st.booleans()) else axes_in(draw, x)
+        given = {name: draw(strategy) for name, strategy in fields.items()}
+        return Case(build(axis=axis, **given), (x,), (draw(st.sampled_from(kinds)),))
+
+    return drawn()
+
+
 @st.composite
-def layer_norms(draw: Draw) -> Case:
+def group_norms(draw: Draw) -> Case:
+    groups, space = draw(sizes(1, 3)), draw(st.one_of(st.just(()), st.tuples(sizes(), sizes())))
+    x = (groups * draw(sizes(1, 3)), *space)
+    axis = draw(st.sampled_from([0, -len(x)]))
+    return Case(ops.group_norm.GroupNorm(groups=groups, axis=axis, affine=draw(st.booleans()), eps=draw(eps)), (x,))
+
+
+@st.composite
+def instance_norms(draw: Draw) -> Case:
+    x = draw(st.one_of(maps, sequences))
+    axis = draw(st.sampled_from([*range(len(x) - 1), *range(-len(x), -1)]))
+    return Case(ops.group_norm.InstanceNorm(axis=axis, affine=draw(st.booleans()), eps=draw(eps)), (x,))
+
+
+@st.composite
+def halved(draw: Draw) -> Case:
     x = draw(tensors)
-    axes = draw(st.lists(st.integers(0, len(x) - 1), min_size=1, max_size=len(x), unique=True).map(tuple))
-    axis = axes if draw(st.booleans()) else axes_in(draw, x)
-    return Case(ops.norm.LayerNorm(axis=axis, affine=draw(st.booleans()), eps=draw(eps)), (x,))
+    axis = 0 if len(x) == 3 else len(x) - 1  # which grows by factors, and so stays even
+    x = (*x[:axis], 2 * x[axis], *x[axis + 1 :])
+    return Case(ops.softmax.Glu(axis=draw(st.sampled_from([axis, axis - len(x)]))), (x,))
+
+
+def largest(build: Callable[..., Operator]) -> Strategy:
+    @st.composite
+    def drawn(draw: Draw) -> Case:
+        x = draw(tensors)
+        axis = axes_in(draw, x)
+        return Case(build(k=draw(st.integers(1, x[axis])), axis=axis), (x,))
+
+    return drawn()
+
+
+@st.composite
+def clamps(draw: Draw) -> Case:
+    low, high = draw(st.sampled_from([(-1, 2.5), (None, 0.5), (-0.25, None), (1, 1)]))
+    return Case(ops.function.Clamp(min=low, max=high), (draw(tensors),))
 
 
 @st.composite
@@ -223,10 +305,14 @@ def selections(draw: Draw) -> Case:
 
 
 def one(
-    build: Callable[..., Operator], reads: st.SearchStrategy[Shape] = tensors, **fields: st.SearchStrategy[Any]
+    build: Callable[..., Operator],
+    reads: st.SearchStrategy[Shape] = tensors,
+    kind: str | None = None,
+    positive: bool = False,
+    **fields: st.SearchStrategy[Any],
 ) -> Strategy:
     """Operators of one input whose fields and shape are free of each other."""
-    return st.builds(lambda op, x: Case(op, (x,)), st.builds(build, **fields), reads)
+    return st.builds(lambda op, x: Case(op, (x,), (kind,), positive), st.builds(build, **fields), reads)
 
 
 CASES: dict[str, Strategy] = {
@@ -235,7 +321,12 @@ CASES: dict[str, Strategy] = {
     "linear": one(ops.linear.Linear, out_features=sizes(1, 8), bias=st.booleans()),
     "attention": attentions(),
     "batch_norm": along(ops.norm.BatchNorm, affine=st.booleans(), eps=eps),
-    "layer_norm": layer_norms(),
+    "layer_norm": over_axes(ops.norm.LayerNorm, affine=st.booleans(), eps=eps),
+    "group_norm": group_norms(),
+    "instance_norm": instance_norms(),
+    "rms_norm": over_axes(ops.magnitude.RmsNorm, affine=st.booleans(), eps=eps),
+    "l2_norm": over_axes(ops.magnitude.L2Norm, eps=st.sampled_from([1e-12, 2.0])),
+    "grn": along(ops.magnitude.Grn, st.one_of(maps, sequences), eps=eps),
     "lrn": one(
         ops.norm.Lrn,
         maps,
@@ -254,8 +345,42 @@ CASES: dict[str, Strategy] = {
     "hardsigmoid": one(ops.activation.Hardsigmoid),
     "hardswish": one(ops.activation.Hardswish),
     "silu": one(ops.activation.Silu),
-    "gelu": one(ops.activation.Gelu),
-    "softmax": along(ops.activation.Softmax),
+    "gelu": one(ops.activation.Gelu, approximate=st.sampled_from(["none", "tanh"])),
+    "elu": one(ops.rectifier.Elu, alpha=st.sampled_from([1.0, 0.4])),
+    "selu": one(ops.rectifier.Selu),
+    "celu": one(ops.rectifier.Celu, alpha=st.sampled_from([1.0, 0.4, 2.5])),
+    "rrelu": one(ops.rectifier.Rrelu, lower=st.sampled_from([0.125, 0.0]), upper=st.sampled_from([1 / 3, 0.5])),
+    "hardtanh": one(ops.rectifier.Hardtanh, min_val=st.sampled_from([-1.0, -0.5]), max_val=st.sampled_from([1.0, 3])),
+    "threshold": one(ops.rectifier.Threshold, threshold=st.sampled_from([0.0, 1]), value=st.sampled_from([-2, 0.5])),
+    "softshrink": one(ops.rectifier.Softshrink, lambd=st.sampled_from([0.5, 0, 2.0])),
+    "hardshrink": one(ops.rectifier.Hardshrink, lambd=st.sampled_from([0.5, 0, 2.0])),
+    "softplus": one(ops.smooth.Softplus, beta=st.sampled_from([1.0, 0.3, 2])),
+    "softsign": one(ops.smooth.Softsign),
+    "mish": one(ops.smooth.Mish),
+    "logsigmoid": one(ops.smooth.Logsigmoid),
+    "tanhshrink": one(ops.smooth.Tanhshrink),
+    "softmax": along(ops.softmax.Softmax),
+    "log_softmax": along(ops.softmax.LogSoftmax),
+    "softmin": along(ops.softmax.Softmin),
+    "glu": halved(),
+    "exp": one(ops.function.Exp),
+    "log": one(ops.function.Log, positive=True),
+    "sqrt": one(ops.function.Sqrt, positive=True),
+    "rsqrt": one(ops.function.Rsqrt, positive=True),
+    "reciprocal": one(ops.function.Reciprocal, positive=True),
+    "sin": one(ops.function.Sin),
+    "cos": one(ops.function.Cos),
+    "erf": one(ops.function.Erf),
+    "abs": st.one_of(one(ops.function.Abs), one(ops.function.Abs, kind="int64")),
+    "neg": st.one_of(one(ops.function.Neg), one(ops.function.Neg, kind="int64")),
+    "square": st.one_of(one(ops.function.Square), one(ops.function.Square, kind="int64")),
+    "sign": st.one_of(one(ops.function.Sign), one(ops.function.Sign, kind="int64")),
+    "floor": one(ops.function.Floor),
+    "ceil": one(ops.function.Ceil),
+    "round": one(ops.function.Round),
+    "clamp": clamps(),
+    "shift": one(ops.function.Shift, amount=st.sampled_from([1, -0.5])),
+    "not": one(ops.function.Not, kind="bool"),
     "max_pool": pools(ops.pool.MaxPool, dilation=pairs(1, 2)),
     "max_pool_indices": pools(ops.pool.MaxPoolIndices, dilation=pairs(1, 2)),
     "avg_pool": pools(ops.pool.AvgPool, count_include_pad=st.booleans()),
@@ -264,7 +389,28 @@ CASES: dict[str, Strategy] = {
     "max_unpool": unpools(),
     "add": elementwise(ops.merge.Add),
     "multiply": elementwise(ops.merge.Multiply),
+    "subtract": spreading(ops.arithmetic.Subtract, (None, None), ("int64", "int64")),
+    "divide": spreading(ops.arithmetic.Divide, (None, None), positive=True),
+    "power": powers(),
+    "minimum": spreading(ops.arithmetic.Minimum, (None, None), ("int64", "int64")),
+    "maximum": spreading(ops.arithmetic.Maximum, (None, None), ("int64", "int64")),
+    "compare": spreading(
+        ops.arithmetic.Compare, (None, None), ("int64", "int64"), how=st.sampled_from(sorted(ops.arithmetic.NODES))
+    ),
+    "and": spreading(ops.arithmetic.And, ("bool", "bool")),
+    "or": spreading(ops.arithmetic.Or, ("bool", "bool")),
+    "where": spreading(ops.arithmetic.Where, ("bool", None, None), ("bool", "int64", "int64")),
     "concat": concats(),
+    "sum": over_axes(ops.reduce.Sum, kinds=(None, "int64"), keep_dims=st.booleans()),
+    "mean": over_axes(ops.reduce.Mean, keep_dims=st.booleans()),
+    "max": over_axes(ops.reduce.Max, kinds=(None, "int64"), keep_dims=st.booleans()),
+    "min": over_axes(ops.reduce.Min, kinds=(None, "int64"), keep_dims=st.booleans()),
+    "prod": over_axes(ops.reduce.Prod, sequences, (None, "int64"), keep_dims=st.booleans()),
+    "argmax": along(ops.reduce.Argmax, keep_dims=st.booleans()),
+    "argmin": along(ops.reduce.Argmin, keep_dims=st.booleans()),
+    "top_k": largest(ops.reduce.TopK),
+    "top_k_indices": largest(ops.reduce.TopKIndices),
+    "cumsum": along(ops.reduce.Cumsum),
     "identity": one(ops.reshape.Identity),
     "dropout": one(ops.reshape.Dropout, rate=st.sampled_from([0.0, 0.5])),
     "flatten": one(ops.reshape.Flatten),

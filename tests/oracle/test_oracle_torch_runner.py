@@ -3,22 +3,26 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from ops.numbers import layer_of, weights_of
+from ops.strategies import CASES
+from test_laws import empty_windows
 
 import costmodel as cm
 from costmodel.bench.measure import Job, Setting, measure, summarize
-from costmodel.bench.torch_layers import STEPS
+from costmodel.bench.torch_layers import STEPS, step_of
 from costmodel.bench.torch_runner import TorchRunner, forward
 from costmodel.errors import CostModelError
 from costmodel.execute import random_images, run
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.ops import OPERATORS
-from costmodel.ops.activation import LeakyRelu, Prelu, Softmax
+from costmodel.ops.activation import LeakyRelu, Prelu
 from costmodel.ops.conv import Conv, ConvTranspose
 from costmodel.ops.norm import BatchNorm, LayerNorm, LayerScale, Lrn
 from costmodel.ops.pool import AvgPool, GlobalMaxPool, MaxPool, MaxPoolIndices, MaxUnpool
 from costmodel.ops.reshape import ChannelShuffle, PadChannels, SliceChannels, Tokens, Upsample
+from costmodel.ops.softmax import Softmax
 
 NETWORKS = {
     "alexnet": 67,
@@ -119,6 +123,23 @@ def test_operators_that_those_networks_lack():
     assert apart(chain((4, 6, 6), SliceChannels(start=1, stop=3), Upsample(scale=2, bilinear=True))) < 1e-4
     assert apart(chain((4, 6, 6), Upsample(scale=(2, 3)), BatchNorm(affine=False), GlobalMaxPool())) < 1e-4
     assert apart(chain((4, 3, 2), Tokens(), Prelu(), LayerNorm(affine=False), Softmax())) < 1e-4
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_every_operator_computes_what_pytorch_computes(name, data):
+    case = data.draw(CASES[name])
+    inputs, weights = case.arrays(batch=2), weights_of(case)
+    assume(not empty_windows(case, inputs))
+    step = step_of(layer_of(case), {key: torch.from_numpy(array) for key, array in weights.items()})
+    theirs = step(*map(torch.from_numpy, inputs)).numpy()
+    ours = case.op.run(weights, *inputs)
+    assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
+    # Of a group of one element PyTorch's norms leave up to 1e-3: they do not subtract the mean first.
+    assert np.abs(ours - theirs if ours.dtype != bool else ours ^ theirs).max() <= (
+        1e-3 * np.abs(ours).max().clip(1) if ours.dtype == np.float32 else 0
+    )
 
 
 def test_unpooling_puts_values_where_they_were():

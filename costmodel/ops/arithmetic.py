@@ -1,0 +1,194 @@
+"""Arithmetic, comparisons and choices of two tensors, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from costmodel.errors import ShapeError
+from costmodel.numbers.arithmetic import Shape, product
+from costmodel.ops import lead
+from costmodel.ops.base import Cost, Emit, Weights, require
+from costmodel.ops.fields import Comparison, Real
+from costmodel.ops.merge import Elementwise
+from costmodel.tensor import one_kind
+
+if TYPE_CHECKING:
+    from costmodel.ops.base import Array
+
+
+class Pairwise(Elementwise, abstract=True):
+    """What operators of two inputs share, which spread over one another as NumPy's arrays do: one function of NumPy's
+    and one node of ONNX's say it.
+    """
+
+    inputs: ClassVar[int | tuple[int, int | None]] = 2
+    numpy: ClassVar[str]
+    node: ClassVar[str]
+
+    def run(self, weights: Weights, *inputs: Array) -> Array:
+        import numpy as np
+
+        out: Array = getattr(np, self.numpy)(*lead.level(inputs))
+        return out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], *inputs: str) -> str:
+        return emit(self.node, *lead.levelled(emit, inputs))
+
+
+class Subtract(Pairwise):
+    """The first input minus the second, element by element. other_ops: 1 per output element (a subtraction)."""
+
+    numpy = "subtract"
+    node = "Sub"
+
+
+class Minimum(Pairwise):
+    """The lesser of two inputs, element by element. other_ops: 1 per output element (a comparison)."""
+
+    saves = "input"
+    numpy = "minimum"
+    node = "Min"
+
+
+class Maximum(Pairwise):
+    """The greater of two inputs, element by element. other_ops: 1 per output element (a comparison)."""
+
+    saves = "input"
+    numpy = "maximum"
+    node = "Max"
+
+
+class Divide(Pairwise):
+    """The first input divided by the second, element by element. other_ops: 1 per output element (a division)."""
+
+    saves = "input"
+    numpy = "divide"
+    node = "Div"
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return one_kind(self.name, inputs, "reals")
+
+
+class Power(Pairwise):
+    """The first input to the power of the second, element by element, or of one input to the power of a constant
+    `exponent`. other_ops: 1 per output element (a call of pow).
+
+    Raises:
+        ShapeError: unless it has either a second input or an `exponent`.
+    """
+
+    inputs = (1, 2)
+    saves = "input"
+    effort = "smooth"
+    numpy = "power"
+    node = "Pow"
+
+    exponent: Real | None = None
+
+    def shape(self, *inputs: Shape) -> Shape:
+        require(
+            (self.exponent is None) == (len(inputs) == 2),
+            lambda: "power takes either a second input or an exponent",
+            "exponent",
+        )
+        return super().shape(*inputs)
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return one_kind(self.name, inputs, "reals")
+
+    def cost(self, *inputs: Shape) -> Cost:
+        return Cost(other_ops=product(self.shape(*inputs)))
+
+    def run(self, weights: Weights, *inputs: Array) -> Array:
+        if self.exponent is None:
+            return super().run(weights, *inputs)
+        out: Array = inputs[0] ** float(self.exponent)
+        return out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], *inputs: str) -> str:
+        if self.exponent is None:
+            return super().onnx(emit, weights, *inputs)
+        return emit("Pow", inputs[0], emit.constant(float(self.exponent)))
+
+
+NODES = {
+    "equal": "Equal",
+    "not_equal": "Equal",
+    "less": "Less",
+    "less_equal": "LessOrEqual",
+    "greater": "Greater",
+    "greater_equal": "GreaterOrEqual",
+}
+"""What ONNX calls each comparison; not_equal is written as the opposite of equal."""
+
+
+class Compare(Pairwise):
+    """Whether the first input is equal, not_equal, less, less_equal, greater or greater_equal (`how`) to the second,
+    element by element, as dtype bool. other_ops: 1 per output element (a comparison).
+    """
+
+    how: Comparison
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        one_kind(self.name, inputs, "numbers")
+        return "bool"
+
+    def run(self, weights: Weights, *inputs: Array) -> Array:
+        import numpy as np
+
+        out: Array = getattr(np, self.how)(*lead.level(inputs))
+        return out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], *inputs: str) -> str:
+        out = emit(NODES[self.how], *lead.levelled(emit, inputs))
+        return emit("Not", out) if self.how == "not_equal" else out
+
+
+class Logical(Pairwise, abstract=True):
+    """What operators of truth values share."""
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return one_kind(self.name, inputs, "bool")
+
+
+class And(Logical):
+    """Whether both inputs, of dtype bool, are true, element by element. other_ops: 1 per output element."""
+
+    numpy = "logical_and"
+    node = "And"
+
+
+class Or(Logical):
+    """Whether any of both inputs, of dtype bool, is true, element by element. other_ops: 1 per output element."""
+
+    numpy = "logical_or"
+    node = "Or"
+
+
+class Where(Elementwise):
+    """The second input where the first, of dtype bool, is true, and the third elsewhere, element by element. No
+    arithmetic: other_ops are 0.
+    """
+
+    inputs = 3
+    saves = "mask"
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        condition, *others = inputs
+        one_kind("the condition of where", (condition,), "bool")
+        if len(set(others)) > 1:
+            raise ShapeError("where chooses between tensors of one dtype, but is given several")
+        return others[0]
+
+    def cost(self, *inputs: Shape) -> Cost:
+        self.shape(*inputs)
+        return Cost()
+
+    def run(self, weights: Weights, *inputs: Array) -> Array:
+        import numpy as np
+
+        return np.where(*lead.level(inputs))
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], *inputs: str) -> str:
+        return emit("Where", *lead.levelled(emit, inputs))

@@ -1,0 +1,242 @@
+"""Functions that networks apply to every element, besides activations proper: powers, logarithms, roundings, bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from costmodel.numbers.arithmetic import Shape, product
+from costmodel.ops.activation import Activation
+from costmodel.ops.base import Cost, Emit, Weights, require
+from costmodel.ops.fields import Real
+from costmodel.tensor import one_kind
+
+if TYPE_CHECKING:
+    from costmodel.ops.base import Array
+
+
+class Function(Activation, abstract=True):
+    """What all of them share: the shape stays, and one function of NumPy's and one node of ONNX's say it."""
+
+    blocks = ""
+    operations = 1
+    numpy: ClassVar[str]
+    node: ClassVar[str]
+    keeps: ClassVar[bool] = False
+    """It gives whole numbers of whole numbers; the others read real ones alone."""
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return one_kind(self.name, inputs, "numbers" if self.keeps else "reals")
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        out: Array = getattr(np, self.numpy)(x)
+        return out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit(self.node, x)
+
+
+class Exp(Function):
+    """e to the power of each element. other_ops: 1 per element (a call of exp)."""
+
+    effort = "smooth"
+    saves = "output"
+    numpy = "exp"
+    node = "Exp"
+
+
+class Log(Function):
+    """Natural logarithm of each element. other_ops: 1 per element (a call of log)."""
+
+    effort = "smooth"
+    numpy = "log"
+    node = "Log"
+
+
+class Sqrt(Function):
+    """Square root of each element. other_ops: 1 per element (a root)."""
+
+    saves = "output"
+    numpy = "sqrt"
+    node = "Sqrt"
+
+
+class Sin(Function):
+    """Sine of each element. other_ops: 1 per element (a call of sin)."""
+
+    effort = "smooth"
+    numpy = "sin"
+    node = "Sin"
+
+
+class Cos(Function):
+    """Cosine of each element. other_ops: 1 per element (a call of cos)."""
+
+    effort = "smooth"
+    numpy = "cos"
+    node = "Cos"
+
+
+class Reciprocal(Function):
+    """1 / x for each element. other_ops: 1 per element (a division)."""
+
+    saves = "output"
+    numpy = "reciprocal"
+    node = "Reciprocal"
+
+
+class Floor(Function):
+    """Each element rounded down to a whole number. other_ops: 1 per element (a rounding)."""
+
+    saves = "nothing"
+    numpy = "floor"
+    node = "Floor"
+
+
+class Ceil(Function):
+    """Each element rounded up to a whole number. other_ops: 1 per element (a rounding)."""
+
+    saves = "nothing"
+    numpy = "ceil"
+    node = "Ceil"
+
+
+class Round(Function):
+    """Each element rounded to the nearest whole number, halves to the even one.
+
+    other_ops: 1 per element (a rounding).
+    """
+
+    saves = "nothing"
+    numpy = "rint"
+    node = "Round"
+
+
+class Abs(Function):
+    """Magnitude of each element. other_ops: 1 per element (a magnitude)."""
+
+    keeps = True
+    numpy = "abs"
+    node = "Abs"
+
+
+class Neg(Function):
+    """Each element with its sign changed.
+
+    other_ops: 1 per element (a change of sign, which is all that the layer does).
+    """
+
+    saves = "nothing"
+    keeps = True
+    numpy = "negative"
+    node = "Neg"
+
+
+class Sign(Function):
+    """1, 0 or -1 for each element: its sign. other_ops: 1 per element (a comparison with zero)."""
+
+    saves = "nothing"
+    keeps = True
+    numpy = "sign"
+    node = "Sign"
+
+
+class Erf(Function):
+    """Error function of each element. other_ops: 1 per element (a call of erf)."""
+
+    effort = "slow"
+    node = "Erf"
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        from costmodel.ops import arrays
+
+        return arrays.erf(x)
+
+
+class Rsqrt(Function):
+    """1 / sqrt(x) for each element. other_ops: 2 per element (root, division)."""
+
+    saves = "output"
+    operations = 2
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        out: Array = 1 / np.sqrt(x)
+        return out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Reciprocal", emit("Sqrt", x))
+
+
+class Square(Function):
+    """x * x for each element. other_ops: 1 per element (a multiplication)."""
+
+    keeps = True
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        return x * x
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Mul", x, x)
+
+
+class Shift(Function):
+    """Every element plus a constant `amount`. other_ops: 1 per element (an addition)."""
+
+    saves = "nothing"
+
+    amount: Real
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        return x + self.amount
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Add", x, emit.constant(float(self.amount)))
+
+
+class Clamp(Function):
+    """Each element, but at least `min` and at most `max`; one of them may be left out. other_ops: 1 per element for
+    each (a comparison).
+
+    Raises:
+        ShapeError: if neither is given, or `min` is more than `max`.
+    """
+
+    min: Real | None = None
+    max: Real | None = None
+
+    def shape(self, x: Shape) -> Shape:
+        low, high = self.min, self.max
+        require(low is not None or high is not None, lambda: "clamp needs min, max or both")
+        require(
+            low is None or high is None or low <= high,
+            lambda: f"min = {low} is more than max = {high}",
+            "min",
+        )
+        return x
+
+    def cost(self, x: Shape) -> Cost:
+        return Cost(other_ops=(2 - [self.min, self.max].count(None)) * product(x))
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        out: Array = np.clip(x, self.min, self.max)
+        return out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Clip", x, *["" if end is None else emit.constant(float(end)) for end in (self.min, self.max)])
+
+
+class Not(Function):
+    """The opposite of each element of a tensor of dtype bool. other_ops: 1 per element."""
+
+    saves = "nothing"
+    numpy = "logical_not"
+    node = "Not"
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return one_kind(self.name, inputs, "bool")

@@ -1,0 +1,258 @@
+"""Reductions along axes: sums, means and extremes, where they stand, the largest few, and running sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from costmodel.numbers.arithmetic import Shape, product
+from costmodel.ops.base import Cost, Emit, Operator, Weights, axes_of, axis_of, require
+from costmodel.ops.fields import Axes, Axis, Size
+from costmodel.tensor import one_kind
+
+if TYPE_CHECKING:
+    from costmodel.ops.base import Array
+    from costmodel.ops.windows import Seen
+
+
+class Reduction(Operator, abstract=True):
+    """What reductions share: the axes that `axis` names are dropped, or become 1 where `keep_dims`. other_ops: 1 per
+    input element.
+    """
+
+    family = "reduce"
+    numpy: ClassVar[str]
+    node: ClassVar[str]
+
+    axis: Axes
+    keep_dims: bool = False
+
+    def shape(self, x: Shape) -> Shape:
+        own = axes_of(x, self.axis, "axis")
+        sizes = (1 if axis in own else size for axis, size in enumerate(x) if self.keep_dims or axis not in own)
+        return tuple(sizes)
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return one_kind(self.name, inputs, "numbers")
+
+    def cost(self, x: Shape) -> Cost:
+        self.shape(x)
+        return Cost(other_ops=product(x))
+
+    def own(self, x: Shape) -> tuple[int, ...]:
+        """Return its axes in a tensor with the batch."""
+        return tuple(1 + axis for axis in axes_of(x, self.axis, "axis"))
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        out: Array = getattr(np, self.numpy)(x, axis=self.own(x.shape[1:]), keepdims=self.keep_dims)
+        return out.astype(x.dtype, copy=False)
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        axes = emit.constant([*self.own(emit.shape(x))])
+        return emit(self.node, x, axes, keepdims=int(self.keep_dims))
+
+    def window(self, x: Shape) -> Seen | None:
+        own = axes_of(x, self.axis, "axis")
+        if own == (0,) and self.keep_dims:
+            return ()
+        return tuple((inf, size) for size in x[1:]) if own and own == tuple(range(1, len(x))) else None
+
+
+class Sum(Reduction):
+    """Sum over `axis`, one or a list of them; `keep_dims` leaves them with size 1. other_ops: 1 per input element (an
+    addition).
+    """
+
+    numpy = "sum"
+    node = "ReduceSum"
+
+
+class Mean(Reduction):
+    """Mean over `axis`, one or a list of them; `keep_dims` leaves them with size 1. other_ops: 1 per input element (an
+    addition) and 1 per output element (a division).
+    """
+
+    numpy = "mean"
+    node = "ReduceMean"
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return one_kind(self.name, inputs, "reals")
+
+    def cost(self, x: Shape) -> Cost:
+        return Cost(other_ops=product(x) + product(self.shape(x)))
+
+
+class Max(Reduction):
+    """Largest element over `axis`, one or a list of them; `keep_dims` leaves them with size 1. other_ops: 1 per input
+    element (a comparison).
+    """
+
+    saves = "input"
+    numpy = "max"
+    node = "ReduceMax"
+
+
+class Min(Reduction):
+    """Smallest element over `axis`, one or a list of them; `keep_dims` leaves them with size 1. other_ops: 1 per input
+    element (a comparison).
+    """
+
+    saves = "input"
+    numpy = "min"
+    node = "ReduceMin"
+
+
+class Prod(Reduction):
+    """Product over `axis`, one or a list of them; `keep_dims` leaves them with size 1. other_ops: 1 per input element
+    (a multiplication; not counted as mult-adds, because nothing is added).
+    """
+
+    saves = "input"
+    numpy = "prod"
+    node = "ReduceProd"
+
+
+class Position(Reduction, abstract=True):
+    """What reductions that say where along one axis an element stands share."""
+
+    effort = "places"
+
+    axis: Axis
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        one_kind(self.name, inputs, "numbers")
+        return "int64"
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        (axis,) = self.own(x.shape[1:])
+        out: Array = getattr(np, self.numpy)(x, axis=axis, keepdims=self.keep_dims)
+        return out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        (axis,) = self.own(emit.shape(x))
+        return emit(self.node, x, axis=axis, keepdims=int(self.keep_dims))
+
+
+class Argmax(Position):
+    """Where along `axis` the largest element stands, the first of equal ones, as dtype int64; `keep_dims` leaves the
+    axis with size 1. other_ops: 1 per input element (a comparison).
+    """
+
+    numpy = "argmax"
+    node = "ArgMax"
+
+
+class Argmin(Position):
+    """Where along `axis` the smallest element stands, the first of equal ones, as dtype int64; `keep_dims` leaves the
+    axis with size 1. other_ops: 1 per input element (a comparison).
+    """
+
+    numpy = "argmin"
+    node = "ArgMin"
+
+
+class TopK(Operator):
+    """The `k` largest elements along the last axis, or along the one that `axis` names, the largest first.
+
+    other_ops: 1 per input element, its comparison with the smallest of those kept; what it takes to put it among them
+    depends on the values and is left out.
+
+    Raises:
+        ShapeError: if the axis has fewer than `k` elements.
+    """
+
+    family = "reduce"
+    saves = "places"
+    effort = "places"
+    output: ClassVar[int] = 0
+    """Which of the two that ONNX's node gives."""
+
+    k: Size
+    axis: Axis = -1
+
+    def shape(self, x: Shape) -> Shape:
+        axis = axis_of(x, self.axis)
+        require(
+            self.k <= x[axis], lambda: f"there are no {self.k} elements along axis {axis}, which has {x[axis]}", "k"
+        )
+        return (*x[:axis], self.k, *x[axis + 1 :])
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return one_kind(self.name, inputs, "numbers")
+
+    def cost(self, x: Shape) -> Cost:
+        self.shape(x)
+        return Cost(other_ops=product(x))
+
+    def places(self, x: Array) -> tuple[Array, int]:
+        """Return where the largest stand, and the axis in a tensor with the batch."""
+        import numpy as np
+
+        axis = 1 + axis_of(x.shape[1:], self.axis)
+        return np.argsort(-x, axis=axis, kind="stable").take(range(self.k), axis=axis), axis
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        places, axis = self.places(x)
+        return np.take_along_axis(x, places, axis=axis)
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        how: dict[str, Any] = {"axis": 1 + axis_of(emit.shape(x), self.axis)}
+        return emit("TopK", x, emit.constant([self.k]), output=self.output, outputs=2, **how)
+
+    def window(self, x: Shape) -> tuple[()] | None:
+        return () if axis_of(x, self.axis) == 0 else None
+
+
+class TopKIndices(TopK):
+    """Where along the axis top_k of the same fields found its values, as dtype int64.
+
+    other_ops: none, because they fall out of top_k's comparisons.
+    """
+
+    saves = "nothing"  # the top_k beside it keeps the same places
+    output = 1
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        one_kind(self.name, inputs, "numbers")
+        return "int64"
+
+    def cost(self, x: Shape) -> Cost:
+        self.shape(x)
+        return Cost()
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        return self.places(x)[0]
+
+
+class Cumsum(Operator):
+    """Running sum along `axis`: each element plus all before it. other_ops: 1 per element (an addition)."""
+
+    family = "reduce"
+
+    axis: Axis
+
+    def shape(self, x: Shape) -> Shape:
+        axis_of(x, self.axis)
+        return x
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return one_kind(self.name, inputs, "numbers")
+
+    def cost(self, x: Shape) -> Cost:
+        return Cost(other_ops=product(x))
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        return x.cumsum(axis=1 + axis_of(x.shape[1:], self.axis), dtype=x.dtype)
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("CumSum", x, emit.constant(1 + axis_of(emit.shape(x), self.axis)))
+
+    def window(self, x: Shape) -> tuple[()] | None:
+        return () if axis_of(x, self.axis) == 0 else None
