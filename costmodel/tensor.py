@@ -32,6 +32,10 @@ def one_kind(op: str, dtypes: tuple[str | None, ...], takes: str) -> str | None:
     fits = {"reals": dtypes[0] is None, "numbers": dtypes[0] != "bool", "bool": dtypes[0] == "bool"}[takes]
     if not fits or len(set(dtypes)) > 1:
         wanted = {"reals": "real numbers", "numbers": "numbers of one dtype", "bool": "tensors of dtype bool"}[takes]
-        given = " and ".join(dict.fromkeys(dtype or "real numbers" for dtype in dtypes))
-        raise ShapeError(f"{op} reads {wanted}, but is given {given}")
+        raise ShapeError(f"{op} reads {wanted}, but is given {said_kinds(dtypes)}")
     return dtypes[0]
+
+
+def said_kinds(dtypes: tuple[str | None, ...]) -> str:
+    """Name dtypes, each once."""
+    return " and ".join(dict.fromkeys(dtype or "real numbers" for dtype in dtypes))

@@ -84,9 +84,12 @@ def test_what_joins_a_kernel_needs_one_element_for_each_of_its_own(name: str, da
     assert set(elements_moved(case, place)) <= {place}
 
 
-@pytest.mark.parametrize("name", ["layer_norm", "lrn", "softmax"])
+@pytest.mark.parametrize(
+    "name", ["cumsum", "grn", "group_norm", "instance_norm", "l2_norm", "layer_norm", "lrn", "rms_norm", "softmax"]
+)
 def test_a_norm_over_neighbours_joins_no_kernel(name: str) -> None:
-    case = Case(OPERATORS[name](**{} if name == "lrn" else {"axis": 0}), ((6, 4, 3),))
+    fields = {} if name == "lrn" else {"axis": 0, "groups": 2} if name == "group_norm" else {"axis": 0}
+    case = Case(OPERATORS[name](**fields), ((6, 4, 3),))
     assert len(elements_moved(case, place=0)) > 1
     assert not case.op.fuses
 

@@ -132,7 +132,7 @@ def _layer_norm(layer: Layer, arrays: Arrays) -> Step:
     size = [shape[axis - 1] for axis in own]
     order = [axis for axis in range(len(shape) + 1) if axis not in own] + own
     back = [order.index(axis) for axis in range(len(order))]
-    if order == back:
+    if order == sorted(order):
         return lambda x: F.layer_norm(x, size, weight, bias, op.eps)
     return lambda x: F.layer_norm(x.permute(order), size, weight, bias, op.eps).permute(back)
 

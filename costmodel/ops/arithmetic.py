@@ -11,7 +11,7 @@ from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Weights, require
 from costmodel.ops.fields import Comparison, Real
 from costmodel.ops.merge import Elementwise
-from costmodel.tensor import one_kind
+from costmodel.tensor import one_kind, said_kinds
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -178,7 +178,8 @@ class Where(Elementwise):
         condition, *others = inputs
         one_kind("the condition of where", (condition,), "bool")
         if len(set(others)) > 1:
-            raise ShapeError("where chooses between tensors of one dtype, but is given several")
+            given = said_kinds(tuple(others))
+            raise ShapeError(f"where chooses between tensors of one dtype, but is given {given}")
         return others[0]
 
     def cost(self, *inputs: Shape) -> Cost:

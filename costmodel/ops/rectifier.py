@@ -67,6 +67,9 @@ class Celu(Activation):
     5 per element (comparison, division, exp, subtraction, multiplication).
 
     Source: Barron 2017 (arXiv:1704.07483), equation 2.
+
+    Raises:
+        ShapeError: if `alpha` is 0.
     """
 
     effort = "smooth"
@@ -74,6 +77,10 @@ class Celu(Activation):
     operations = 5
 
     alpha: Real = 1.0
+
+    def shape(self, x: Shape) -> Shape:
+        require(self.alpha != 0, lambda: "alpha must not be 0", "alpha")
+        return x
 
     def run(self, weights: Weights, x: Array) -> Array:
         return _below(x, self.alpha, self.alpha)

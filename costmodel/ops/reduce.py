@@ -178,7 +178,9 @@ class TopK(Operator):
     def shape(self, x: Shape) -> Shape:
         axis = axis_of(x, self.axis)
         require(
-            self.k <= x[axis], lambda: f"there are no {self.k} elements along axis {axis}, which has {x[axis]}", "k"
+            self.k <= x[axis],
+            lambda: f"there are no {self.k} elements along axis {self.axis}, which has {x[axis]}",
+            "k",
         )
         return (*x[:axis], self.k, *x[axis + 1 :])
 

@@ -109,6 +109,27 @@ def complaint(name: str, shapes: tuple[Shape, ...], **fields: Any) -> ShapeError
             "stop",
         ),
         ("lrn", {"size": 4}, [MAP], "size must be odd, but is 4", "size"),
+        ("group_norm", {"groups": 3}, [MAP], "groups = 3 does not divide the 8 channels", "groups"),
+        (
+            "instance_norm",
+            {"axis": -1},
+            [MAP],
+            "instance_norm reads (channels, *space), but nothing stands behind axis -1 of 8x5x7",
+            "axis",
+        ),
+        ("grn", {}, [(8,)], "grn reads channels and space, but its input is 8", None),
+        ("glu", {"axis": 1}, [MAP], "glu halves axis 1, but that has 5 elements", "axis"),
+        ("hardtanh", {"min_val": 2.0}, [MAP], "min_val = 2.0 is more than max_val = 1.0", "min_val"),
+        ("softshrink", {"lambd": -1}, [MAP], "lambd must be at least 0, but is -1", "lambd"),
+        ("softplus", {"beta": 0}, [MAP], "beta must be more than 0, but is 0", "beta"),
+        ("celu", {"alpha": 0}, [MAP], "alpha must not be 0", "alpha"),
+        ("clamp", {}, [MAP], "clamp needs min, max or both", None),
+        ("clamp", {"min": 1, "max": 0}, [MAP], "min = 1 is more than max = 0", "min"),
+        ("power", {}, [MAP], "power takes either a second input or an exponent", "exponent"),
+        ("power", {"exponent": 2}, [MAP, MAP], "power takes either a second input or an exponent", "exponent"),
+        ("top_k", {"k": 6, "axis": -2}, [MAP], "there are no 6 elements along axis -2, which has 5", "k"),
+        ("sum", {"axis": (0, -3)}, [MAP], "[0, -3] names an axis twice", "axis"),
+        ("subtract", {}, [MAP, (8, 5, 6)], "subtract cannot merge 8x5x7 with 8x5x6", None),
         ("dropout", {"rate": 1.0}, [MAP], "rate must be at least 0 and below 1, but is 1.0", "rate"),
         ("batch_norm", {"axis": 2}, [(4, 8)], "there is no axis 2 in 4x8, which has 2", "axis"),
         ("attention", {"heads": 3}, [(4, 8)] * 3, "heads = 3 does not divide 8", "heads"),
@@ -135,6 +156,45 @@ def test_says_what_does_not_fit(
 ) -> None:
     error = complaint(name, tuple(shapes), **fields)
     assert (error.message, error.field) == (message, field)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "dtypes", "message"),
+    [
+        ("add", {}, (None, "int64"), "add reads numbers of one dtype, but is given real numbers and int64"),
+        ("multiply", {}, ("bool", "bool"), "multiply reads numbers of one dtype, but is given bool"),
+        ("divide", {}, ("int64", "int64"), "divide reads real numbers, but is given int64"),
+        ("and", {}, (None, "bool"), "and reads tensors of dtype bool, but is given real numbers and bool"),
+        ("not", {}, ("int64",), "not reads tensors of dtype bool, but is given int64"),
+        (
+            "compare",
+            {"how": "less"},
+            ("int32", "int64"),
+            "compare reads numbers of one dtype, but is given int32 and int64",
+        ),
+        (
+            "where",
+            {},
+            (None, None, None),
+            "the condition of where reads tensors of dtype bool, but is given real numbers",
+        ),
+        (
+            "where",
+            {},
+            ("bool", None, "int64"),
+            "where chooses between tensors of one dtype, but is given real numbers and int64",
+        ),
+        ("exp", {}, ("int64",), "exp reads real numbers, but is given int64"),
+        ("mean", {"axis": 0}, ("int64",), "mean reads real numbers, but is given int64"),
+        ("argmax", {"axis": 0}, ("bool",), "argmax reads numbers of one dtype, but is given bool"),
+    ],
+)
+def test_says_which_dtypes_do_not_fit(
+    name: str, fields: dict[str, Any], dtypes: tuple[str | None, ...], message: str
+) -> None:
+    with pytest.raises(ShapeError) as caught:
+        OPERATORS[name](**fields).dtype(*dtypes)
+    assert caught.value.message == message
 
 
 def test_one_bad_element_of_an_array_is_enough() -> None:

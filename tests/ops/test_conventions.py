@@ -4,6 +4,7 @@ once more.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import pytest
@@ -180,6 +181,32 @@ def test_params_and_buffers(name: str, fields: dict[str, Any], shapes: list[Shap
 )
 def test_kinds_of_convolution(fields: dict[str, Any], kind: str) -> None:
     assert OPERATORS["conv"](**fields).kind(MAP) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "shape", "window"),
+    [
+        ("group_norm", {"groups": 2}, MAP, ((inf, 1), (inf, 1))),
+        ("group_norm", {"groups": 2, "axis": 1}, (7, *MAP), ((inf, 1), (inf, 1))),
+        ("instance_norm", {}, (4, 6), ((inf, 1),)),
+        ("grn", {}, MAP, ((inf, 1), (inf, 1))),
+        ("grn", {"axis": -1}, MAP, None),
+        ("rms_norm", {"axis": 0}, MAP, ()),
+        ("rms_norm", {}, MAP, None),
+        ("l2_norm", {}, MAP, ()),
+        ("glu", {"axis": 0}, MAP, ()),
+        ("glu", {"axis": 2}, (4, 3, 6), None),
+        ("mean", {"axis": (1, 2)}, MAP, ((inf, 3), (inf, 5))),
+        ("mean", {"axis": 1}, MAP, None),
+        ("sum", {"axis": 0, "keep_dims": True}, MAP, ()),
+        ("sum", {"axis": 0}, MAP, None),
+        ("top_k", {"k": 2, "axis": 0}, MAP, ()),
+        ("cumsum", {"axis": 1}, MAP, None),
+        ("exp", {}, MAP, ()),
+    ],
+)
+def test_what_one_position_sees(name: str, fields: dict[str, Any], shape: Shape, window: Any) -> None:
+    assert OPERATORS[name](**fields).window(shape) == window
 
 
 @pytest.mark.parametrize("operator", OPERATORS.values(), ids=lambda operator: operator.name)
