@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 class Function(Activation, abstract=True):
     """What all of them share: the shape stays, and one function of NumPy's and one node of ONNX's say it."""
 
-    blocks = ""
     operations = 1
     numpy: ClassVar[str]
     node: ClassVar[str]

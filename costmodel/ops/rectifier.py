@@ -32,7 +32,6 @@ class Elu(Activation):
     """
 
     effort = "smooth"
-    blocks = ""
     operations = 4
 
     alpha: Real = 1.0
@@ -52,7 +51,6 @@ class Selu(Activation):
     """
 
     effort = "smooth"
-    blocks = ""
     operations = 5
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -73,7 +71,6 @@ class Celu(Activation):
     """
 
     effort = "smooth"
-    blocks = ""
     operations = 5
 
     alpha: Real = 1.0
@@ -96,7 +93,6 @@ class Rrelu(Activation):
     Source: Xu et al. 2015 (arXiv:1505.00853), section 2.4.
     """
 
-    blocks = ""
     operations = 2
 
     lower: Real = 1 / 8
@@ -118,7 +114,6 @@ class Hardtanh(Activation):
         ShapeError: if `min_val` is more than `max_val`.
     """
 
-    blocks = ""
     operations = 2
 
     min_val: Real = -1.0
@@ -142,7 +137,6 @@ class Hardtanh(Activation):
 class Threshold(Activation):
     """x where x > threshold, else `value`. other_ops: 1 per element (a comparison)."""
 
-    blocks = ""
     operations = 1
 
     threshold: Real
@@ -165,7 +159,6 @@ class Shrinking(Activation, abstract=True):
         ShapeError: if `lambd` is negative.
     """
 
-    blocks = ""
 
     lambd: Real = 0.5
 

@@ -31,7 +31,6 @@ class Softplus(Activation):
     """
 
     effort = "smooth"
-    blocks = ""
     operations = 3
 
     beta: Real = 1.0
@@ -56,7 +55,6 @@ class Softplus(Activation):
 class Softsign(Activation):
     """x / (1 + |x|). other_ops: 3 per element (magnitude, addition, division)."""
 
-    blocks = ""
     operations = 3
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -74,7 +72,6 @@ class Mish(Activation):
     """
 
     effort = "smooth"
-    blocks = ""
     operations = 5
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -93,7 +90,6 @@ class Logsigmoid(Activation):
     """
 
     effort = "smooth"
-    blocks = ""
     operations = 3
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -107,7 +103,6 @@ class Tanhshrink(Activation):
     """x - tanh(x). other_ops: 2 per element (tanh, subtraction)."""
 
     effort = "smooth"
-    blocks = ""
     operations = 2
 
     def run(self, weights: Weights, x: Array) -> Array:

@@ -23,7 +23,6 @@ class Softmax(Activation):
     operations = 5
     fuses = ""
     saves = "output"
-    blocks = ""
 
     axis: Axis = -1
 
