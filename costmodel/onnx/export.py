@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +96,23 @@ class Writer:
         self.nodes.append(helper.make_node(op_type, list(inputs), names, name=stem, **attributes))
         return names[output]
 
+    def scan(self, step: Callable[..., tuple[str, ...]], states: tuple[str, ...], x: str, backward: bool) -> str:
+        """Add a loop over the first axis of `x`, from its end where `backward`; return its results along that axis."""
+        from onnx import TensorProto, helper
+
+        body = Writer(f"{self.path}/{len(self.nodes)}", self.tensors)
+
+        def typed(name: str) -> onnx.ValueInfoProto:
+            return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+
+        given = [f"{body.path}/given{n}" for n in range(len(states) + 1)]
+        after = step(body, *given)
+        results = [*after, body("Identity", after[0])]
+        graph = helper.make_graph(body.nodes, body.path, [*map(typed, given)], [*map(typed, results)])
+        way = [int(backward)]
+        how = {"num_scan_inputs": 1, "scan_input_directions": way, "scan_output_directions": way}
+        return self("Scan", *states, x, output=len(states), body=graph, **how)
+
     def constant(self, values: Any) -> str:
         """Add a constant (integers as int64, true and false as bool, other numbers as float32) and return its name.
 
@@ -114,6 +131,10 @@ class Writer:
     def shape(self, value: str) -> Shape:
         """Return the shape of an input of the operator, of one image."""
         return self.tensors[value].shape
+
+    def dtype(self, value: str) -> str | None:
+        """Return the dtype of an input of the operator, None for real numbers of the one that is asked for."""
+        return self.tensors[value].dtype
 
     def batched(self, value: str) -> bool:
         """Say whether an input carries the batch; where not, it is written with a first axis of 1."""

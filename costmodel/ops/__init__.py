@@ -3,7 +3,9 @@
 from costmodel.ops import (
     activation,
     arithmetic,
+    attention,
     conv,
+    embedding,
     function,
     group_norm,
     linear,
@@ -11,11 +13,14 @@ from costmodel.ops import (
     merge,
     norm,
     pool,
+    product,
     rectifier,
+    recurrent,
     reduce,
     reshape,
     smooth,
     softmax,
+    source,
 )
 from costmodel.ops.base import OPERATORS, Cost, Operator, find_operator
 
@@ -25,7 +30,9 @@ __all__ = [
     "Operator",
     "activation",
     "arithmetic",
+    "attention",
     "conv",
+    "embedding",
     "find_operator",
     "function",
     "group_norm",
@@ -34,9 +41,12 @@ __all__ = [
     "merge",
     "norm",
     "pool",
+    "product",
     "rectifier",
+    "recurrent",
     "reduce",
     "reshape",
     "smooth",
     "softmax",
+    "source",
 ]

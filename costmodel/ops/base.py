@@ -28,11 +28,21 @@ class Emit(Protocol):
     def __call__(self, op_type: str, *inputs: str, output: int = 0, outputs: int = 1, **attributes: Any) -> str:
         """Add a node of at least `outputs` outputs that reads the values named `inputs`; return its `output`-th one."""
 
+    def scan(self, step: Callable[..., tuple[str, ...]], states: tuple[str, ...], x: str, backward: bool) -> str:
+        """Add a loop over the first axis of `x`, from its end where `backward`, and return its results along that axis.
+
+        `step` is called once, with an `Emit` that writes inside the loop, the names of the states and of one element of
+        `x`; it returns the states after it, the first of which is its result.
+        """
+
     def constant(self, values: Any) -> str:
         """Add a constant (integers as int64, true and false as bool, other numbers as float32) and return its name."""
 
     def shape(self, value: str) -> Shape:
         """Return the shape of an input of the operator, of one image."""
+
+    def dtype(self, value: str) -> str | None:
+        """Return the dtype of an input of the operator, None for real numbers of the one that is asked for."""
 
     def batched(self, value: str) -> bool:
         """Say whether an input carries the batch; where not, it is written with a first axis of 1."""
@@ -75,8 +85,8 @@ class Operator:
 
     name: ClassVar[str]
     family: ClassVar[str] = "other"
-    """What its work is: conv, linear, matmul, recurrent, norm, activation, pool, reduce, merge, resize, move, view. It
-    is the row of a summary by kind; `kind()` refines it where it depends on the fields.
+    """What its work is: conv, linear, matmul, recurrent, norm, activation, pool, reduce, merge, resize, move, view,
+    source. It is the row of a summary by kind; `kind()` refines it where it depends on the fields.
     """
     inputs: ClassVar[int | tuple[int, int | None]] = 1
     """How many tensors it reads, or the fewest and the most (None for any number)."""
@@ -161,6 +171,12 @@ class Operator:
     def most_index(self, *inputs: Any, **_: Any) -> Number | None:
         """Return the number that its indices stay below, None where it reads none."""
         return None
+
+    def kept(self, *inputs: Any, **_: Any) -> Number:
+        """Return how many numbers it reads for one image that earlier steps kept, such as keys and values of the tokens
+        before: they are no input of the layer, and no params.
+        """
+        return 0
 
     def weights(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
         """Return the trained arrays by name, with their shapes. They are what `run` reads and what `Cost.params`

@@ -45,6 +45,7 @@ Interpolation: TypeAlias = str
 PadMode: TypeAlias = str
 Comparison: TypeAlias = str
 Gelus: TypeAlias = str
+Nonlinearity: TypeAlias = str
 
 Read: TypeAlias = Callable[[Any], Number]
 MOST_AXES = 8
@@ -148,6 +149,7 @@ FIELD_TYPES: dict[str, FieldType] = {
     "PadMode": _one_of("constant", "reflect", "edge"),
     "Comparison": _one_of("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
     "Gelus": _one_of("none", "tanh"),
+    "Nonlinearity": _one_of("tanh", "relu"),
 }
 
 

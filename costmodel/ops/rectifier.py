@@ -159,7 +159,6 @@ class Shrinking(Activation, abstract=True):
         ShapeError: if `lambd` is negative.
     """
 
-
     lambd: Real = 0.5
 
     def shape(self, x: Shape) -> Shape:

@@ -20,7 +20,7 @@ def layer_of(case: Case) -> Layer:
     """The case as a layer that reads `x0`, `x1`, ..."""
     names = tuple(f"x{n}" for n in range(len(case.shapes)))
     shape, dtype = case.op.shape(*case.shapes), case.op.dtype(*case.dtypes)
-    return Layer("layer", case.op, names, case.shapes, shape, dtype)
+    return Layer("layer", case.op, names, case.shapes, shape, dtype, batched=bool(names))
 
 
 def weights_of(case: Case) -> dict[str, Array]:
@@ -85,6 +85,9 @@ class Counted:
         Counted.operations += 1
         return bool(self.value >= value_of(other))
 
+    def tanh(self) -> Counted:
+        return Counted(float(np.tanh(self.value)))
+
     def exp(self) -> Counted:
         return Counted(float(np.exp(self.value)))
 
@@ -94,7 +97,9 @@ def value_of(number: Any) -> float:
 
 
 def counted(array: Array) -> Array:
-    """The array with every number replaced by a counting one."""
+    """The array with every number replaced by a counting one, true and false left as they are."""
+    if array.dtype.kind == "b":
+        return array
     out = np.empty(array.shape, dtype=object)
     for place in np.ndindex(array.shape):
         out[place] = Counted(float(array[place]))
@@ -144,7 +149,9 @@ def repeated(case: Case, times: int) -> Case:
     kernel = getattr(case.op, "kernel_size", ())
     if not isinstance(kernel, tuple):
         changed["kernel_size"] = (kernel,) * (axes.pop() - 1)
-    return Case(dataclasses.replace(case.op, **changed), tuple((times, *shape) for shape in case.shapes))
+    return dataclasses.replace(
+        case, op=dataclasses.replace(case.op, **changed), shapes=tuple((times, *shape) for shape in case.shapes)
+    )
 
 
 def _moved(axis: Any) -> Any:

@@ -6,7 +6,7 @@ Sizes are small and lopsided on purpose: with square maps, odd kernels and half 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,21 @@ class Case:
     shapes: tuple[Shape, ...]
     kinds: tuple[str | None, ...] = ()
     positive: bool = False
+    masks: tuple[int, ...] = ()
+    """Which inputs hold true and false."""
+    axes: tuple[str, ...] = ()
+    """Names of the inputs' axes, apart by spaces, where axes of one name have to grow alike; those in capitals grow by
+    factors, and those with an @ stay what the field of that name is.
+    """
 
     @property
     def dtypes(self) -> tuple[str | None, ...]:
-        return self.kinds or tuple("int64" if place in self.op.indices else None for place in range(len(self.shapes)))
+        known = dict.fromkeys(self.op.indices, "int64") | dict.fromkeys(self.masks, "bool")
+        return self.kinds or tuple(known.get(place) for place in range(len(self.shapes)))
+
+    def batch(self, images: int) -> int:
+        """How many images a case gives of so many: one, where it reads no input."""
+        return images if self.shapes else 1
 
     def arrays(self, batch: int, seed: int = 0) -> list[np.ndarray[Any, Any]]:
         """Draw the inputs; indices are below the operator's limit, and distinct where it puts values back."""
@@ -45,7 +56,7 @@ class Case:
                 real = rng.standard_normal((batch, *shape), dtype=np.float32) * 3
                 return abs(real) + np.float32(0.1) if self.positive else real
             if dtype == "bool":
-                return rng.random((batch, *shape)) < 0.5
+                return (rng.random((batch, *shape)) < 0.6) | (np.arange(shape[-1]) == 0)  # the first is always seen
             if isinstance(self.op, ops.pool.MaxUnpool):
                 rows, plane = batch * shape[0], int(np.prod(self.op.shape(*self.shapes)[1:]))
                 places = [rng.permutation(plane)[: int(np.prod(shape[1:]))] for _ in range(rows)]
@@ -157,9 +168,97 @@ def unpools(draw: Draw) -> Case:
 
 @st.composite
 def attentions(draw: Draw) -> Case:
-    heads, queries, keys = draw(sizes(1, 3)), draw(sizes(1, 5)), draw(sizes(1, 5))
-    width, out = heads * draw(sizes(1, 3)), heads * draw(sizes(1, 3))
-    return Case(ops.linear.Attention(heads=heads), ((queries, width), (keys, width), (keys, out)))
+    groups, each, queries, keys = draw(sizes(1, 2)), draw(sizes(1, 3)), draw(sizes(1, 5)), draw(sizes(1, 5))
+    own, out = draw(sizes(2, 3)), draw(sizes(2, 4))
+    kind = draw(st.sampled_from(["none", "mask", "bias", "bias of each head"]))
+    op = ops.attention.Attention(
+        heads=groups * each,
+        kv_heads=draw(st.sampled_from([None, groups])) if each == 1 else groups,
+        causal=draw(st.booleans()),
+        past=draw(st.integers(0, 2)) if kind == "none" else 0,
+        scale=draw(st.sampled_from([None, 1.0])),
+    )
+    shapes: tuple[Shape, ...] = ((queries, groups * each * own), (keys, groups * own), (keys, groups * out))
+    axes = ("q F", "k F", "k V")
+    if kind != "none":
+        shapes = (*shapes, (draw(st.sampled_from([1, queries])), keys))
+        axes = (*axes, "q k")
+    before = draw(st.sampled_from([(), (2,)]))
+    shapes = tuple((*before, *shape) for shape in shapes)
+    axes = tuple("b " * len(before) + names for names in axes)
+    if kind == "bias of each head":
+        shapes = (*shapes[:3], (*shapes[3][:-2], groups * each, *shapes[3][-2:]))
+        axes = (*axes[:3], axes[3][:-3] + "@heads q k")
+    return Case(op, shapes, masks=(3,) if kind == "mask" else (), axes=axes)
+
+
+@st.composite
+def matmuls(draw: Draw) -> Case:
+    m, k, n = draw(sizes()), draw(sizes()), draw(sizes())
+    before = draw(st.sampled_from([(), (2,), (3, 2)]))
+    turned = draw(st.booleans())
+    left, right = (draw(st.sampled_from([before, tuple(1 for _ in before), before[1:]])) for _ in "ab")
+    names = "a b"[-2 * len(before) + 1 :] + " " if before else ""
+    axes = tuple(names[2 * (len(before) - len(own)) :] for own in (left, right))
+    return Case(
+        ops.product.Matmul(transpose_b=turned),
+        ((*left, m, k), (*right, *((n, k) if turned else (k, n)))),
+        axes=(axes[0] + "m k", axes[1] + ("n k" if turned else "k n")),
+    )
+
+
+EQUATIONS = (
+    "q h d, k h d -> h q k",
+    "... h q k, ... k h d -> ... q h d",
+    "ij,jk->ik",
+    "ij,ij->ij",
+    "i,j->ij",
+    "ij,k->k",
+    "i j, i k, k l -> l j",
+    "a b, b, c b, c -> a",
+    "ij,ij->",
+)
+
+
+@st.composite
+def einsums(draw: Draw) -> Case:
+    equation = draw(st.sampled_from(EQUATIONS))
+    terms = ops.product.parsed(equation).inputs
+    size = {letter: draw(sizes(1, 4)) for term in terms for letter in term}
+    before = draw(st.sampled_from([(), (2,)]))
+    shapes = tuple((*before, *(size[letter] for letter in term)) for term in terms)
+    axes = tuple(" ".join(("lead",) * len(before) + term) for term in terms)
+    return Case(ops.product.Einsum(equation=equation), shapes, axes=axes)
+
+
+@st.composite
+def lstms(draw: Draw) -> Case:
+    case = draw(recurrent(ops.recurrent.Lstm))
+    projected = draw(st.integers(0, 2)) if case.op.hidden_size > 2 else 0
+    return Case(replace(case.op, proj_size=projected), case.shapes)
+
+
+def recurrent(build: Callable[..., Operator], **more: st.SearchStrategy[Any]) -> Strategy:
+    reads = st.one_of(st.tuples(sizes(1, 4), sizes(1, 4)), st.tuples(sizes(1, 3), sizes(1, 4), sizes(1, 4)))
+    return one(
+        build,
+        reads,
+        hidden_size=sizes(1, 4),
+        layers=sizes(1, 3),
+        bidirectional=st.booleans(),
+        bias=st.booleans(),
+        **more,
+    )
+
+
+@st.composite
+def gathers(draw: Draw) -> Case:
+    x, places = draw(tensors), draw(tensors)
+    return Case(ops.embedding.Gather(axis=axes_in(draw, x)), (x, places))
+
+
+def source(build: Callable[..., Operator], **fields: st.SearchStrategy[Any]) -> Strategy:
+    return st.builds(lambda op: Case(op, ()), st.builds(build, **fields))
 
 
 def elementwise(build: Callable[[], Operator]) -> Strategy:
@@ -320,6 +419,16 @@ CASES: dict[str, Strategy] = {
     "conv_transpose": transposed(),
     "linear": one(ops.linear.Linear, out_features=sizes(1, 8), bias=st.booleans()),
     "attention": attentions(),
+    "matmul": matmuls(),
+    "einsum": einsums(),
+    "rnn": recurrent(ops.recurrent.Rnn, nonlinearity=st.sampled_from(["tanh", "relu"])),
+    "gru": recurrent(ops.recurrent.Gru),
+    "lstm": lstms(),
+    "embedding": one(ops.embedding.Embedding, num_embeddings=sizes(1, 8), embedding_dim=sizes(1, 5)),
+    "gather": gathers(),
+    "parameter": source(ops.source.Parameter, size=tensors),
+    "constant": source(ops.source.Constant, size=tensors, value=st.sampled_from([None, 0.0, 2.5])),
+    "arange": source(ops.source.Arange, start=st.integers(0, 3), stop=st.integers(4, 9)),
     "batch_norm": along(ops.norm.BatchNorm, affine=st.booleans(), eps=eps),
     "layer_norm": over_axes(ops.norm.LayerNorm, affine=st.booleans(), eps=eps),
     "group_norm": group_norms(),

@@ -115,6 +115,23 @@ OTHER_OPS: list[tuple[str, dict[str, Any], list[Shape], int]] = [
     ("linear", {"out_features": 7}, [(6, 4)], 42),
     ("linear", {"out_features": 7, "bias": False}, [(6, 4)], 0),
     ("attention", {"heads": 2}, [(3, 8), (5, 8), (5, 8)], 6 * 2 * 3 * 5),
+    ("attention", {"heads": 4, "kv_heads": 2, "past": 2}, [(3, 8), (5, 4), (5, 4)], 6 * 4 * 3 * 7),
+    ("attention", {"heads": 2, "causal": True}, [(5, 8), (5, 8), (5, 8)], 6 * 2 * 5 * 5),
+    ("attention", {"heads": 2}, [(3, 8), (5, 8), (5, 8), (3, 5)], 7 * 2 * 3 * 5),
+    ("matmul", {}, [(3, 4), (4, 5)], 0),
+    ("einsum", {"equation": "i j -> i"}, [(3, 4)], 12),
+    ("einsum", {"equation": "i j -> j i"}, [(3, 4)], 0),
+    ("einsum", {"equation": "i j, j k -> i k"}, [(3, 4), (4, 5)], 0),
+    ("rnn", {"hidden_size": 3}, [(5, 4)], 5 * 3 * (1 + 2)),
+    ("rnn", {"hidden_size": 3, "bias": False, "nonlinearity": "relu"}, [(5, 4)], 5 * 3),
+    ("gru", {"hidden_size": 3}, [(5, 4)], 5 * 3 * (12 + 6)),
+    ("lstm", {"hidden_size": 3}, [(5, 4)], 5 * 3 * (15 + 8)),
+    ("lstm", {"hidden_size": 3, "layers": 2, "bidirectional": True, "bias": False}, [(5, 4)], 5 * 3 * 4 * 15),
+    ("embedding", {"num_embeddings": 9, "embedding_dim": 4}, [(5,)], 0),
+    ("gather", {}, [MAP, (7,)], 0),
+    ("parameter", {"size": (3, 8)}, [], 0),
+    ("constant", {"size": (3, 8)}, [], 0),
+    ("arange", {"stop": 8}, [], 0),
     ("upsample", {}, [MAP], 0),
     ("upsample", {"bilinear": True}, [MAP], 7 * 240),
     ("scale", {"factor": 0.1}, [MAP], 60),
@@ -146,6 +163,20 @@ def test_every_operator_has_a_convention() -> None:
         ("conv", {"out_channels": 6, "kernel_size": (2, 3), "groups": 2}, [MAP], 72 + 6, 0),
         ("conv_transpose", {"out_channels": 6, "kernel_size": (2, 3), "groups": 2}, [MAP], 72 + 6, 0),
         ("linear", {"out_features": 7}, [(6, 4)], 28 + 7, 0),
+        ("rnn", {"hidden_size": 3}, [(5, 4)], 3 * 4 + 3 * 3 + 2 * 3, 0),
+        ("gru", {"hidden_size": 3, "bias": False}, [(5, 4)], 3 * (3 * 4 + 3 * 3), 0),
+        ("lstm", {"hidden_size": 3}, [(5, 4)], 4 * (3 * 4 + 3 * 3 + 2 * 3), 0),
+        (
+            "lstm",
+            {"hidden_size": 3, "layers": 3, "bidirectional": True, "proj_size": 2},
+            [(5, 4)],
+            2 * (48 + 24 + 24 + 6) + 2 * 2 * (48 + 24 + 24 + 6),
+            0,
+        ),
+        ("embedding", {"num_embeddings": 9, "embedding_dim": 4}, [(5,)], 36, 0),
+        ("parameter", {"size": (3, 8)}, [], 24, 0),
+        ("constant", {"size": (3, 8)}, [], 0, 24),
+        ("constant", {"size": (3, 8), "value": 1.5}, [], 0, 0),
         ("batch_norm", {}, [MAP], 8, 8),
         ("batch_norm", {"affine": False}, [MAP], 0, 8),
         ("layer_norm", {}, [(3, 8)], 16, 0),
@@ -167,6 +198,36 @@ def test_every_operator_has_a_convention() -> None:
 def test_params_and_buffers(name: str, fields: dict[str, Any], shapes: list[Shape], params: int, buffers: int) -> None:
     cost = OPERATORS[name](**fields).price(*shapes)
     assert (cost.params, cost.buffers) == (params, buffers)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "shapes", "expected"),
+    [
+        ("attention", {"heads": 4, "past": 2}, [(3, 8), (5, 8), (5, 8)], 3 * 7 * 16),
+        ("attention", {"heads": 4, "kv_heads": 2, "causal": True}, [(3, 8), (3, 4), (3, 6)], 3 * 3 * (8 + 12)),
+        ("attention", {"heads": 2}, [(3, 8), (5, 8), (5, 4), (1, 5)], 3 * 5 * 12),
+        ("matmul", {}, [(2, 1, 3, 4), (6, 4, 5)], 2 * 6 * 3 * 4 * 5),
+        ("matmul", {"transpose_b": True}, [(3, 4), (5, 4)], 60),
+        ("einsum", {"equation": "q h d, k h d -> h q k"}, [(3, 2, 8), (5, 2, 8)], 3 * 5 * 2 * 8),
+        ("einsum", {"equation": "qhd,khd->hqk"}, [(7, 3, 2, 8), (1, 5, 2, 8)], 7 * 3 * 5 * 2 * 8),
+        ("einsum", {"equation": "ij,k->k"}, [(3, 4), (5,)], 60),
+        ("einsum", {"equation": "i j, j k, k l -> i l"}, [(2, 3), (3, 4), (4, 5)], 2 * 3 * 4 + 2 * 4 * 5),
+        ("einsum", {"equation": "i j, j k, l k -> i"}, [(2, 3), (3, 4), (5, 4)], 2 * 3 * 4 + 2 * 4 * 5),
+        ("einsum", {"equation": "i j -> j"}, [(2, 3)], 0),
+        ("rnn", {"hidden_size": 3}, [(7, 5, 4)], 7 * 5 * (3 * 4 + 3 * 3)),
+        ("gru", {"hidden_size": 3, "layers": 2}, [(5, 4)], 5 * 3 * (12 + 9 + 9 + 9)),
+        ("lstm", {"hidden_size": 3, "bidirectional": True, "layers": 2}, [(5, 4)], 5 * 4 * 2 * (12 + 9 + 18 + 9)),
+        ("lstm", {"hidden_size": 3, "proj_size": 2}, [(5, 4)], 5 * (4 * (12 + 6) + 6)),
+    ],
+)
+def test_mult_adds(name: str, fields: dict[str, Any], shapes: list[Shape], expected: int) -> None:
+    assert OPERATORS[name](**fields).cost(*shapes).mult_adds == expected
+
+
+def test_what_earlier_steps_kept_is_read_once_for_each_head_of_keys_and_values() -> None:
+    step = OPERATORS["attention"](heads=4, kv_heads=2, past=100)
+    assert step.kept((1, 8), (1, 4), (1, 6)) == 100 * (4 + 6)
+    assert step.kept((3, 1, 8), (3, 1, 4), (3, 1, 6)) == 3 * 100 * (4 + 6)
 
 
 @pytest.mark.parametrize(

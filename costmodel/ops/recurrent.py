@@ -1,0 +1,309 @@
+"""Recurrent layers, as PyTorch's: one layer here is all its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from costmodel.numbers.arithmetic import Number, Shape, is_plain, product, smallest
+from costmodel.ops import lead
+from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_rank
+from costmodel.ops.fields import Count, Nonlinearity, Size
+
+if TYPE_CHECKING:
+    from costmodel.ops.base import Array
+
+
+class Recurrent(Operator, abstract=True):
+    """What recurrent layers share: a cell steps over the tokens of (..., tokens, features), one layer above another,
+    from a state of zeros, and gives (..., tokens, directions * width).
+
+    params: PyTorch's, in stacks of equal shape: the matrices of the first layer's input, of the input of those above,
+    and of the state; and two biases of each gate.
+    """
+
+    family = "recurrent"
+    saves = "input"
+    gates: ClassVar[int]
+    """Matrices a cell has for its input, and as many for its state."""
+    gate_order: ClassVar[tuple[int, ...]]
+    """ONNX's order of the gates, by their places in PyTorch's."""
+    cell_ops: ClassVar[int]
+    """Other operations of one step for each hidden unit, without the biases."""
+
+    hidden_size: Size
+    layers: Size = 1
+    bidirectional: bool = False
+    bias: bool = True
+
+    def shape(self, x: Shape) -> Shape:
+        require_rank(self, x, 2, "a sequence (..., tokens, features)")
+        return (*x[:-1], self._directions * self._width())
+
+    @property
+    def _directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def _width(self) -> Number:
+        """Return the features that one direction gives, and hands on to its next step."""
+        return self.hidden_size
+
+    def _rows(self) -> Number:
+        return self.gates * self.hidden_size
+
+    def _has_more_layers(self) -> bool:
+        return not (is_plain(self.layers) and self.layers == 1)
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        ways, rows, width = self._directions, self._rows(), self._width()
+        arrays: dict[str, Shape] = {"weight_ih": (ways, rows, x[-1])}
+        if self._has_more_layers():
+            arrays["weight_ih_above"] = (self.layers - 1, ways, rows, ways * width)
+        arrays["weight_hh"] = (self.layers, ways, rows, width)
+        if self.bias:
+            biases = (self.layers * ways * rows,)
+            arrays |= {"bias_ih": biases, "bias_hh": biases}
+        return arrays
+
+    def cost(self, x: Shape) -> Cost:
+        matrices = (shape for shape in self.weights(x).values() if len(shape) > 1)
+        steps = product(x[:-1])
+        units = steps * self.layers * self._directions * self.hidden_size
+        bias = units * 2 * self.gates if self.bias else 0
+        mult_adds = steps * sum((product(shape) for shape in matrices), 0)
+        return Cost(mult_adds=mult_adds, other_ops=units * self.cell_ops + bias, bias_ops=bias)
+
+    def window(self, x: Shape) -> None:
+        return None
+
+    def step(self, own: Mapping[str, Array], given: Array, kept: Array, last: Array, state: Array) -> Any:
+        """Return a cell's output and its inner state after one step.
+
+        `own` are its arrays. `given` and `kept` are the products of its matrices with the input and with the `last`
+        output, biases added, (batch, gates * hidden_size); `state` is its inner state before.
+        """
+        raise NotImplementedError
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        arrays = {name: weights[name] for name in self.weights(x.shape[1:])}
+        out = lead.fold(x, 2)
+        for layer in range(self.layers):
+            ways = range(self._directions)
+            out = np.concatenate([self._one_way(self._own(arrays, layer, way), out, way) for way in ways], axis=-1)
+        return lead.unfold(out, x, 2)
+
+    def _own(self, arrays: Mapping[str, Array], layer: int, way: int) -> dict[str, Array]:
+        """Return the arrays of one layer and direction, without the axes that stack them."""
+        own = {name: array[layer, way] for name, array in arrays.items() if name in ("weight_hh", "weight_hr")}
+        own["weight_ih"] = arrays["weight_ih_above"][layer - 1, way] if layer else arrays["weight_ih"][way]
+        biases = {name: array for name, array in arrays.items() if name.startswith("bias")}
+        apart = {name: array.reshape(self.layers, self._directions, -1) for name, array in biases.items()}
+        return own | {name: array[layer, way] for name, array in apart.items()}
+
+    def _one_way(self, own: dict[str, Array], x: Array, way: int) -> Array:
+        """Return what one direction of a layer gives for (batch, tokens, features)."""
+        import numpy as np
+
+        from costmodel.ops import arrays
+
+        given = arrays.contract(x, own["weight_ih"].T)
+        last, state = (np.zeros((len(x), size), x.dtype) for size in (own["weight_hh"].shape[-1], self.hidden_size))
+        found: list[Any] = [None] * x.shape[1]
+        for at in reversed(range(len(found))) if way else range(len(found)):
+            now, kept = given[:, at], arrays.contract(last, own["weight_hh"].T)
+            if self.bias:
+                now, kept = now + own["bias_ih"], kept + own["bias_hh"]
+            last, state = self.step(own, now, kept, last, state)
+            found[at] = last
+        return np.stack(found, axis=1)
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        *_, tokens, features = emit.shape(x)
+        out = self.shape((tokens, features))[-1]
+
+        def write(folded: str) -> str:
+            value = emit("Transpose", folded, perm=[1, 0, 2])
+            for layer in range(self.layers):
+                value = self._layer(emit, self._stacks(emit, weights, layer), value, out)
+            return emit("Transpose", value, perm=[1, 0, 2])
+
+        return lead.emitted(emit, x, 2, self.shape(emit.shape(x)), write)
+
+    def _stacks(self, emit: Emit, weights: Mapping[str, str], layer: int) -> dict[str, str]:
+        """Write the arrays of one layer, their first axis the directions."""
+        own = {
+            name: emit("Gather", array, emit.constant(layer), axis=0)
+            for name, array in weights.items()
+            if name in ("weight_hh", "weight_hr")
+        }
+        own["weight_ih"] = weights["weight_ih"]
+        if layer:
+            own["weight_ih"] = emit("Gather", weights["weight_ih_above"], emit.constant(layer - 1), axis=0)
+        for name in (name for name in weights if name.startswith("bias")):
+            apart = emit("Reshape", weights[name], emit.constant([self.layers, self._directions, self._rows()]))
+            own[name] = emit("Gather", apart, emit.constant(layer), axis=0)
+        return own
+
+    def _layer(self, emit: Emit, own: Mapping[str, str], x: str, out: int) -> str:
+        """Write one layer on (tokens, batch, features)."""
+        size = self.hidden_size
+        rows = emit.constant([place * size + n for place in self.gate_order for n in range(size)])
+        matrices = [emit("Gather", own[name], rows, axis=1) for name in ("weight_ih", "weight_hh")]
+        biases = [emit("Gather", own[name], rows, axis=1) for name in ("bias_ih", "bias_hh") if self.bias]
+        bias = [emit("Concat", *biases, axis=1)] if biases else []
+        direction = "bidirectional" if self.bidirectional else "forward"
+        node, more = self.node()
+        steps = emit(node, x, *matrices, *bias, hidden_size=size, direction=direction, **more)
+        return emit("Reshape", emit("Transpose", steps, perm=[0, 2, 1, 3]), emit.constant([0, 0, out]))
+
+    def node(self) -> tuple[str, dict[str, Any]]:
+        """Return the ONNX node of one layer, with attributes of its own."""
+        raise NotImplementedError
+
+
+class Rnn(Recurrent):
+    """Recurrent layer of plain cells on the last two axes: h = tanh or relu (`nonlinearity`) of W x + b + U h + c.
+
+    (..., tokens, features) -> (..., tokens, directions * hidden_size); whatever stands before repeats.
+    params: for each of `layers` and direction (in_features + hidden_size) * hidden_size and two biases; a layer above
+    the first reads all directions of the one below. mult_adds: those matrices once a step. other_ops: 1 per step and
+    hidden unit (the nonlinearity), and 2 more for the biases. The sum of the two products is part of the mult-adds.
+    Source: Elman 1990, Finding structure in time, as PyTorch's nn.RNN.
+    """
+
+    gates = 1
+    gate_order = (0,)
+    cell_ops = 1
+
+    nonlinearity: Nonlinearity = "tanh"
+
+    def step(self, own: Mapping[str, Array], given: Array, kept: Array, last: Array, state: Array) -> Any:
+        import numpy as np
+
+        total = given + kept
+        return (np.tanh(total) if self.nonlinearity == "tanh" else np.maximum(total, 0)), state
+
+    def node(self) -> tuple[str, dict[str, Any]]:
+        return "RNN", {"activations": [self.nonlinearity.capitalize()] * self._directions}
+
+
+class Gru(Recurrent):
+    """Gated recurrent units on the last two axes, the reset gate behind the matrix as PyTorch and cuDNN have it.
+
+    (..., tokens, features) -> (..., tokens, directions * hidden_size); whatever stands before repeats.
+    params: for each of `layers` and direction 3 * (in_features + hidden_size) * hidden_size and two biases of each
+    gate; a layer above the first reads all directions of the one below. mult_adds: those matrices once a step.
+    other_ops: 12 per step and hidden unit (two sigmoids of 3, tanh, reset, and 4 that blend old and new), and 6 more
+    for the biases. The sums of two products are part of the mult-adds.
+    Source: Cho et al. 2014 (arXiv:1406.1078), as PyTorch's nn.GRU.
+    """
+
+    gates = 3
+    gate_order = (1, 0, 2)
+    cell_ops = 12
+
+    def step(self, own: Mapping[str, Array], given: Array, kept: Array, last: Array, state: Array) -> Any:
+        import numpy as np
+
+        from costmodel.ops import arrays
+
+        size = self.hidden_size
+        gates = arrays.sigmoid(given[:, : 2 * size] + kept[:, : 2 * size])
+        reset, update = gates[:, :size], gates[:, size:]
+        new = np.tanh(given[:, 2 * size :] + reset * kept[:, 2 * size :])
+        return (1 - update) * new + update * last, state
+
+    def node(self) -> tuple[str, dict[str, Any]]:
+        return "GRU", {"linear_before_reset": 1}
+
+
+class Lstm(Recurrent):
+    """Long short-term memory on the last two axes; `proj_size` projects what a cell gives to fewer features.
+
+    (..., tokens, features) -> (..., tokens, directions * width), the width hidden_size, or proj_size where that is not
+    0; whatever stands before repeats.
+    params: for each of `layers` and direction 4 * (in_features + width) * hidden_size, two biases of each gate, and
+    hidden_size * proj_size; a layer above the first reads all directions of the one below. mult_adds: those matrices
+    once a step. other_ops: 15 per step and hidden unit (three sigmoids of 3, two tanh, and 4 that make the new state
+    and output), and 8 more for the biases. The sum of the two products is part of the mult-adds.
+    Source: Hochreiter and Schmidhuber 1997; projection: Sak et al. 2014 (arXiv:1402.1128); as PyTorch's nn.LSTM.
+
+    Raises:
+        ShapeError: if `proj_size` is not below `hidden_size`.
+    """
+
+    gates = 4
+    gate_order = (0, 3, 1, 2)
+    cell_ops = 15
+
+    proj_size: Count = 0
+
+    def shape(self, x: Shape) -> Shape:
+        require(
+            self.proj_size < self.hidden_size,
+            lambda: f"proj_size = {self.proj_size} must be below hidden_size = {self.hidden_size}",
+            "proj_size",
+        )
+        return super().shape(x)
+
+    def _width(self) -> Number:
+        if is_plain(self.proj_size):
+            return self.proj_size or self.hidden_size
+        return self.proj_size + self.hidden_size * (1 - smallest(self.proj_size, 1))
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        arrays = super().weights(x)
+        if not (is_plain(self.proj_size) and self.proj_size == 0):
+            arrays["weight_hr"] = (self.layers, self._directions, self.proj_size, self.hidden_size)
+        return arrays
+
+    def step(self, own: Mapping[str, Array], given: Array, kept: Array, last: Array, state: Array) -> Any:
+        import numpy as np
+
+        from costmodel.ops import arrays
+
+        total, size = given + kept, self.hidden_size
+        enter, forget, out = (arrays.sigmoid(total[:, place * size : (place + 1) * size]) for place in (0, 1, 3))
+        state = forget * state + enter * np.tanh(total[:, 2 * size : 3 * size])
+        found = out * np.tanh(state)
+        return (arrays.contract(found, own["weight_hr"].T) if "weight_hr" in own else found), state
+
+    def node(self) -> tuple[str, dict[str, Any]]:
+        return "LSTM", {}
+
+    def _layer(self, emit: Emit, own: Mapping[str, str], x: str, out: int) -> str:
+        """Write one layer on (tokens, batch, features); ONNX's LSTM has no projection, so it is a scan then."""
+        if not self.proj_size:
+            return super()._layer(emit, own, x, out)
+        ways = []
+        for way in range(self._directions):
+            mine = {name: emit("Gather", array, emit.constant(way), axis=0) for name, array in own.items()}
+            ways.append(self._scanned(emit, mine, x, backward=way == 1))
+        return emit("Concat", *ways, axis=2) if len(ways) > 1 else ways[0]
+
+    def _scanned(self, emit: Emit, own: Mapping[str, str], x: str, backward: bool) -> str:
+        """Write one direction on (tokens, batch, features) as a scan over the steps."""
+        ih, hh, hr = (emit("Transpose", own[f"weight_{name}"], perm=[1, 0]) for name in ("ih", "hh", "hr"))
+        given = emit("MatMul", x, ih)
+        for name in (name for name in own if name.startswith("bias")):
+            given = emit("Add", given, own[name])
+        batch, size = emit("Shape", x, start=1, end=2), self.hidden_size
+        last, state = (
+            emit("Expand", emit.constant(0.0), emit("Concat", batch, emit.constant([width]), axis=0))
+            for width in (self._width(), size)
+        )
+
+        def step(cell: Emit, last: str, state: str, given: str) -> tuple[str, str]:
+            """Write one step, whose matrices are read from around the loop."""
+            total = cell("Add", given, cell("MatMul", last, hh))
+            parts = [
+                cell("Slice", total, *(cell.constant([n]) for n in (place * size, (place + 1) * size, 1)))
+                for place in range(self.gates)
+            ]
+            enter, forget, out = (cell("Sigmoid", parts[place]) for place in (0, 1, 3))
+            new = cell("Add", cell("Mul", forget, state), cell("Mul", enter, cell("Tanh", parts[2])))
+            return cell("MatMul", cell("Mul", out, cell("Tanh", new)), hr), new
+
+        return emit.scan(step, (last, state), given, backward)
