@@ -6,9 +6,10 @@ first of all), and returns the function that runs the layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from math import prod
+from string import ascii_letters
 from typing import Any, TypeAlias
 
 import torch
@@ -16,7 +17,7 @@ from torch.nn import functional as F  # noqa: N812, PyTorch's own custom
 
 from costmodel.errors import CostModelError
 from costmodel.graph import Layer
-from costmodel.ops import lead, windows
+from costmodel.ops import lead, product, windows
 from costmodel.ops.base import axes_of, axis_of
 
 Tensor: TypeAlias = Any
@@ -107,12 +108,115 @@ def _linear(layer: Layer, arrays: Arrays) -> Step:
 
 
 def _attention(layer: Layer, arrays: Arrays) -> Step:
-    heads = layer.op.heads  # type: ignore[attr-defined]
+    op: Any = layer.op
+    groups = op.heads if op.kv_heads is None else op.kv_heads
+    (*_, queries, _), (*_, keys, _) = layer.input_shapes[:2]
+    rank = len(layer.input_shapes[0]) + 2
+    past = (0, 0, op.past, 0)
+    seen = torch.ones(queries, keys + op.past, dtype=torch.bool).tril(op.past) if op.causal else None
+    plain = op.causal and op.past == 0 and len(layer.inputs) == 3
+    how: dict[str, Any] = {"scale": op.scale, "enable_gqa": groups != op.heads, "is_causal": plain}
 
-    def split(x: Tensor) -> Tensor:
-        return x.unflatten(2, (heads, -1)).transpose(1, 2)
+    def split(x: Tensor, heads: int) -> Tensor:
+        return x.unflatten(-1, (heads, -1)).transpose(-2, -3)
 
-    return lambda q, k, v: F.scaled_dot_product_attention(split(q), split(k), split(v)).transpose(1, 2).flatten(2)
+    def kept(x: Tensor) -> Tensor:
+        return split(F.pad(x, past) if op.past else x, groups)
+
+    def masked(mask: Tensor | None, like: Tensor) -> Tensor | None:
+        """Return what is asked of the scores besides, with an axis of heads."""
+        if mask is not None:
+            mask = mask if mask.ndim == rank else mask.unsqueeze(-3)
+            mask = mask.reshape(len(mask), *[1] * (rank - mask.ndim), *mask.shape[1:])
+        if plain or seen is None:
+            return mask
+        ours = seen.to(like.device)
+        if mask is None:
+            return ours
+        return mask & ours if mask.dtype == torch.bool else mask.masked_fill(~ours, float("-inf"))
+
+    def run(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+        out = F.scaled_dot_product_attention(split(q, op.heads), kept(k), kept(v), masked(mask, q), **how)
+        return out.transpose(-2, -3).flatten(-2)
+
+    return run
+
+
+def _level(arrays: Sequence[Tensor], own: Sequence[int]) -> list[Tensor]:
+    """Return tensors with as many axes before their own, the batch first."""
+    before = max(x.ndim - axes for x, axes in zip(arrays, own, strict=True))
+    return [
+        x.reshape(len(x), *[1] * (before + axes - x.ndim), *x.shape[1:]) for x, axes in zip(arrays, own, strict=True)
+    ]
+
+
+def _matmul(layer: Layer, arrays: Arrays) -> Step:
+    turned = layer.op.transpose_b  # type: ignore[attr-defined]
+
+    def run(*pair: Tensor) -> Tensor:
+        a, b = _level(pair, (2, 2))
+        return torch.matmul(a, b.transpose(-1, -2) if turned else b)
+
+    return run
+
+
+def _einsum(layer: Layer, arrays: Arrays) -> Step:
+    equation = product.parsed(layer.op.equation)  # type: ignore[attr-defined]
+    terms = (*equation.inputs, equation.output)
+    letters = dict(zip(dict.fromkeys(name for term in terms for name in term), ascii_letters, strict=False))
+    *left, right = ("..." + "".join(letters[name] for name in term) for term in terms)
+    own = [len(term) for term in equation.inputs]
+    return lambda *inputs: torch.einsum(f"{','.join(left)}->{right}", *_level(inputs, own))
+
+
+def _recurrent(layer: Layer, arrays: Arrays) -> Step:
+    """PyTorch's module, whose arrays are cut from the stacks that the operator keeps."""
+    op: Any = layer.op
+    how: dict[str, Any] = {"num_layers": op.layers, "bidirectional": op.bidirectional, "bias": op.bias}
+    how |= {name: getattr(op, name) for name in ("nonlinearity", "proj_size") if hasattr(op, name)}
+    module = getattr(torch.nn, op.name.upper())(
+        layer.input_shapes[0][-1], op.hidden_size, batch_first=True, device=arrays["weight_hh"].device, **how
+    )
+    ways = 2 if op.bidirectional else 1
+
+    def own(name: str, at: int, way: int) -> Tensor:
+        if name.startswith("bias"):
+            return arrays[name].unflatten(0, (op.layers, ways, -1))[at, way]
+        if name == "weight_ih":
+            return arrays["weight_ih_above"][at - 1, way] if at else arrays[name][way]
+        return arrays[name][at, way]
+
+    with torch.no_grad():
+        for at in range(op.layers):
+            for way in range(ways):
+                for name in arrays.keys() - {"weight_ih_above"}:
+                    getattr(module, f"{name}_l{at}{'_reverse' * way}").copy_(own(name, at, way))
+    return lambda x: module(x.flatten(0, -3))[0].reshape(*x.shape[:-1], -1)
+
+
+def _gather(layer: Layer, arrays: Arrays) -> Step:
+    axis = _axis(layer)
+
+    def one(x: Tensor, indices: Tensor) -> Tensor:
+        return x.index_select(axis - 1, indices.flatten()).unflatten(axis - 1, indices.shape)
+
+    def run(x: Tensor, indices: Tensor) -> Tensor:
+        if len(indices) == 1:
+            return x.index_select(axis, indices.flatten()).unflatten(axis, indices.shape[1:])
+        return torch.stack([one(*pair) for pair in zip(x.expand(len(indices), *x.shape[1:]), indices, strict=True)])
+
+    return run
+
+
+def _source(name: str) -> Callable[[Layer, Arrays], Step]:
+    """Return the entry of a source that stores its array under that name."""
+    return lambda layer, arrays: lambda: arrays[name][None]
+
+
+def _constant(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    value = arrays["value"] if op.value is None else torch.full(op.size, float(op.value))
+    return lambda: value[None]
 
 
 def _batch_norm(layer: Layer, arrays: Arrays) -> Step:
@@ -370,6 +474,16 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "conv_transpose": _conv_transpose,
     "linear": _linear,
     "attention": _attention,
+    "matmul": _matmul,
+    "einsum": _einsum,
+    "rnn": _recurrent,
+    "gru": _recurrent,
+    "lstm": _recurrent,
+    "embedding": lambda layer, arrays: lambda x: F.embedding(x, arrays["weight"]),
+    "gather": _gather,
+    "parameter": _source("weight"),
+    "constant": _constant,
+    "arange": lambda layer, arrays: lambda: torch.arange(layer.op.start, layer.op.stop)[None],  # type: ignore[attr-defined]
     "batch_norm": _batch_norm,
     "layer_norm": _layer_norm,
     "lrn": _lrn,

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from ops.numbers import layer_of, weights_of
 from ops.strategies import CASES
-from test_laws import empty_windows
+from test_laws import assert_close, empty_windows
 
 import costmodel as cm
 from costmodel.bench.measure import Job, Setting, measure, summarize
@@ -58,6 +58,37 @@ def chain(shape, *ops):
         last = graph.add(f"layer{number}", op, (last,)).path
         graph.mark_output(last)
     return graph
+
+
+SEQUENCES = "attention matmul einsum rnn gru lstm embedding gather parameter constant arange".split()
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("name", SEQUENCES)
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_pytorch_computes_what_the_pages_of_sequences_compute(name, data):
+    case = data.draw(CASES[name])
+    arrays = case.arrays(batch=2)
+    weights = weights_of(case)
+    step = step_of(layer_of(case), {key: torch.from_numpy(array) for key, array in weights.items()})
+    with torch.inference_mode():
+        theirs = step(*map(torch.from_numpy, arrays)).numpy()
+    assert_close(case.op.run(weights, *arrays), theirs)
+
+
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_a_recurrent_layer_has_as_many_params_as_pytorchs(name, data):
+    case = data.draw(CASES[name])
+    op = case.op
+    more = {"proj_size": op.proj_size} if name == "lstm" else {}
+    theirs = getattr(torch.nn, name.upper())(
+        case.shapes[0][-1], op.hidden_size, op.layers, bidirectional=op.bidirectional, bias=op.bias, **more
+    )
+    assert op.price(*case.shapes).params == sum(p.numel() for p in theirs.parameters())
+    assert op.price(*case.shapes).matrix_params == sum(p.numel() for p in theirs.parameters() if p.ndim > 1)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
