@@ -225,9 +225,10 @@ def einsums(draw: Draw) -> Case:
     equation = draw(st.sampled_from(EQUATIONS))
     terms = ops.product.parsed(equation).inputs
     size = {letter: draw(sizes(1, 4)) for term in terms for letter in term}
-    before = draw(st.sampled_from([(), (2,)]))
-    shapes = tuple((*before, *(size[letter] for letter in term)) for term in terms)
-    axes = tuple(" ".join(("lead",) * len(before) + term) for term in terms)
+    ways = [(2,), (1,)] if draw(st.booleans()) else [()]
+    before = [draw(st.sampled_from(ways)) for _ in terms]
+    shapes = tuple((*own, *(size[letter] for letter in term)) for own, term in zip(before, terms, strict=True))
+    axes = tuple(" ".join(("lead",) * len(own) + term) for own, term in zip(before, terms, strict=True))
     return Case(ops.product.Einsum(equation=equation), shapes, axes=axes)
 
 

@@ -213,6 +213,12 @@ def test_params_and_buffers(name: str, fields: dict[str, Any], shapes: list[Shap
         ("einsum", {"equation": "ij,k->k"}, [(3, 4), (5,)], 60),
         ("einsum", {"equation": "i j, j k, k l -> i l"}, [(2, 3), (3, 4), (4, 5)], 2 * 3 * 4 + 2 * 4 * 5),
         ("einsum", {"equation": "i j, j k, l k -> i"}, [(2, 3), (3, 4), (5, 4)], 2 * 3 * 4 + 2 * 4 * 5),
+        (
+            "einsum",
+            {"equation": "i j, j k, k l -> i l"},
+            [(2, 3), (3, 4), (7, 4, 5)],
+            2 * 3 * 4 + 7 * 2 * 4 * 5,
+        ),
         ("einsum", {"equation": "i j -> j"}, [(2, 3)], 0),
         ("rnn", {"hidden_size": 3}, [(7, 5, 4)], 7 * 5 * (3 * 4 + 3 * 3)),
         ("gru", {"hidden_size": 3, "layers": 2}, [(5, 4)], 5 * 3 * (12 + 9 + 9 + 9)),
