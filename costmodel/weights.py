@@ -58,4 +58,6 @@ def _centre_and_spread(name: str, shape: Shape) -> tuple[float, float]:
     """Return mean and standard deviation of an array by what its name says it is for."""
     if name == "weight" and len(shape) > 1:
         return 0.0, (2 / product(shape[1:])) ** 0.5
-    return {"weight": (0.5, 0.1), "slope": (0.25, 0.05)}.get(name, (0.0, 0.1))
+    return {"weight": (0.5, 0.1), "slope": (0.25, 0.05), "scale": (0.5, 0.1), "zero_point": (2.0, 5.0)}.get(
+        name, (0.0, 0.1)
+    )

@@ -67,6 +67,17 @@ def ceil_div(a: Number, b: Number) -> Number:
     return -(-a // b)
 
 
+def gcd(a: Number, b: Number) -> Number:
+    """Return the greatest common divisor of two whole numbers."""
+    if type(a) is int and type(b) is int:
+        return math.gcd(a, b)
+    if is_symbol(a) or is_symbol(b):
+        from costmodel.numbers.divisors import Gcd
+
+        return Gcd(a, b)
+    return sys.modules["numpy"].gcd(a, b)
+
+
 def product(sizes: Iterable[Number]) -> Number:
     """Return the product of `sizes` (1 for none)."""
     total: Number = 1

@@ -71,9 +71,13 @@ def _element_type(dtype: str | None) -> int:
     """Return ONNX's number of a dtype; real numbers are written as float32."""
     from onnx import TensorProto
 
-    return {"int64": TensorProto.INT64, "int32": TensorProto.INT32, "bool": TensorProto.BOOL}.get(
-        dtype or "", TensorProto.FLOAT
-    )
+    kinds = {
+        "int64": TensorProto.INT64,
+        "int32": TensorProto.INT32,
+        "int8": TensorProto.INT8,
+        "bool": TensorProto.BOOL,
+    }
+    return kinds.get(dtype or "", TensorProto.FLOAT)
 
 
 @dataclass

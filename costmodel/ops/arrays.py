@@ -123,12 +123,42 @@ def erf(x: Array) -> Array:
     return out
 
 
-def interpolate(x: Array, scale: int, axis: int) -> Array:
-    """Stretch an axis `scale` times, linear between the centres of its cells and constant beyond the first and last."""
+def resized(x: Array, out: int, scale: float, axis: int, taps: int, align_corners: bool) -> Array:
+    """Return `x` with `out` places along an axis, `scale` of them for one before, each made of its `taps` neighbours:
+    1 takes the one at or before it, 2 are linear and constant beyond the ends, 4 are cubic with the ends repeated.
+    """
     size = x.shape[axis]
-    centres = ((np.arange(size * scale) + 0.5) / scale - 0.5).clip(0, size - 1)
+    places = np.arange(out, dtype=np.float32)  # float32 as in ONNX Runtime, so that both round alike
+    if taps == 1:
+        nearest: Array = x.take(np.floor(places / np.float32(scale)).astype(np.int64).clip(0, size - 1), axis=axis)
+        return nearest
+    if align_corners:
+        centres = places * np.float32((size - 1) / (out - 1) if out > 1 else 0)
+    else:
+        centres = (places + np.float32(0.5)) / np.float32(scale) - np.float32(0.5)
+    if taps == 2:
+        centres = centres.clip(0, size - 1)
     low = np.floor(centres).astype(np.int64)
-    share = (centres - low).astype(x.dtype).reshape(-1, *([1] * (x.ndim - 1 - axis)))
-    high = np.minimum(low + 1, size - 1)
-    out: Array = x.take(low, axis=axis) * (1 - share) + x.take(high, axis=axis) * share
-    return out
+    share = centres - low
+    kernel = _cubic(share) if taps == 4 else [1 - share, share]
+    first = 1 - taps // 2
+    parts = [
+        x.take((low + first + place).clip(0, size - 1), axis=axis) * along(weight.astype(x.dtype), x, axis)
+        for place, weight in enumerate(kernel)
+    ]
+    total: Array = sum(parts[1:], parts[0])
+    return total
+
+
+def _cubic(share: Array, a: float = -0.75) -> list[Array]:
+    """Return the weights of the two neighbours before and the two after a place between the inner two."""
+
+    def near(t: Array) -> Array:
+        weight: Array = ((a + 2) * t - (a + 3)) * t * t + 1
+        return weight
+
+    def far(t: Array) -> Array:
+        weight: Array = ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+        return weight
+
+    return [far(share + 1), near(share), near(1 - share), far(2 - share)]

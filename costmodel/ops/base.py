@@ -92,8 +92,6 @@ class Operator:
     """How many tensors it reads, or the fewest and the most (None for any number)."""
     indices: ClassVar[tuple[int, ...]] = ()
     """Which of its inputs hold indices or other whole numbers, not real ones."""
-    view: ClassVar[bool] = False
-    """At inference it only renames its input: nothing is computed, moved or allocated."""
     in_place: ClassVar[bool] = False
     """Its output may overwrite its input."""
     fuses: ClassVar[str] = ""
@@ -155,6 +153,11 @@ class Operator:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+
+    @property
+    def view(self) -> bool:
+        """At inference it only renames its input: nothing is computed, moved or allocated."""
+        return False
 
     def shape(self, *inputs: Any, **_: Any) -> Shape:
         """Return the output shape.

@@ -35,6 +35,8 @@ CountWindow: TypeAlias = "Number | tuple[Number, ...]"
 """One whole number for every axis of space, or a list with one for each; zeros allowed."""
 Padding: TypeAlias = "Number | str | tuple[Number, ...]"
 """'same', 'valid', one number, one for each axis of space, or those before each axis and then those after each."""
+Factors: TypeAlias = "Number | tuple[Number, ...]"
+"""One number for every axis of space, or a list with one for each; need not be whole."""
 Real: TypeAlias = float
 """Any number."""
 Pattern: TypeAlias = str
@@ -141,6 +143,7 @@ FIELD_TYPES: dict[str, FieldType] = {
         lengths=(1, 2, 3, 4, 6),
         least=0,
     ),
+    "Factors": FieldType("a number, or a list with one for each axis of space", lengths=(1, 2, 3), whole=False),
     "Real": FieldType("a number", whole=False),
     "bool": FieldType("true or false"),
     "Pattern": FieldType("a text in quotes", text=True, number=False),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from costmodel.numbers.arithmetic import Shape, product, show_shape, smallest
-from costmodel.ops import windows
-from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of, require, require_divides, require_rank
-from costmodel.ops.fields import Axis, Count, Real, Size, Window
+from costmodel.numbers.arithmetic import Shape, product, show_shape
+from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of, require, require_rank
+from costmodel.ops.fields import Axis, Count, Real, Size
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -59,25 +58,6 @@ class Dropout(Identity):
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         return emit("Dropout", x, emit.constant(float(self.rate)))
-
-
-class Flatten(Free):
-    """All values of one image in a row: (channels * height * width,)."""
-
-    family = "view"
-    view = True
-
-    def shape(self, x: Shape) -> Shape:
-        return (product(x),)
-
-    def window(self, x: Shape) -> None:
-        return None
-
-    def run(self, weights: Weights, x: Array) -> Array:
-        return x.reshape(len(x), -1)
-
-    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        return emit("Flatten", x, axis=1)
 
 
 class PadChannels(Free):
@@ -135,81 +115,6 @@ class SliceChannels(Free):
         return emit("Slice", x, emit.constant([self.start]), emit.constant([self.stop]), emit.constant([axis]))
 
 
-class ChannelShuffle(Free):
-    """Interleave the channels of `groups` equal groups of (channels, *space): the first of each group, then the second
-    of each.
-
-    Source: Zhang et al. 2018 (ShuffleNet, arXiv:1707.01083), section 3.1.
-    """
-
-    groups: Size
-
-    def shape(self, x: Shape) -> Shape:
-        require_rank(self, x, 1, "(channels, *space)")
-        require_divides(
-            self.groups, x[0], lambda: f"groups = {self.groups} does not divide the {x[0]} channels", "groups"
-        )
-        return x
-
-    def run(self, weights: Weights, x: Array) -> Array:
-        batch, channels, *space = x.shape
-        grouped = x.reshape(batch, self.groups, channels // self.groups, *space)
-        return grouped.swapaxes(1, 2).reshape(x.shape)
-
-    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        channels, *space = emit.shape(x)
-        grouped = emit("Reshape", x, emit.constant([0, self.groups, channels // self.groups, *space]))
-        swapped = emit("Transpose", grouped, perm=[0, 2, 1, *range(3, 3 + len(space))])
-        return emit("Reshape", swapped, emit.constant([0, channels, *space]))
-
-
-class Upsample(Operator):
-    """(channels, *space) `scale` times as large: each value repeated, or where `bilinear`, interpolated between the
-    centres of pixels.
-
-    other_ops: none, or 7 per output element where `bilinear` (4 multiplications, 3 additions).
-    """
-
-    family = "resize"
-    blocks = "any"
-
-    scale: Window = 2
-    bilinear: bool = False
-
-    def factors(self, x: Shape) -> Shape:
-        """Return the scale of each axis of space."""
-        return windows.spread(self.scale, windows.axes_of_space(self, x))
-
-    def shape(self, x: Shape) -> Shape:
-        factors = self.factors(x)
-        require(
-            not self.bilinear or len(factors) == 2, lambda: f"bilinear is over height and width, not {show_shape(x)}"
-        )
-        return (x[0], *windows.each_axis(lambda size, by: size * by, x[1:], factors))
-
-    def cost(self, x: Shape) -> Cost:
-        return Cost(other_ops=7 * product(self.shape(x)) if self.bilinear else 0)
-
-    def window(self, x: Shape) -> windows.Seen:
-        return tuple((smallest(2, by) if self.bilinear else 1, windows.one_over(by)) for by in self.factors(x))
-
-    def run(self, weights: Weights, x: Array) -> Array:
-        from costmodel.ops import arrays
-
-        for axis, by in enumerate(self.factors(x.shape[1:]), 2):
-            x = arrays.interpolate(x, by, axis) if self.bilinear else x.repeat(by, axis=axis)
-        return x
-
-    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        factors = map(float, self.factors(emit.shape(x)))
-        how: dict[str, Any] = (
-            {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
-            if self.bilinear
-            else {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-        )
-        return emit("Resize", x, "", emit.constant([1.0, 1.0, *factors]), **how)
-
-
 class Scale(Operator):
     """Every element times a constant `factor`. other_ops: 1 per element.
 
@@ -233,24 +138,6 @@ class Scale(Operator):
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         return emit("Mul", x, emit.constant(float(self.factor)))
-
-
-class Tokens(Free):
-    """(channels, *space) as the sequence of its pixels: (height * width, channels) of a map."""
-
-    def shape(self, x: Shape) -> Shape:
-        require_rank(self, x, 2, "(channels, *space)")
-        return (product(x[1:]), x[0])
-
-    def window(self, x: Shape) -> None:
-        return None
-
-    def run(self, weights: Weights, x: Array) -> Array:
-        return x.reshape(*x.shape[:2], -1).swapaxes(1, 2)
-
-    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        channels, *space = emit.shape(x)
-        return emit("Transpose", emit("Reshape", x, emit.constant([0, channels, product(space)])), perm=[0, 2, 1])
 
 
 def require_tokens(op: Operator, x: Shape) -> None:

@@ -106,8 +106,12 @@ def counted(array: Array) -> Array:
     return out
 
 
-AXES = {"Window", "CountWindow", "Padding"}
+AXES = {"Window", "CountWindow", "Factors", "Padding"}
 """Field types that speak of height and width."""
+
+
+SIZES_SPACE = {"kernel_size", "output_size", "scale", "size"}
+"""Fields whose length says how many axes of space there are; a single number is for all after the channels."""
 
 
 def turned_shape(shape: Shape) -> Shape:
@@ -119,7 +123,7 @@ def turned(case: Case) -> Case:
     changed = {
         field.name: _turned_value(getattr(case.op, field.name))
         for field in dataclasses.fields(case.op)
-        if field.type in AXES
+        if str(field.type).removesuffix(" | None") in AXES
     }
     return Case(dataclasses.replace(case.op, **changed), tuple(map(turned_shape, case.shapes)))
 
@@ -127,13 +131,18 @@ def turned(case: Case) -> Case:
 def _turned_value(value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
-    return value[::-1] if len(value) == 2 else (value[1], value[0], value[3], value[2])
+    return value[::-1] if len(value) == 2 else (value[1], value[0], value[3], value[2]) if len(value) == 4 else value
 
 
 def is_picture(case: Case) -> bool:
     """Whether height and width are axes that the case could swap: it works along no other axis than the first."""
-    named = [getattr(case.op, field.name) for field in dataclasses.fields(case.op) if field.type in ("Axis", "Axes")]
-    axes = [axis % len(case.shapes[0]) for value in named for axis in (value if isinstance(value, tuple) else (value,))]
+    named = [
+        getattr(case.op, field.name)
+        for field in dataclasses.fields(case.op)
+        if str(field.type).removesuffix(" | None") in ("Axis", "Axes")
+    ]
+    listed = [value if isinstance(value, tuple) else (value,) for value in named if value is not None]
+    axes = [axis % len(case.shapes[0]) for value in listed for axis in value]
     return not any(axes)
 
 
@@ -144,11 +153,15 @@ def repeated(case: Case, times: int) -> Case:
     changed = {
         field.name: _moved(getattr(case.op, field.name))
         for field in dataclasses.fields(case.op)
-        if field.type in ("Axis", "Axes")
+        if str(field.type).removesuffix(" | None") in ("Axis", "Axes")
     }
-    kernel = getattr(case.op, "kernel_size", ())
-    if not isinstance(kernel, tuple):
-        changed["kernel_size"] = (kernel,) * (axes.pop() - 1)
+    spaces = {name: getattr(case.op, name) for name in SIZES_SPACE & vars(case.op).keys()}
+    spaces = {name: value for name, value in spaces.items() if value is not None}
+    if not changed and not any(isinstance(value, tuple) for value in spaces.values()):
+        changed |= {name: (value,) * (axes.pop() - 1) for name, value in spaces.items()}
+    pattern = getattr(case.op, "pattern", "...")
+    if "..." not in pattern:
+        changed["pattern"] = " -> ".join(f"... {side}" for side in pattern.split("->"))
     return dataclasses.replace(
         case, op=dataclasses.replace(case.op, **changed), shapes=tuple((times, *shape) for shape in case.shapes)
     )
@@ -158,4 +171,4 @@ def _moved(axis: Any) -> Any:
     """An axis, or several, after one more came before them."""
     if isinstance(axis, tuple):
         return tuple(map(_moved, axis))
-    return axis + 1 if axis >= 0 else axis
+    return axis + 1 if axis is not None and axis >= 0 else axis

@@ -40,7 +40,8 @@ class Case:
 
     @property
     def dtypes(self) -> tuple[str | None, ...]:
-        known = dict.fromkeys(self.op.indices, "int64") | dict.fromkeys(self.masks, "bool")
+        whole = "int8" if isinstance(self.op, ops.quantize.Dequantize) else "int64"
+        known = dict.fromkeys(self.op.indices, whole) | dict.fromkeys(self.masks, "bool")
         return self.kinds or tuple(known.get(place) for place in range(len(self.shapes)))
 
     def batch(self, images: int) -> int:
@@ -61,6 +62,8 @@ class Case:
                 rows, plane = batch * shape[0], int(np.prod(self.op.shape(*self.shapes)[1:]))
                 places = [rng.permutation(plane)[: int(np.prod(shape[1:]))] for _ in range(rows)]
                 return np.array(places).reshape(batch, *shape)
+            if dtype == "int8":
+                return rng.integers(-64, 64, (batch, *shape), dtype=np.int8)
             most = self.op.most_index(*self.shapes)
             return rng.integers(-3, 4, (batch, *shape)) if most is None else rng.integers(0, most, (batch, *shape))
 
@@ -395,7 +398,218 @@ def clamps(draw: Draw) -> Case:
 @st.composite
 def shuffles(draw: Draw) -> Case:
     groups, each = draw(sizes(1, 4)), draw(sizes(1, 4))
-    return Case(ops.reshape.ChannelShuffle(groups=groups), ((groups * each, draw(sizes()), draw(sizes())),))
+    return Case(ops.layouts.ChannelShuffle(groups=groups), ((groups * each, draw(sizes()), draw(sizes())),))
+
+
+@st.composite
+def flattens(draw: Draw) -> Case:
+    x = draw(tensors)
+    first = draw(st.integers(0, len(x) - 1))
+    last = draw(st.integers(first, len(x) - 1))
+    ends = (first - draw(st.sampled_from([0, len(x)])), last - draw(st.sampled_from([0, len(x)])))
+    return Case(ops.layouts.Flatten(start_dim=ends[0], end_dim=ends[1]), (x,))
+
+
+@st.composite
+def rearrangements(draw: Draw) -> Case:
+    """Up to five names, put in any order on both sides, and grouped in any way; sizes said where they have to be."""
+    names = draw(st.permutations("abcde"[: draw(sizes(1, 5))]))
+    size = {name: draw(sizes(1, 3)) for name in names}
+
+    def side(order: list[str]) -> list[list[str]]:
+        groups: list[list[str]] = []
+        for name in order:
+            if groups and draw(st.booleans()):
+                groups[-1].append(name)
+            else:
+                groups.append([name])
+        return groups + draw(st.sampled_from([[], [[]]]))
+
+    def written(groups: list[list[str]]) -> str:
+        return " ".join(group[0] if len(group) == 1 else f"({' '.join(group)})" if group else "1" for group in groups)
+
+    left, right = side(list(names)), side(draw(st.permutations(names)))
+    rest = draw(st.sampled_from(["", "... "]))
+    given = tuple((name, size[name]) for group in left for name in group[1:] + draw(st.sampled_from([group[:1], []])))
+    shape = tuple(int(np.prod([size[name] for name in group], dtype=int)) for group in left)
+    lead = draw(st.lists(sizes(1, 3), max_size=1)) if rest else []
+    pattern = f"{rest}{written(left)} -> {rest}{written(right)}"
+    return Case(ops.rearrange.Rearrange(pattern=pattern, sizes=given), ((*lead, *shape),))
+
+
+@st.composite
+def transposes(draw: Draw) -> Case:
+    x = draw(st.one_of(maps, sequences))
+    first, second = draw(st.permutations(range(len(x))))[:2]
+    return Case(ops.layouts.Transpose(axes=(first, second - draw(st.sampled_from([0, len(x)])))), (x,))
+
+
+@st.composite
+def squeezes(draw: Draw) -> Case:
+    x = list(draw(maps))
+    axes = draw(st.lists(st.integers(-3, 2), min_size=1, max_size=3, unique_by=lambda axis: axis % 3).map(tuple))
+    for axis in axes:
+        x[axis] = 1
+    return Case(ops.layouts.Squeeze(axis=axes if len(axes) > 1 or draw(st.booleans()) else axes[0]), (tuple(x),))
+
+
+@st.composite
+def unsqueezes(draw: Draw) -> Case:
+    x = draw(tensors)
+    return Case(ops.layouts.Unsqueeze(axis=axes_in(draw, (*x, 1))), (x,))
+
+
+@st.composite
+def from_tokens(draw: Draw) -> Case:
+    height, width = draw(sizes()), draw(sizes())
+    return Case(ops.layouts.FromTokens(height=height, width=width), ((height * width, draw(sizes())),))
+
+
+def shuffled(build: Callable[..., Operator], field: str, powers: Shape) -> Strategy:
+    """A factor, and sizes that are multiples of its powers."""
+
+    @st.composite
+    def drawn(draw: Draw) -> Case:
+        factor = draw(sizes(1, 3))
+        return Case(build(**{field: factor}), (tuple(draw(sizes(1, 4)) * factor**power for power in powers),))
+
+    return drawn()
+
+
+@st.composite
+def partitions(draw: Draw, back: bool = False) -> Case:
+    window, number, channels = draw(pairs(1, 3)), (draw(sizes(1, 3)), draw(sizes(1, 3))), draw(sizes())
+    height, width = (own * many for own, many in zip(pair(window), number, strict=True))
+    if back:
+        x = (number[0] * number[1], pair(window)[0] * pair(window)[1], channels)
+        return Case(ops.layouts.WindowReverse(window_size=window, height=height, width=width), (x,))
+    return Case(ops.layouts.WindowPartition(window_size=window), ((channels, height, width),))
+
+
+def some_axes(draw: Draw, x: Shape) -> tuple[int, ...]:
+    """Some axes in any order, each counted from either end."""
+    places = draw(st.permutations(range(len(x))))[: draw(st.integers(1, len(x)))]
+    return tuple(place - draw(st.sampled_from([0, len(x)])) for place in places)
+
+
+def said(values: list[Any]) -> Any:
+    """What is written for a list of values: one alone stands without brackets."""
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+@st.composite
+def cuts(draw: Draw) -> Case:
+    x = draw(tensors)
+    axes = some_axes(draw, x)
+    rows = []
+    for axis in axes:
+        start = draw(st.integers(0, x[axis] - 1))
+        stop = draw(st.integers(start + 1, x[axis]))
+        from_end = start - draw(st.sampled_from([0, x[axis]]))
+        rows.append(
+            (from_end, stop if stop == x[axis] else stop - draw(st.sampled_from([0, x[axis]])), draw(sizes(1, 3)))
+        )
+    start, stop, step = (said(list(column)) for column in zip(*rows, strict=True))
+    return Case(ops.move.Slice(axis=said(list(axes)), start=start, stop=stop, step=step), (x,))
+
+
+@st.composite
+def splits(draw: Draw) -> Case:
+    x = list(draw(tensors))
+    axis = axes_in(draw, tuple(x))
+    number = draw(sizes(1, 4))
+    index = draw(st.integers(0, number - 1))
+    if draw(st.booleans()):
+        x[axis] = number * draw(sizes(1, 3))
+        return Case(ops.move.Split(parts=number, index=index, axis=axis), (tuple(x),))
+    widths = tuple(draw(sizes(1, 3)) for _ in range(number))
+    x[axis] = sum(widths)
+    return Case(ops.move.Split(sizes=widths, index=index, axis=axis), (tuple(x),))
+
+
+@st.composite
+def crops(draw: Draw) -> Case:
+    x = draw(tensors)
+    axes = some_axes(draw, x)
+    size = {axis: draw(st.integers(1, x[axis])) for axis in axes}
+    start = said([draw(st.integers(0, x[axis] - size[axis])) for axis in axes]) if draw(st.booleans()) else None
+    if not draw(st.booleans()):
+        return Case(ops.move.Crop(size=said(list(size.values())), start=start, axis=said(list(axes))), (x,))
+    like = list(draw(tensors.filter(lambda y: len(y) == len(x))))
+    for axis in axes:
+        like[axis] = size[axis]
+    return Case(ops.move.Crop(start=start, axis=said(list(axes))), (x, tuple(like)))
+
+
+@st.composite
+def pads(draw: Draw) -> Case:
+    x = draw(tensors)
+    axes, mode = some_axes(draw, x), draw(st.sampled_from(["constant", "reflect", "edge"]))
+    before, after = (
+        said([draw(st.integers(0, min(3, x[axis] - 1) if mode == "reflect" else 3)) for axis in axes]) for _ in range(2)
+    )
+    value = draw(st.sampled_from([0.0, -1.5]))
+    return Case(ops.move.Pad(axis=said(list(axes)), before=before, after=after, mode=mode, value=value), (x,))
+
+
+@st.composite
+def rolls(draw: Draw) -> Case:
+    x = draw(tensors)
+    axes = some_axes(draw, x)
+    shifts = said([draw(st.integers(-7, 7)) for _ in axes])
+    return Case(ops.move.Roll(shifts=shifts, axis=said(list(axes))), (x,))
+
+
+@st.composite
+def broadcasts(draw: Draw) -> Case:
+    x = list(draw(tensors))
+    out = [draw(sizes(1, 4)) if size == 1 or draw(st.booleans()) else size for size in x]
+    x = [size if size == now else 1 for size, now in zip(x, out, strict=True)]
+    return Case(ops.move.BroadcastTo(sizes=tuple(out[draw(st.integers(0, len(out) - 1)) :])), (tuple(x),))
+
+
+@st.composite
+def tiles(draw: Draw) -> Case:
+    x = draw(tensors)
+    axes = some_axes(draw, x)
+    return Case(ops.move.Tile(repeats=said([draw(sizes(1, 3)) for _ in axes]), axis=said(list(axes))), (x,))
+
+
+@st.composite
+def stacks(draw: Draw) -> Case:
+    x = draw(tensors)
+    return Case(ops.move.Stack(axis=axes_in(draw, (*x, 1))), (x,) * draw(sizes(2, 4)))
+
+
+@st.composite
+def resizes(draw: Draw) -> Case:
+    """One to three axes of space. Nearest goes to whole multiples or parts, where no rounding decides."""
+    mode = draw(st.sampled_from(["nearest", "linear", "bilinear", "trilinear", "bicubic"]))
+    axes = ops.resize.AXES.get(mode, draw(sizes(1, 3)))
+    x = (draw(sizes(1, 3)), *(draw(sizes(1, 6)) for _ in range(axes)))
+    corners = mode != "nearest" and draw(st.booleans())
+    scales = [draw(st.sampled_from([1, 2, 3, 0.5, 1.25, 1.5])) for _ in range(axes)]
+    # ONNX Runtime copies an axis that keeps its size, whatever the scale.
+    if all((size * by >= 1 and int(size * by) != size) or by == 1 for size, by in zip(x[1:], scales, strict=True)):
+        how = {"scale": tuple(scales) if draw(st.booleans()) or len(set(scales)) > 1 else scales[0]}
+    else:
+        how = {"size": tuple(draw(sizes(1, 7)) for _ in range(axes))}
+    return Case(ops.resize.Resize(mode=mode, align_corners=corners, **how), (x,))
+
+
+@st.composite
+def unfolds(draw: Draw) -> Case:
+    kernel, dilation, padding = draw(pairs(1, 3)), draw(pairs(1, 2)), draw(paddings(2))
+    op = ops.unfold.Unfold(kernel_size=kernel, stride=draw(pairs(1, 3)), padding=padding, dilation=dilation)
+    return Case(op, (map_for(draw, draw(sizes(1, 3)), kernel, padding, dilation),))
+
+
+@st.composite
+def folds(draw: Draw) -> Case:
+    case = draw(unfolds())
+    (x,) = case.shapes
+    fields = {name: getattr(case.op, name) for name in ("kernel_size", "stride", "padding", "dilation")}
+    return Case(ops.unfold.Fold(output_size=x[1:], **fields), (case.op.shape(x),))
 
 
 @st.composite
@@ -497,6 +711,12 @@ CASES: dict[str, Strategy] = {
     "global_avg_pool": one(ops.pool.GlobalAvgPool, maps, keep_dims=st.booleans()),
     "global_max_pool": one(ops.pool.GlobalMaxPool, maps, keep_dims=st.booleans()),
     "max_unpool": unpools(),
+    "adaptive_avg_pool": one(ops.adaptive.AdaptiveAvgPool, maps, output_size=pairs(1, 7)),
+    "adaptive_max_pool": one(ops.adaptive.AdaptiveMaxPool, maps, output_size=pairs(1, 7)),
+    "unfold": unfolds(),
+    "fold": folds(),
+    "quantize": one(ops.quantize.Quantize, axis=st.none()) | along(ops.quantize.Quantize),
+    "dequantize": one(ops.quantize.Dequantize, axis=st.none()) | along(ops.quantize.Dequantize),
     "add": elementwise(ops.merge.Add),
     "multiply": elementwise(ops.merge.Multiply),
     "subtract": spreading(ops.arithmetic.Subtract, (None, None), ("int64", "int64")),
@@ -523,13 +743,32 @@ CASES: dict[str, Strategy] = {
     "cumsum": along(ops.reduce.Cumsum),
     "identity": one(ops.reshape.Identity),
     "dropout": one(ops.reshape.Dropout, rate=st.sampled_from([0.0, 0.5])),
-    "flatten": one(ops.reshape.Flatten),
+    "flatten": flattens(),
+    "rearrange": rearrangements(),
+    "transpose": transposes(),
+    "squeeze": squeezes(),
+    "unsqueeze": unsqueezes(),
+    "from_tokens": from_tokens(),
+    "pixel_shuffle": shuffled(ops.layouts.PixelShuffle, "upscale_factor", (2, 0, 0)),
+    "pixel_unshuffle": shuffled(ops.layouts.PixelUnshuffle, "downscale_factor", (0, 1, 1)),
+    "focus": one(ops.layouts.Focus, st.tuples(sizes(), *[sizes(1, 3).map(lambda half: 2 * half)] * 2)),
+    "window_partition": partitions(),
+    "window_reverse": partitions(back=True),
+    "slice": cuts(),
+    "split": splits(),
+    "crop": crops(),
+    "pad": pads(),
+    "roll": rolls(),
+    "broadcast_to": broadcasts(),
+    "tile": tiles(),
+    "stack": stacks(),
     "pad_channels": one(ops.reshape.PadChannels, maps, before=st.integers(0, 3), after=st.integers(0, 3)),
     "slice_channels": slices(),
     "channel_shuffle": shuffles(),
-    "upsample": one(ops.reshape.Upsample, maps, scale=pairs(1, 3), bilinear=st.booleans()),
+    "upsample": one(ops.resize.Upsample, maps, scale=pairs(1, 3), bilinear=st.booleans()),
+    "resize": resizes(),
     "scale": one(ops.reshape.Scale, factor=st.sampled_from([0.17, 2.0, -1.0])),
-    "tokens": one(ops.reshape.Tokens, maps),
+    "tokens": one(ops.layouts.Tokens, maps),
     "class_token": one(ops.reshape.ClassToken, sequences),
     "position_embedding": one(ops.reshape.PositionEmbedding, sequences),
     "select_token": selections(),

@@ -82,6 +82,8 @@ OTHER_OPS: list[tuple[str, dict[str, Any], list[Shape], int]] = [
     ("avg_pool", {"kernel_size": (2, 3), "stride": 2}, [MAP], 4 * 1 * 2 * 6),
     ("global_avg_pool", {}, [MAP], 60),
     ("global_max_pool", {}, [MAP], 60),
+    ("adaptive_avg_pool", {"output_size": (3, 2)}, [MAP], 4 * 3 * (3 + 3)),
+    ("adaptive_max_pool", {"output_size": 2}, [MAP], 4 * (2 + 2) * (3 + 3)),
     ("max_unpool", {"kernel_size": 2, "stride": 2}, [MAP, MAP], 0),
     ("add", {}, [MAP, MAP, MAP], 120),
     ("multiply", {}, [MAP, (4, 1, 1)], 60),
@@ -132,6 +134,11 @@ OTHER_OPS: list[tuple[str, dict[str, Any], list[Shape], int]] = [
     ("parameter", {"size": (3, 8)}, [], 0),
     ("constant", {"size": (3, 8)}, [], 0),
     ("arange", {"stop": 8}, [], 0),
+    ("resize", {"scale": 2}, [MAP], 0),
+    ("resize", {"size": 8, "mode": "linear"}, [(4, 5)], 3 * 32),
+    ("resize", {"size": (6, 10), "mode": "bilinear"}, [MAP], 7 * 240),
+    ("resize", {"size": 2, "mode": "trilinear"}, [(1, 3, 3, 3)], 15 * 8),
+    ("resize", {"scale": 0.5, "mode": "bicubic"}, [MAP], 31 * 4 * 1 * 2),
     ("upsample", {}, [MAP], 0),
     ("upsample", {"bilinear": True}, [MAP], 7 * 240),
     ("scale", {"factor": 0.1}, [MAP], 60),
@@ -139,6 +146,28 @@ OTHER_OPS: list[tuple[str, dict[str, Any], list[Shape], int]] = [
     ("identity", {}, [MAP], 0),
     ("dropout", {}, [MAP], 0),
     ("flatten", {}, [MAP], 0),
+    ("rearrange", {"pattern": "c h w -> w (c h)"}, [MAP], 0),
+    ("transpose", {}, [MAP], 0),
+    ("squeeze", {"axis": 0}, [(1, 4)], 0),
+    ("unsqueeze", {"axis": 0}, [MAP], 0),
+    ("from_tokens", {"height": 3, "width": 2}, [(6, 4)], 0),
+    ("pixel_shuffle", {"upscale_factor": 2}, [MAP], 0),
+    ("pixel_unshuffle", {"downscale_factor": 2}, [(4, 2, 6)], 0),
+    ("focus", {}, [(4, 2, 6)], 0),
+    ("window_partition", {"window_size": 2}, [(4, 2, 6)], 0),
+    ("window_reverse", {"window_size": 2, "height": 2, "width": 6}, [(3, 4, 4)], 0),
+    ("slice", {"stop": 2}, [MAP], 0),
+    ("split", {"parts": 2}, [MAP], 0),
+    ("crop", {"size": 2}, [MAP], 0),
+    ("pad", {"before": 2}, [MAP], 0),
+    ("roll", {"shifts": 2, "axis": 1}, [MAP], 0),
+    ("broadcast_to", {"sizes": (4, 3, 5)}, [MAP], 0),
+    ("tile", {"repeats": 2}, [MAP], 0),
+    ("stack", {}, [MAP, MAP], 0),
+    ("unfold", {"kernel_size": 2}, [MAP], 0),
+    ("fold", {"kernel_size": 2, "output_size": (3, 5)}, [(16, 8)], 128),
+    ("quantize", {}, [MAP], 300),
+    ("dequantize", {}, [MAP], 120),
     ("pad_channels", {"after": 4}, [MAP], 0),
     ("slice_channels", {"stop": 2}, [MAP], 0),
     ("channel_shuffle", {"groups": 2}, [MAP], 0),
@@ -193,6 +222,8 @@ def test_every_operator_has_a_convention() -> None:
         ("prelu", {"shared": True}, [MAP], 1, 0),
         ("class_token", {}, [(3, 8)], 8, 0),
         ("position_embedding", {}, [(3, 8)], 24, 0),
+        ("quantize", {}, [MAP], 0, 2),
+        ("dequantize", {"axis": 1}, [MAP], 0, 6),
     ],
 )
 def test_params_and_buffers(name: str, fields: dict[str, Any], shapes: list[Shape], params: int, buffers: int) -> None:
@@ -280,7 +311,7 @@ def test_what_one_position_sees(name: str, fields: dict[str, Any], shape: Shape,
 def test_traits_do_not_contradict_each_other(operator: type[Operator]) -> None:
     assert operator.saves in {"input", "output", "places", "mask", "nothing"}
     assert operator.fuses in {"", "head", "tail"}
-    if operator.view:
+    if operator.view is True:
         assert operator.family == "view"
         assert not operator.in_place
     if operator.fuses == "head":
