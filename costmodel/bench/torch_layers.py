@@ -12,12 +12,13 @@ from math import prod
 from string import ascii_letters
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812, PyTorch's own custom
 
 from costmodel.errors import CostModelError
 from costmodel.graph import Layer
-from costmodel.ops import lead, product, windows
+from costmodel.ops import lead, move, product, windows
 from costmodel.ops.base import axes_of, axis_of
 
 Tensor: TypeAlias = Any
@@ -388,6 +389,147 @@ def _sliced(layer: Layer) -> Step:
     return lambda x: x.narrow(axis, op.start, op.stop - op.start)
 
 
+def _rearranged(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    before, order, after = op.move(layer.input_shapes[0])
+    axes = [0, *(1 + axis for axis in order)]
+    return lambda x: x.reshape(len(x), *before).permute(axes).reshape(len(x), *after)
+
+
+def _part(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    pieces = op.pieces(*layer.input_shapes)
+    taken = [slice(None), *(slice(*pieces.get(axis, (None,))) for axis in range(len(layer.shape)))]
+    return lambda x, *_: x[tuple(taken)]
+
+
+def _pad(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    shape = layer.input_shapes[0]
+    pads = op.pads(shape)
+    if op.mode == "constant":
+        sizes = _padded(tuple(pads.get(axis, (0, 0)) for axis in range(len(shape))))
+        return lambda x: F.pad(x, sizes, value=op.value)
+
+    # PyTorch mirrors the last axes only, and of tensors of certain ranks.
+    places = {1 + axis: torch.as_tensor(np.pad(np.arange(shape[axis]), pair, op.mode)) for axis, pair in pads.items()}
+    return lambda x: reduce(lambda out, axis: out.index_select(axis, places[axis].to(x.device)), places, x)
+
+
+def _resize(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    axes = len(op.space(layer.input_shapes[0]))
+    how: dict[str, Any] = (
+        {"mode": op.mode}
+        if op.mode == "nearest"
+        else {
+            "mode": op.mode,
+            "align_corners": op.align_corners,
+        }
+    )
+    if op.size is None:
+        how["scale_factor"] = windows.spread(op.scale, axes)
+    else:
+        how["size"] = windows.spread(op.size, axes)
+    return lambda x: F.interpolate(x.flatten(0, -axes - 2), **how).unflatten(0, x.shape[: -axes - 1])
+
+
+def _adaptive(name: str) -> Callable[[Layer, Arrays], Step]:
+    def entry(layer: Layer, arrays: Arrays) -> Step:
+        op: Any = layer.op
+        size = [after for _, after in op.axes(layer.input_shapes[0])]
+        function: Callable[..., Tensor] = getattr(F, f"adaptive_{name}_pool{len(size)}d")
+        own = len(size) + 1
+        return lambda x: function(x.flatten(0, -own - 1), size).unflatten(0, x.shape[:-own])
+
+    return entry
+
+
+def _columns(layer: Layer, space: tuple[Any, ...]) -> tuple[dict[str, Any], list[Any], tuple[Any, ...]]:
+    """Return the fields of PyTorch's fold and unfold, which know two axes, the padding to do apart, and the padded
+    sizes.
+    """
+    op: Any = layer.op
+    axes = len(space)
+    if axes > 2:
+        raise CostModelError(f"{layer.path}: PyTorch has no {op.name} over {axes} axes of space")
+    pads = windows.pads(space, op.kernel_size, op.stride, op.padding, op.dilation)
+    how = {
+        name: (1, 1, *windows.spread(getattr(op, name), axes))[-2:] for name in ("kernel_size", "stride", "dilation")
+    }
+    sizes = tuple(size + sum(pad) for size, pad in zip(space, pads, strict=True))
+    return how, _padded(pads), (1, *sizes)[-2:]
+
+
+def _unfold(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    shape = layer.input_shapes[0]
+    _, (channels, *space) = op.parts(shape)
+    how, pads, sizes = _columns(layer, tuple(space))
+    out = layer.shape
+    return lambda x: F.unfold(F.pad(x, pads).reshape(-1, channels, *sizes), **how).reshape(len(x), *out)
+
+
+def _fold(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    how, pads, sizes = _columns(layer, op.space())
+    before, (rows, positions) = layer.input_shapes[0][:-2], layer.input_shapes[0][-2:]
+    own = sizes[2 - op.axes() :]
+    cut = [-size for size in pads]
+    channels = layer.shape[len(before)]
+
+    def run(x: Tensor) -> Tensor:
+        whole = F.fold(x.reshape(-1, rows, positions), sizes, **how)
+        return F.pad(whole.reshape(len(x), *before, channels, *own), cut)
+
+    return run
+
+
+def _int8(layer: Layer, arrays: Arrays) -> tuple[Tensor, Tensor]:
+    """Return scale and zero point so that they spread over the input."""
+    op: Any = layer.op
+    scale, zero = arrays["scale"], arrays["zero_point"].round()
+    return (scale, zero) if op.axis is None else (_spread(scale, layer), _spread(zero, layer))
+
+
+def _quantize(layer: Layer, arrays: Arrays) -> Step:
+    scale, zero = _int8(layer, arrays)
+    return lambda x: (torch.round(x / scale) + zero).clamp(-128, 127).to(torch.int8)
+
+
+def _dequantize(layer: Layer, arrays: Arrays) -> Step:
+    scale, zero = _int8(layer, arrays)
+    return lambda x: (x - zero) * scale
+
+
+def _by_axis(layer: Layer, field: str) -> dict[int, Any]:
+    """Return what a field says of each axis, the axes of a tensor with the batch."""
+    op: Any = layer.op
+    rows = move.by_axis(layer.input_shapes[0], op.axis, value=getattr(op, field))
+    return {1 + axis: value for axis, (value,) in rows.items()}
+
+
+def _roll(layer: Layer, arrays: Arrays) -> Step:
+    shifts = _by_axis(layer, "shifts")
+    return lambda x: x.roll(tuple(shifts.values()), tuple(shifts))
+
+
+def _tile(layer: Layer, arrays: Arrays) -> Step:
+    times = _by_axis(layer, "repeats")
+    every = [times.get(axis, 1) for axis in range(1 + len(layer.shape))]
+    return lambda x: x.tile(every)
+
+
+def _broadcast_to(layer: Layer, arrays: Arrays) -> Step:
+    shape = layer.shape
+    return lambda x: x.expand(len(x), *shape)
+
+
+def _stack(layer: Layer, arrays: Arrays) -> Step:
+    axis = 1 + axis_of(layer.shape, layer.op.axis)  # type: ignore[attr-defined]
+    return lambda *inputs: torch.stack(inputs, axis)
+
+
 def _upsample(layer: Layer, arrays: Arrays) -> Step:
     size = list(layer.shape[1:])
     how: dict[str, Any] = {"mode": "nearest"}
@@ -544,6 +686,12 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "global_avg_pool": _global_pool(torch.mean),
     "global_max_pool": _global_pool(torch.amax),
     "max_unpool": _max_unpool,
+    "adaptive_avg_pool": _adaptive("avg"),
+    "adaptive_max_pool": _adaptive("max"),
+    "unfold": _unfold,
+    "fold": _fold,
+    "quantize": _quantize,
+    "dequantize": _dequantize,
     "add": _spreading(lambda *inputs: reduce(torch.add, inputs)),
     "multiply": _spreading(lambda *inputs: reduce(torch.mul, inputs)),
     "subtract": _spreading(torch.sub),
@@ -568,10 +716,29 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "concat": _along(lambda inputs, axis: torch.cat(inputs, axis)),
     "identity": _plain(lambda x: x),
     "dropout": _plain(lambda x: x),
-    "flatten": _plain(lambda x: x.flatten(1)),
+    "flatten": _rearranged,
+    "rearrange": _rearranged,
+    "transpose": _rearranged,
+    "squeeze": _rearranged,
+    "unsqueeze": _rearranged,
+    "from_tokens": _rearranged,
+    "pixel_shuffle": _with(lambda op, x: F.pixel_shuffle(x, op.upscale_factor)),
+    "pixel_unshuffle": _with(lambda op, x: F.pixel_unshuffle(x, op.downscale_factor)),
+    "focus": _rearranged,
+    "window_partition": _rearranged,
+    "window_reverse": _rearranged,
+    "slice": _part,
+    "split": _part,
+    "crop": _part,
+    "pad": _pad,
+    "roll": _roll,
+    "broadcast_to": _broadcast_to,
+    "tile": _tile,
+    "stack": _stack,
     "pad_channels": _with(lambda op, x: F.pad(x, [*[0, 0] * (x.ndim - 2), op.before, op.after])),
     "slice_channels": lambda layer, arrays: _sliced(layer),
     "channel_shuffle": _with(lambda op, x: x.unflatten(1, (op.groups, -1)).transpose(1, 2).flatten(1, 2)),
+    "resize": _resize,
     "upsample": _upsample,
     "scale": _with(lambda op, x: x * op.factor),
     "tokens": _plain(lambda x: x.flatten(2).transpose(1, 2)),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from costmodel.numbers.verdicts import LISTENER
@@ -72,10 +73,19 @@ def gcd(a: Number, b: Number) -> Number:
     if type(a) is int and type(b) is int:
         return math.gcd(a, b)
     if is_symbol(a) or is_symbol(b):
-        from costmodel.numbers.divisors import Gcd
-
-        return Gcd(a, b)
+        return _symbolic_gcd()(a, b)
     return sys.modules["numpy"].gcd(a, b)
+
+
+@lru_cache(maxsize=1)
+def _symbolic_gcd() -> Any:
+    """Return gcd as a function that waits for numbers: SymPy's own is of polynomials, and 1 for any two symbols."""
+    sympy = sys.modules["sympy"]
+
+    def eval_(cls: Any, a: Any, b: Any) -> Any:
+        return sympy.Integer(sympy.igcd(a, b)) if a.is_Integer and b.is_Integer else None
+
+    return type("gcd", (sympy.Function,), {"eval": classmethod(eval_)})
 
 
 def product(sizes: Iterable[Number]) -> Number:

@@ -71,6 +71,7 @@ class Squeeze(Rearranging):
 
     family = "view"
     view = True
+    sized_by = "axis"
 
     axis: Axes
 

@@ -245,10 +245,14 @@ def _left_over(
     rows = product(known[name] for name in given)
 
     def against(verb: str) -> Said:
-        return lambda: f"{situation()}: {' * '.join(given) or 'an axis of 1'} = {rows} {verb} the {size} of {said}"
+        return lambda: f"{situation()}: {' * '.join(given)} = {rows} {verb} the {size} of {said}"
 
     if not missing:
-        require(agree(rows, size), against("is not"), field)
+        require(
+            agree(rows, size),
+            against("is not") if axis else lambda: f"{situation()}: an axis written 1 is of {size}",
+            field,
+        )
         return {}
     require_divides(rows, size, against("does not divide"), field)
     return {missing[0]: size // rows}

@@ -27,10 +27,12 @@ from costmodel.onnx.export import to_onnx
 from costmodel.ops.activation import Hardswish, LeakyRelu, Prelu, Relu, Relu6, Sigmoid, Silu
 from costmodel.ops.base import Operator
 from costmodel.ops.conv import Conv, ConvTranspose
+from costmodel.ops.layouts import ChannelShuffle
 from costmodel.ops.merge import Add, Concat, Multiply
 from costmodel.ops.norm import BatchNorm
 from costmodel.ops.pool import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
-from costmodel.ops.reshape import ChannelShuffle, Dropout, Identity, Scale, SliceChannels, Upsample
+from costmodel.ops.reshape import Dropout, Identity, Scale, SliceChannels
+from costmodel.ops.resize import Upsample
 
 FACTS = Path(__file__).with_suffix(".csv")
 COUNTED = ("convolutions", "sums", "activations", "apart", "pools", "turned")

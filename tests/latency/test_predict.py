@@ -26,9 +26,9 @@ from costmodel.ops.activation import Relu
 from costmodel.ops.base import OPERATORS, Cost, Operator
 from costmodel.ops.conv import Conv
 from costmodel.ops.fields import Size
+from costmodel.ops.layouts import Flatten
 from costmodel.ops.linear import Linear
 from costmodel.ops.pool import MaxPool
-from costmodel.ops.reshape import Flatten
 from costmodel.ops.windows import spread
 from latency.planted import total_counts
 

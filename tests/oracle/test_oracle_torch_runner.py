@@ -19,9 +19,11 @@ from costmodel.graph import INPUT, LayerGraph
 from costmodel.ops import OPERATORS
 from costmodel.ops.activation import LeakyRelu, Prelu
 from costmodel.ops.conv import Conv, ConvTranspose
+from costmodel.ops.layouts import ChannelShuffle, Tokens
 from costmodel.ops.norm import BatchNorm, LayerNorm, LayerScale, Lrn
 from costmodel.ops.pool import AvgPool, GlobalMaxPool, MaxPool, MaxPoolIndices, MaxUnpool
-from costmodel.ops.reshape import ChannelShuffle, PadChannels, SliceChannels, Tokens, Upsample
+from costmodel.ops.reshape import PadChannels, SliceChannels
+from costmodel.ops.resize import Upsample
 from costmodel.ops.softmax import Softmax
 
 NETWORKS = {

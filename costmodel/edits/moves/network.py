@@ -13,8 +13,9 @@ from costmodel.edits.rewrite import Drop, Insert, Put, fresh_line
 from costmodel.edits.uses import Tree, means, parent
 from costmodel.graph import INPUT, Layer, LayerGraph
 from costmodel.ops.conv import Conv
+from costmodel.ops.layouts import Flatten
 from costmodel.ops.linear import Linear
-from costmodel.ops.reshape import Flatten, PadChannels
+from costmodel.ops.reshape import PadChannels
 from costmodel.spec.check import INPUT_SIZES
 from costmodel.spec.expand import Use
 
