@@ -16,7 +16,7 @@ from costmodel.documents.safe_text import one_line, safe, same_width
 ROOM = 120
 """How much of a long line an excerpt shows, around its caret."""
 MAX_CALLERS = 4
-MAX_LISTED = 24
+MAX_LISTED = 12
 MAX_COMPARED = 1000
 
 
@@ -125,7 +125,8 @@ def _plain(name: str) -> str:
 
 
 def known_or_suggest(wrong: str, known: Iterable[str]) -> str:
-    """Return a suggestion if one is near, else the list of what is known."""
+    """Return a suggestion if one is near, else what is known where that is few enough to be read."""
     names = sorted(known)
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return suggest(wrong, names) or (f"known: {', '.join(map(one_line, names[:MAX_LISTED]))}{more}" if names else "")
+    if len(names) > MAX_LISTED:
+        return suggest(wrong, names) or f"none of the {len(names):,} that there are is called alike"
+    return suggest(wrong, names) or (f"known: {', '.join(map(one_line, names))}" if names else "")

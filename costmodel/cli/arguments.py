@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -46,10 +47,28 @@ set_option = click.option(
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Set a parameter of the spec: width=0.75. Repeatable.",
+    help="Set a parameter of the spec, or the sizes of an input: width=0.75, input=[1,320,640]. Repeatable.",
 )
+
+
+class Resolution(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
+    """A height and a width, given as one number where they are equal."""
+
+    name = "resolution"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Return the height and the width."""
+        sizes = value.lower().split("x")
+        if len(sizes) > 2 or not all(size.isascii() and size.isdigit() and int(size) for size in sizes):
+            self.fail(f"{value!r} is no resolution; write 224, or height and width as 320x640", param, ctx)
+        return int(sizes[0]), int(sizes[-1])
+
+
 resolution_option = click.option(
-    "--resolution", type=click.IntRange(min=1), metavar="N", help="Short for --set resolution=N."
+    "--resolution",
+    type=Resolution(),
+    metavar="N|HxW",
+    help="Short for --set resolution=N; 320x640 is height and width of the input.",
 )
 batch_option = click.option(
     "--batch", type=click.IntRange(1, MOST_IMAGES), default=1, show_default=True, metavar="N", help="Images at once."
@@ -64,7 +83,7 @@ own_dtype_option = click.option(
 )
 
 
-def open_spec(arch: str, settings: Sequence[str] = (), resolution: int | None = None) -> Spec:
+def open_spec(arch: str, settings: Sequence[str] = (), resolution: tuple[int, int] | None = None) -> Spec:
     """Return a spec with what --set and --resolution say; ``-`` reads one from standard input.
 
     Raises:
@@ -75,16 +94,40 @@ def open_spec(arch: str, settings: Sequence[str] = (), resolution: int | None = 
     from costmodel.spec.library import read_stream
 
     values = dict(map(setting, settings))
-    if resolution is not None:
-        if values.get("resolution", resolution) != resolution:
-            raise CostModelError(f"--resolution {resolution} and --set resolution={values['resolution']} differ")
-        values["resolution"] = resolution
     if arch == STDIN and sys.stdin is None:
         raise CostModelError("standard input is closed, and - reads a spec from it")
-    return read(read_stream(sys.stdin.buffer) if arch == STDIN else arch, **values)
+    spec = read(read_stream(sys.stdin.buffer) if arch == STDIN else arch)
+    if resolution is not None:
+        _add_resolution(values, spec, resolution)
+    return read(spec, **values)
 
 
-def open_network(arch: str, settings: Sequence[str] = (), resolution: int | None = None) -> Spec | LayerGraph:
+def _add_resolution(values: dict[str, Any], spec: Spec, sizes: tuple[int, int]) -> None:
+    """Add to the settings what a resolution means for a spec: its parameter, or another height and width of its image.
+
+    Raises:
+        CostModelError: if something else is set too, or the network has no such image.
+    """
+    said = "x".join(map(str, dict.fromkeys(sizes)))
+    if sizes[0] == sizes[1]:
+        name, value = "resolution", sizes[0]
+    else:
+        given = spec.input or []
+        if len(given) != 3 or given[1:] != ["resolution", "resolution"]:
+            known = ", ".join(f"{name}=[{', '.join(map(str, each.sizes))}]" for name, each in spec.all_inputs.items())
+            raise CostModelError(
+                f"--resolution {said}: {spec.name} does not read an image of [channels, resolution, resolution]\n"
+                f"it reads {known}; its sizes are set by --set {next(iter(spec.all_inputs))}=[...]"
+            )
+        name, value = "input", [given[0], *sizes]
+    if values.get(name, value) != value:
+        raise CostModelError(f"--resolution {said} and --set {name}={values[name]} differ")
+    values[name] = value
+
+
+def open_network(
+    arch: str, settings: Sequence[str] = (), resolution: tuple[int, int] | None = None
+) -> Spec | LayerGraph:
     """Return the spec of what was asked for, or the network in an ONNX file, which has none.
 
     Raises:
@@ -101,7 +144,7 @@ def open_network(arch: str, settings: Sequence[str] = (), resolution: int | None
     return load(arch)
 
 
-def open_graph(arch: str, settings: Sequence[str] = (), resolution: int | None = None) -> LayerGraph:
+def open_graph(arch: str, settings: Sequence[str] = (), resolution: tuple[int, int] | None = None) -> LayerGraph:
     """Return the network of what was asked for.
 
     Raises:
@@ -117,7 +160,7 @@ def built(network: Spec | LayerGraph) -> LayerGraph:
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """Return the name and the value of ``NAME=VALUE``: a number, true, false, or a name.
+    """Return the name and the value of ``NAME=VALUE``: a number, true, false, a name, or a list of an input's sizes.
 
     Raises:
         CostModelError: if it is not that.
@@ -128,7 +171,8 @@ def setting(text: str) -> tuple[str, Any]:
             f"--set {text}: only parameters of the spec are set here\n"
             f"to edit a layer: costmodel whatif ARCH --set '{text}'"
         )
-    value = scalar(written)
+    listed = re.fullmatch(r"\[(.*)\]", written)
+    value = [scalar(size.strip()) for size in listed[1].split(",")] if listed else scalar(written)
     if not name or not equals or value is None:
         raise CostModelError(f"--set {text}: write NAME=VALUE, as in --set width=0.75")
     return name, value

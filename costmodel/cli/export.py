@@ -26,7 +26,7 @@ def export_command(
     batch: int | None,
     seed: int,
     settings: tuple[str, ...],
-    resolution: int | None,
+    resolution: tuple[int, int] | None,
     force: bool,
 ) -> None:
     """Write an architecture as an ONNX file with random weights, checked by ONNX itself.

@@ -24,7 +24,7 @@ def formula_command(
     names: str | None,
     by: str | None,
     settings: tuple[str, ...],
-    resolution: int | None,
+    resolution: tuple[int, int] | None,
     dtype: str,
     form: str,
     output: Path | None,

@@ -37,7 +37,7 @@ def latency_command(
     device: str,
     batches: tuple[int, ...],
     settings: tuple[str, ...],
-    resolution: int | None,
+    resolution: tuple[int, int] | None,
     plot: Path | None,
     form: str,
     output: Path | None,

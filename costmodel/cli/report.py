@@ -68,7 +68,7 @@ HINT = "Latency depends on the device: add --device NAME; `costmodel devices` li
 def report_command(
     archs: tuple[str, ...],
     settings: tuple[str, ...],
-    resolution: int | None,
+    resolution: tuple[int, int] | None,
     batch: int,
     dtype: str | None,
     device: str | None,

@@ -24,7 +24,7 @@ from costmodel.spec import Spec
 @resolution_option
 @output_option
 def show_command(
-    arch: str, graph: bool, settings: tuple[str, ...], resolution: int | None, output: Path | None
+    arch: str, graph: bool, settings: tuple[str, ...], resolution: tuple[int, int] | None, output: Path | None
 ) -> None:
     """Show an architecture's spec, or with --graph the layers that it expands to.
 

@@ -27,7 +27,7 @@ def verify_command(
     ctx: click.Context,
     archs: tuple[str, ...],
     settings: tuple[str, ...],
-    resolution: int | None,
+    resolution: tuple[int, int] | None,
     batch: int,
     seed: int,
     layers: bool,

@@ -11,7 +11,17 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from costmodel.errors import quote, suggest
-from costmodel.numbers.arithmetic import Number, ceil, divisible, floor, is_array, largest, round_half_even, smallest
+from costmodel.numbers.arithmetic import (
+    Number,
+    ceil,
+    divisible,
+    floor,
+    is_array,
+    largest,
+    power,
+    round_half_even,
+    smallest,
+)
 
 MAX_LENGTH = 300
 MAX_DEPTH = 30
@@ -38,6 +48,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Number], int]] = {
     "min": (smallest, 2),
     "max": (largest, 2),
     "divisible": (divisible, 2),
+    "power": (power, 2),
 }
 """The functions, each with how many arguments it takes."""
 
@@ -62,6 +73,7 @@ _BINARY: dict[str, tuple[int, Apply]] = {
     "//": (_PRODUCT, _dividing(operator.floordiv)),
     "%": (_PRODUCT, _dividing(operator.mod)),
 }
+_POWER = "a power is written power(2, x)"
 _VOCABULARY = "arithmetic is numbers, names, + - * / // %, parentheses and " + ", ".join(FUNCTIONS)
 
 
@@ -225,11 +237,11 @@ def _misplaced(token: _Token, at_end: str = "") -> BadArithmetic:
     if token.kind == "end":
         return BadArithmetic(at_end, token.offset)
     if token.kind == "other":
-        hint = "for a power, multiply: x * x" if token.text == "^" else _VOCABULARY
+        hint = _POWER if token.text == "^" else _VOCABULARY
         return BadArithmetic(f"{shown} is not part of it", token.offset, width, hint)
     if token.kind in ("name", "number") or token.text == "(":
         return BadArithmetic(f"a sign is missing before {shown}", token.offset, width, "as in 3 * x")
-    hint = "for a power, multiply: x * x" if token.text == "*" else ""
+    hint = _POWER if token.text == "*" else ""
     return BadArithmetic(f"{shown} does not belong here", token.offset, width, hint)
 
 

@@ -18,7 +18,7 @@ from costmodel.errors import CostModelError, Place, Problem, SpecError, quote, s
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 12
-MAX_DOUBLED = 20
+MAX_PROBLEMS = 20
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 """The way to a value: keys of maps and indices of lists."""
@@ -77,9 +77,9 @@ def parse(text: str, file: str, places: Places | None = None) -> Any:
     reader = _Reader(text, places)
     try:
         data = reader.document()
-        if not reader.doubled:
+        if not reader.problems:
             return data
-        problems = reader.doubled
+        problems = reader.problems
     except _Refused as refused:
         problems = [refused.problem]
     except yaml.MarkedYAMLError as error:
@@ -155,13 +155,54 @@ def scalar(text: str) -> Any:
     return text
 
 
+class _Split:
+    """A text that YAML may split at its commas, since it stands unquoted inside ``{ }`` or ``[ ]``: ``max(16, 8)``.
+
+    `start` is the text as far as the first comma.
+    """
+
+    def __init__(self, name: object, start: Any) -> None:
+        self._name, self._start, self._end = name, start, start
+        self._pieces: list[str] = [start.value]
+
+    def takes(self, event: Any, key: bool = False) -> bool:
+        """Say whether a text is a further piece, and take it: a parenthesis is open, or it could be no key."""
+        if not isinstance(event, yaml.ScalarEvent) or event.style:
+            return False
+        if self._depth() <= 0 and not (key and re.search(r"[^\w*.-]", event.value)):
+            return False
+        self._pieces.append(event.value)
+        self._end = event
+        return True
+
+    def _depth(self) -> int:
+        return sum(piece.count("(") - piece.count(")") for piece in self._pieces)
+
+    def problem(self) -> Problem | None:
+        """Return the complaint, if the text is split."""
+        if len(self._pieces) < 2:
+            return None
+        whole, start = ", ".join(self._pieces), self._start.start_mark
+        width = self._end.end_mark.column - start.column if self._end.end_mark.line == start.line else 1
+        hint = f'put it in quotes: {self._name}: "{whole}"' if isinstance(self._name, str) else f'quote it: "{whole}"'
+        message = f"inside {{ }} and [ ] YAML ends an unquoted text at a comma, so {quote(whole)} is in pieces here"
+        return Problem(message, Place(start.line + 1, start.column + 1, width), hint)
+
+
+def _unquoted(event: Any) -> bool:
+    return isinstance(event, yaml.ScalarEvent) and not event.style and bool(event.value)
+
+
 class _Reader:
-    """Builds plain data from the events of one YAML document. `doubled` are complaints about keys that stand twice."""
+    """Builds plain data from the events of one YAML document.
+
+    `problems` are complaints about keys that stand twice, and about texts that YAML splits at a comma.
+    """
 
     def __init__(self, text: str, places: Places | None) -> None:
         self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
         self._places = places
-        self.doubled: list[Problem] = []
+        self.problems: list[Problem] = []
 
     def document(self) -> Any:
         next(self._events)  # the stream's start
@@ -184,28 +225,54 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             return event.value if event.style else scalar(event.value)
         if isinstance(event, yaml.SequenceStartEvent):
-            return self._list(path, depth)
-        return self._map(path, depth)
+            return self._list(path, depth, event.flow_style)
+        return self._map(path, depth, event.flow_style)
 
-    def _list(self, path: KeyPath, depth: int) -> list[Any]:
+    def _list(self, path: KeyPath, depth: int, flow: bool) -> list[Any]:
         items: list[Any] = []
+        split: _Split | None = None
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            if split is not None and split.takes(event):
+                continue
+            self._complain(split)
+            split = _Split(len(items), event) if flow and _unquoted(event) else None
             items.append(self._value(event, (*path, len(items)), depth + 1))
+        self._complain(split)
         return items
 
-    def _map(self, path: KeyPath, depth: int) -> dict[str, Any]:
+    def _map(self, path: KeyPath, depth: int, flow: bool) -> dict[str, Any]:
         entries: dict[str, Any] = {}
+        split: _Split | None = None
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             _refuse_specials(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise _Refused("a key must be a plain word", event.start_mark)
             key: str = event.value
-            if key in entries and len(self.doubled) < MAX_DOUBLED:
-                self.doubled.append(Problem(f"{quote(key)} stands here twice", _place(event), "remove or rename one"))
+            value = next(self._events)
+            if split is not None and _nothing(value) and split.takes(event, key=True):
+                continue
+            self._complain(split)
+            split = _Split(key, value) if flow and _unquoted(value) else None
+            if key in entries:
+                self._say(Problem(f"{quote(key)} stands here twice", _place(event), "remove or rename one"))
             if self._places is not None:
                 self._places.keys[(*path, key)] = _place(event)
-            entries[key] = self._value(next(self._events), (*path, key), depth + 1)
+            entries[key] = self._value(value, (*path, key), depth + 1)
+        self._complain(split)
         return entries
+
+    def _complain(self, split: _Split | None) -> None:
+        if split is not None and (problem := split.problem()) is not None:
+            self._say(problem)
+
+    def _say(self, problem: Problem) -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem)
+
+
+def _nothing(event: Any) -> bool:
+    """Say whether no value follows a key."""
+    return isinstance(event, yaml.ScalarEvent) and not event.style and not event.value
 
 
 def _refuse_specials(event: Any) -> None:

@@ -23,7 +23,7 @@ from costmodel.spec.check import check, takes_of
 from costmodel.spec.document import Spec, read_spec
 from costmodel.spec.expand import Use
 
-LINE_KEYS = ("op", "from", "repeat")
+LINE_KEYS = ("op", "from", "repeat", "shares", "trainable")
 _SIGNED = re.compile(r"# \w+ after --.*\n")
 """The first line of a text that was edited before."""
 _SCHEMA = re.compile(r"^# yaml-language-server: \$schema=(?P<where>\S+)[ \t]*\r?\n", re.MULTILINE)
@@ -246,11 +246,11 @@ def _set(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:
     if target in tree.spec.parameters:
         tree.spec.set(**{target: value})
         return lines.set(("parameters", target), flow(value)), []
-    if target == "input":
-        return lines.set(("input",), flow(value)), []
+    if target in tree.spec.all_inputs:
+        return lines.set(tree.spec.all_inputs[target].path, flow(value)), []
     pattern, dot, field = target.rpartition(".")
     if not dot:
-        known = known_or_suggest(target, [*tree.spec.parameters, "input"])
+        known = known_or_suggest(target, [*tree.spec.parameters, *tree.spec.all_inputs])
         raise CostModelError(
             f"{tree.spec.name} has no parameter {target!r}; {known}\n  a field of a layer is PATH.FIELD"
         )

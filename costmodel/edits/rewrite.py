@@ -8,6 +8,7 @@ line that come to differ are told apart by `first`, or else by lines of their ow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,7 +20,7 @@ from costmodel.edits.uses import Tree, block_of, copy_of
 from costmodel.errors import CostModelError
 from costmodel.ops import OPERATORS
 from costmodel.ops.fields import REQUIRED
-from costmodel.spec.check import takes_of
+from costmodel.spec.check import COPIES, COPY, takes_of
 from costmodel.spec.expand import Use
 
 
@@ -204,7 +205,8 @@ def _split(lines: Lines, line: KeyPath, copies: Mapping[int | None, tuple[LineEd
         else:
             entry.pop("first", None)
             name = fresh_line(f"{line[-1]}_{start}", lines, line)
-            lines = _insert(lines, at, name, flow(_continued(entry, str(at[-1]), count)))
+            lines = _insert(lines, at, name, flow(_continued(entry, str(at[-1]), count, start)))
+            lines = _read_copies(lines, at, name)
             at = (*line[:-1], name)
         parts.append((at, edits))
         start += count
@@ -213,13 +215,31 @@ def _split(lines: Lines, line: KeyPath, copies: Mapping[int | None, tuple[LineEd
     return lines
 
 
-def _continued(entry: Mapping[str, Any], above: str, count: int) -> dict[str, Any]:
-    """Return a line that goes on with the chain that ends in `above`."""
-    further = {**entry, "repeat": count}
+def _continued(entry: Mapping[str, Any], above: str, count: int, start: int) -> dict[str, Any]:
+    """Return a line that goes on with the chain that ends in `above`, with the copy numbered `start`."""
+    further = {**{key: _counted_on(value, start) for key, value in entry.items()}, "repeat": count}
     if isinstance(entry.get("from"), list) and len(entry["from"]) > 1:
         return {**further, "from": [above, *entry["from"][1:]]}
     further.pop("from", None)
     return further
+
+
+def _counted_on(value: Any, start: int) -> Any:
+    """Return what stands in a field, so that the first copy is numbered `start` in it."""
+    if isinstance(value, list):
+        return [_counted_on(item, start) for item in value]
+    return re.sub(rf"\b{COPY}\b", f"({COPY} + {start})", value) if isinstance(value, str) else value
+
+
+def _read_copies(lines: Lines, line: KeyPath, name: str) -> Lines:
+    """Let every line that reads all copies of `line` read those of the one that goes on with it too."""
+    for reader, entry in lines.get(line[:-1]).items():
+        source = entry.get("from")
+        read = source if isinstance(source, list) else [source]
+        if f"{line[-1]}{COPIES}" in read:
+            at = read.index(f"{line[-1]}{COPIES}") + 1
+            lines = lines.set((*line[:-1], reader, "from"), flow([*read[:at], f"{name}{COPIES}", *read[at:]]))
+    return lines
 
 
 def fresh_line(name: str, lines: Lines, line: KeyPath) -> str:

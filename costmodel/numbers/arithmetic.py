@@ -162,6 +162,41 @@ def divisible(x: Number, divisor: int) -> Number:
     return nearest + divisor * (nearest < 0.9 * x)
 
 
+MAX_BITS = 64
+"""A power of whole numbers that would have more is not computed."""
+
+
+def power(x: Number, exponent: Number) -> Number:
+    """Return `x` to a power; whole where both are and the exponent is not negative.
+
+    Raises:
+        OverflowError: if it is larger than any number may be.
+        ValueError: if it is no real number.
+    """
+    if is_plain(x) and is_plain(exponent):
+        if isinstance(x, int) and isinstance(exponent, int) and exponent >= 0:
+            if abs(x) > 1 and (abs(x).bit_length() - 1) * exponent > MAX_BITS:
+                raise OverflowError
+            return x**exponent
+        return math.pow(x, exponent)
+    if is_symbol(x) or is_symbol(exponent):
+        return sys.modules["sympy"].Pow(x, exponent)
+    return _array_power(x, exponent)
+
+
+def _array_power(x: Number, exponent: Number) -> Number:
+    """Return a power where one of the two is an array: computed in floating point, which does not wrap."""
+    numpy = sys.modules["numpy"]
+    with numpy.errstate(all="ignore"):
+        result = numpy.power(numpy.asarray(x, dtype="float64"), numpy.asarray(exponent, dtype="float64"))
+    if not numpy.isfinite(result).all():
+        raise OverflowError
+    exact = all(isinstance(one, int) or (is_array(one) and one.dtype.kind in "iu") for one in (x, exponent))
+    if exact and (numpy.asarray(exponent) >= 0).all() and (abs(result) < 2.0**62).all():
+        return guarded(numpy.power(numpy.asarray(x), numpy.asarray(exponent)))
+    return guarded(result)
+
+
 def whole(x: Number) -> Number | None:
     """Return `x` as a whole number, or None where it (or an element of it) is not one. Symbols pass as they are."""
     if isinstance(x, int):

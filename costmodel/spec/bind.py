@@ -12,10 +12,13 @@ from costmodel.numbers.arithmetic import Number, Shape, holds, is_array, whole
 from costmodel.ops.fields import FIELD_TYPES, FieldType, Unfit
 from costmodel.spec.check import INPUT_SIZES
 from costmodel.spec.document import Spec
+from costmodel.spec.form import shown
 
 Env = Mapping[str, Any]
 
 _SIZE, _COUNT, _BOOL = FIELD_TYPES["Size"], FIELD_TYPES["Count"], FIELD_TYPES["bool"]
+AXES = (FIELD_TYPES["Axis"], FIELD_TYPES["Axes"])
+"""Fields of which a network has one value, as of true and false."""
 
 
 class Bad(Exception):  # noqa: N818 - carries a fault up to the layer it belongs to
@@ -32,10 +35,18 @@ class Bad(Exception):  # noqa: N818 - carries a fault up to the layer it belongs
 
 
 def input_sizes(shape: Shape) -> dict[str, Number]:
-    """Return the names under which the sizes of an input are known."""
-    if len(shape) == 3:
-        return {"in_channels": shape[0], "in_height": shape[1], "in_width": shape[2]}
-    return dict(zip(("in_features",) if len(shape) == 1 else ("in_tokens", "in_features"), shape, strict=True))
+    """Return the names under which the sizes of an input are known: all that its axes could be meant as."""
+    rank = len(shape)
+    sizes = {"in_channels": shape[0], "in_features": shape[-1]}
+    if rank > 1:
+        sizes["in_tokens"] = shape[-2]
+    if 1 < rank <= 4:
+        sizes |= zip(_SPACE[rank - 2], shape[1:], strict=True)
+    return sizes
+
+
+_SPACE = (("in_length",), ("in_height", "in_width"), ("in_depth", "in_height", "in_width"))
+"""The axes of space after the channels."""
 
 
 def input_size(written: Any, env: Env) -> Number:
@@ -86,7 +97,7 @@ def field_value(name: str, written: Any, kind: FieldType, env: Env) -> Any:
         Bad: if it cannot be one.
     """
     value = written
-    if isinstance(written, str) and written not in kind.words:
+    if isinstance(written, str) and not kind.text and written not in kind.words:
         held = env.get(written)
         value = list(held) if isinstance(held, tuple) else held if isinstance(held, str) else written
     try:
@@ -94,7 +105,7 @@ def field_value(name: str, written: Any, kind: FieldType, env: Env) -> Any:
             raise Bad(f"{kind.says} belongs here, but {written} is {quote(value)}")
         return kind.read(value, lambda item, kind: _number(item, kind, env))
     except Unfit as unfit:
-        found = f"{written} is {value}" if value is not written else f"this is a list of {len(value)}"
+        found = f"{written} is {value}" if value is not written else f"this is {shown(value)}"
         raise Bad(f"{name} takes {unfit}; {found}", field=name) from None
     except Bad as bad:
         bad.field = name
@@ -139,6 +150,8 @@ def _number(written: Any, kind: FieldType, env: Env) -> Any:
             f"{_show(written, value)}, which is not whole{_where(written, env)}",
             hint if isinstance(written, str) else "write a whole number",
         )
+    if kind in AXES and not isinstance(size, int):
+        raise Bad(f"an axis cannot be {_figure(size)}", "take its values one at a time")
     if kind.least is not None and not holds(size >= kind.least):
         raise Bad(f"{kind.says} belongs here, but {_show(written, size)}{_where(written, env)}")
     if not holds(size <= MAX_SIZE):

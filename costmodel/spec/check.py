@@ -13,15 +13,22 @@ from costmodel.documents import expressions as arithmetic
 from costmodel.documents.faults import MAX_FAULTS, Fault
 from costmodel.documents.text import KeyPath
 from costmodel.errors import known_or_suggest, quote, suggest
+from costmodel.graph import INPUT
 from costmodel.ops import OPERATORS
-from costmodel.ops.fields import REQUIRED, declared
+from costmodel.ops.fields import REQUIRED, FieldType, declared
 from costmodel.spec.document import WORDS, BlockSpec, LayerSpec, Spec
+from costmodel.spec.form import shown
 
-INPUT_SIZES = ("in_channels", "in_height", "in_width", "in_features", "in_tokens")
+INPUT_SIZES = ("in_channels", "in_height", "in_width", "in_features", "in_tokens", "in_length", "in_depth")
 BLOCK_INPUTS = ("in", "in2", "in3")
-INPUT_NAMES = {*BLOCK_INPUTS, "input"}
-WIRING = ("op", "from", "repeat", "first", "output")
-RESERVED = {*WORDS, *INPUT_NAMES, *WIRING, *INPUT_SIZES, *arithmetic.FUNCTIONS}
+INPUT_NAMES = {*BLOCK_INPUTS, INPUT}
+WIRING = tuple(field.alias or name for name, field in LayerSpec.model_fields.items())
+COPY = "copy"
+"""The number of the copy, in the fields of a line with a `repeat`."""
+_COPY_HINT = "the number of the copy is called `copy`, as in power(2, copy)"
+COPIES = ".*"
+"""After a layer's name in `from`: all copies of its `repeat`."""
+RESERVED = {*WORDS, *INPUT_NAMES, *WIRING, *INPUT_SIZES, COPY, *arithmetic.FUNCTIONS} - {*OPERATORS}
 
 
 @dataclass
@@ -42,7 +49,13 @@ class Scope:
     @property
     def sizes(self) -> tuple[str, ...]:
         """The sizes of the input that have a name here."""
-        return () if self.base[0] == "input" else INPUT_SIZES
+        return () if self.base[0] in ("input", "inputs") else INPUT_SIZES
+
+    def of(self, layer: LayerSpec) -> Scope:
+        """Return the scope of a layer's fields: the number of the copy has a name where there are copies."""
+        if layer.repeat is None:
+            return self
+        return Scope(self.spec, self.layers, {**self.names, COPY: None}, self.base, self.used)
 
 
 def check(spec: Spec) -> list[Fault]:
@@ -55,8 +68,10 @@ def _faults(spec: Spec) -> Iterator[Fault]:
     yield from _parameters(spec)
     yield from _variants(spec)
     top = Scope(spec, spec.layers, dict.fromkeys(spec.parameters), ("layers",))
-    for index, size in enumerate(spec.input):
-        yield from _expression(size, ("input", index), Scope(spec, {}, top.names, ("input",), top.used))
+    for given in spec.all_inputs.values():
+        scope = Scope(spec, {}, top.names, given.path, top.used)
+        for index, size in enumerate(given.sizes):
+            yield from _expression(size, (*given.path, index), scope)
     yield from _layers(top)
     for name in spec.parameters:
         if name not in top.used:
@@ -85,8 +100,12 @@ def _reserved_names(spec: Spec) -> Iterator[Fault]:
             message = f"{path[-1]!r} means something of its own; call this something else"
             yield Fault(path, message, on_key=True)
     for path in layers:
-        if path[-1] in INPUT_NAMES:
+        if path[-1] in INPUT_NAMES or (path[0] == "layers" and path[-1] in spec.all_inputs):
             yield Fault(path, f"{path[-1]!r} is the input; call the layer something else", on_key=True)
+    for name in spec.inputs or ():
+        if name in RESERVED - {INPUT} or name in spec.parameters:
+            message = f"{name!r} means something of its own; call the input something else"
+            yield Fault(("inputs", name), message, on_key=True)
 
 
 def _parameters(spec: Spec) -> Iterator[Fault]:
@@ -140,18 +159,36 @@ def _layers(scope: Scope) -> Iterator[Fault]:
     miswired = False
     for name, layer in scope.layers.items():
         path = (*scope.base, name)
-        for fault in _wiring(layer, path, scope, above):
+        for fault in (*_wiring(layer, path, scope, above), *_sharing(layer, path, scope, above)):
             miswired = True
             yield fault
-        read.update((last,) if layer.reads is None else layer.reads)
+        read.update(_read(layer, last))
         yield from _layer(layer, path, scope)
         above[name] = None
         last = name
-    for name in () if miswired else above:  # a misspelt `from` leaves a layer unread, which is no second mistake
+    if miswired:  # a misspelt `from` leaves a layer unread, which is no second mistake
+        return
+    for name in above:
         if name not in read and name != last and not scope.layers[name].output:
             hint = "name it in a later layer's `from`, or remove it"
             hint += "" if scope.in_block else "; if it is a further output of the network, add `output: true`"
             yield Fault((*scope.base, name), f"nothing reads layer {name!r}", hint, on_key=True)
+    for index, name in enumerate(() if scope.in_block else scope.spec.inputs or ()):
+        if name not in read and not (index == 0 and "in" in read):
+            hint = "name it in a layer's `from`, or remove it"
+            yield Fault(("inputs", name), f"nothing reads input {name!r}", hint, on_key=True)
+
+
+def _read(layer: LayerSpec, last: str) -> tuple[str, ...]:
+    """Return the names of what a layer reads; `last` is the one above."""
+    if layer.reads is not None:
+        return tuple(name.removesuffix(COPIES) for name in layer.reads)
+    return () if reads_nothing(layer.op) else (last,)
+
+
+def reads_nothing(op: Any) -> bool:
+    """Say whether an operator has no input, as a learned array."""
+    return op in OPERATORS and OPERATORS[op].inputs == 0
 
 
 def _wiring(layer: LayerSpec, path: KeyPath, scope: Scope, above: Mapping[str, None]) -> Iterator[Fault]:
@@ -159,29 +196,47 @@ def _wiring(layer: LayerSpec, path: KeyPath, scope: Scope, above: Mapping[str, N
     if scope.in_block and layer.output:
         message = "only a layer of the network itself can be a further output, not one of a block"
         yield Fault((*path, "output"), message, on_key=True)
-    inputs = BLOCK_INPUTS if scope.in_block else BLOCK_INPUTS[:1]
-    for index, name in enumerate(layer.reads or ()):
-        if name in above or name in inputs:
-            continue
+    inputs = BLOCK_INPUTS if scope.in_block else (*BLOCK_INPUTS[:1], *(scope.spec.inputs or ()))
+    for index, written in enumerate(layer.reads or ()):
+        name = written.removesuffix(COPIES)
         where = (*path, "from") if isinstance(layer.from_, str) else (*path, "from", index)
-        if name == path[-1]:
-            yield Fault(
-                where, f"{name!r} cannot read itself", "a layer reads only layers above it, so that there is no cycle"
-            )
-        elif name in scope.layers:
-            yield Fault(
-                where,
-                f"{name!r} stands below {path[-1]!r}",
-                "a layer reads only layers above it, so that there is no cycle",
-            )
+        if name in above or name in inputs:
+            if name != written and (name in inputs or scope.layers[name].repeat is None):
+                message = f"{written!r} means all copies of a `repeat`, but {name!r} has none"
+                yield Fault(where, message, f"write {name!r}")
         else:
-            hint = known_or_suggest(name, [*above, inputs[0]])
-            yield Fault(where, f"{quote(name)} is not a layer above {path[-1]!r}", hint)
+            yield _not_above(name, path, scope, [*above, *(inputs[:1] if scope.in_block else inputs)], where)
+
+
+def _not_above(name: str, path: KeyPath, scope: Scope, known: list[str], where: KeyPath) -> Fault:
+    """Return the complaint about a name that is no layer above the one at `path`."""
+    if name == path[-1]:
+        hint = "a layer reads only layers above it, so that there is no cycle"
+        return Fault(where, f"{name!r} cannot read itself", hint)
+    if name in scope.layers:
+        hint = "a layer reads only layers above it, so that there is no cycle"
+        return Fault(where, f"{name!r} stands below {path[-1]!r}", hint)
+    return Fault(where, f"{quote(name)} is not a layer above {path[-1]!r}", known_or_suggest(name, known))
+
+
+def _sharing(layer: LayerSpec, path: KeyPath, scope: Scope, above: Mapping[str, None]) -> Iterator[Fault]:
+    """Check `shares` as far as it can be seen here: that its first name is that of a layer."""
+    if layer.shares is None:
+        return
+    name = layer.shares.partition(".")[0]
+    known = [*above, *(scope.spec.layers if scope.in_block else ())]
+    if name == path[-1] and "." in layer.shares and layer.repeat is not None:
+        return  # the further copies use the weights of one
+    if name not in known:
+        hint = known_or_suggest(name, known)
+        if name in scope.layers:
+            hint = "a layer shares the weights of one above it"
+        yield Fault((*path, "shares"), f"{quote(name)} is not a layer above {path[-1]!r}", hint)
 
 
 def _layer(layer: LayerSpec, path: KeyPath, scope: Scope) -> Iterator[Fault]:
     given = {key: (*path, key) for key in layer.fields}
-    yield from _values(layer.op, layer.fields, path, scope)
+    yield from _values(layer.op, layer.fields, path, scope.of(layer))
     yield from _signature(layer.op, given, path, path, scope)
     if layer.repeat is not None:
         yield from _expression(layer.repeat, (*path, "repeat"), scope)
@@ -200,7 +255,7 @@ def _first(layer: LayerSpec, given: Mapping[str, KeyPath], path: KeyPath, scope:
         if key in WIRING and key != "op":
             yield Fault((*inner, key), f"{key!r} cannot differ for the first copy", on_key=True)
     op = layer.first.get("op", layer.op)
-    yield from _values(op, fields, inner, scope)
+    yield from _values(op, fields, inner, scope.of(layer))
     at = inner if "op" in layer.first else path
     yield from _signature(op, {**given, **{key: (*inner, key) for key in fields}}, at, path, scope)
 
@@ -245,11 +300,15 @@ def takes_of(op: str, spec: Spec) -> dict[str, Any] | None:
 
 
 class _Wanted(NamedTuple):
-    """What may stand in a place: words taken literally, names of operators and blocks, and what to say of it."""
+    """What may stand in a place: words taken literally, names of operators and blocks, and what to say of it.
+
+    `kind` is the type of the operator's field, where it is one.
+    """
 
     words: tuple[str, ...] = ()
     names: bool = False
     says: str = "a number"
+    kind: FieldType | None = None
 
 
 _NUMBER = _Wanted()
@@ -263,12 +322,19 @@ def _values(op: Any, fields: Mapping[str, Any], path: KeyPath, scope: Scope) -> 
     for key, value in fields.items():
         if known is not None and key not in known:
             continue  # a complaint of its own
-        wanted = _Wanted(types[key][0].words, False, types[key][0].says) if key in types else _ARGUMENT
+        wanted = _of_field(types[key][0]) if key in types else _ARGUMENT
         yield from _value(value, (*path, key), scope, wanted)
+
+
+def _of_field(kind: FieldType) -> _Wanted:
+    return _Wanted(kind.words, False, kind.says, kind)
 
 
 def _value(value: Any, path: KeyPath, scope: Scope, wanted: _Wanted) -> Iterator[Fault]:
     """Check one value of a field or an argument."""
+    if wanted.kind is not None and not wanted.kind.number and not isinstance(value, (list, type(None))):
+        yield from _text_or_map(value, path, scope, wanted, wanted.kind)
+        return
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _expression(item, (*path, index), scope)
@@ -276,6 +342,18 @@ def _value(value: Any, path: KeyPath, scope: Scope, wanted: _Wanted) -> Iterator
     literal = isinstance(value, str) and value not in scope.names
     if not (literal and (value in wanted.words or (wanted.names and scope.spec.holds_name(value)))):
         yield from _expression(value, path, scope, wanted)
+
+
+def _text_or_map(value: Any, path: KeyPath, scope: Scope, wanted: _Wanted, kind: FieldType) -> Iterator[Fault]:
+    """Check what stands where no number may: a word, a text, or a map of names to numbers."""
+    if isinstance(value, dict) and kind.names:
+        for name, item in value.items():
+            yield from _expression(item, (*path, name), scope)
+    elif isinstance(value, str) and value in scope.names and not kind.text:
+        scope.used.add(value)
+    elif not (isinstance(value, str) and (kind.text or value in kind.words)):
+        hint = suggest(value, [*kind.words, *scope.names]) if isinstance(value, str) else ""
+        yield Fault(path, f"{kind.says} belongs here, not {shown(value)}", hint)
 
 
 def _expression(value: Any, path: KeyPath, scope: Scope, wanted: _Wanted = _NUMBER) -> Iterator[Fault]:
@@ -291,7 +369,8 @@ def _expression(value: Any, path: KeyPath, scope: Scope, wanted: _Wanted = _NUMB
         parsed = arithmetic.parse(value)
     except arithmetic.BadArithmetic as error:
         scope.used.update(re.findall(r"\w+", str(value)))
-        yield Fault(path, f"not arithmetic: {error}", error.hint, offset=error.offset, width=error.width)
+        hint = f"{error.hint}; {_COPY_HINT}" if error.hint and COPY in scope.names else error.hint
+        yield Fault(path, f"not arithmetic: {error}", hint, offset=error.offset, width=error.width)
         return
     for name, offset in parsed.names:
         scope.used.add(name)
@@ -305,6 +384,10 @@ def _name_hint(name: str, scope: Scope, wanted: _Wanted) -> str:
     hint = suggest(name, [*known, *wanted.words, *(OPERATORS if wanted.names else ()), *scope.spec.blocks])
     if not hint and scope.in_block and name in scope.spec.parameters:
         return f"a block sees only what it takes: add {name!r} to its `takes` and pass it in"
+    if not hint and name == COPY:
+        return "only the fields of a line with a `repeat` know the number of the copy"
+    if not hint and COPY in scope.names:
+        return _COPY_HINT
     return hint or f"{wanted.says} belongs here; names known here: {', '.join(known[:12]) or 'none'}"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+import re
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -20,17 +22,25 @@ from costmodel.documents.expressions import BadArithmetic, bounded
 from costmodel.documents.faults import Fault, complain
 from costmodel.documents.text import KeyPath, parse
 from costmodel.errors import CostModelError, known_or_suggest, quote
+from costmodel.graph import INPUT, MAX_SIZE
 from costmodel.numbers.arithmetic import is_array, is_symbol
 from costmodel.ops import OPERATORS
+from costmodel.ops.fields import FIELD_TYPES, MOST_AXES
 from costmodel.spec import form
 from costmodel.spec.form import MAX_READ
 
-WORDS = ("same", "valid")
-"""Texts that a parameter or an argument may hold besides names of operators and blocks."""
+WORDS = tuple(dict.fromkeys(word for kind in FIELD_TYPES.values() for word in kind.words))
+"""Texts that a parameter or an argument may hold besides names of operators and blocks: those that fields take."""
+DTYPES: dict[str | None, str | None] = {None: None, "index": "int64", "mask": "bool"}
+"""What an input may hold instead of real numbers, and the dtype of its elements."""
+
+MAX_NAME = 60
 
 Scalar: TypeAlias = StrictBool | StrictInt | StrictFloat | StrictStr
 Arithmetic: TypeAlias = StrictInt | StrictStr
-Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=60)]
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=MAX_NAME)]
+
+Sizes: TypeAlias = Annotated[list[Arithmetic], Field(min_length=1, max_length=MOST_AXES)]
 
 
 class _Part(BaseModel):
@@ -52,6 +62,8 @@ class LayerSpec(_Part):
     repeat: Arithmetic | None = Field(None, description="chain so many copies; 0 leaves the layer out")
     first: dict[str, Any] = Field({}, description="fields, or op, of the first copy only")
     output: StrictBool = Field(False, description="a further output of the network")
+    shares: StrictStr | None = Field(None, description="the layer above whose weights it uses")
+    trainable: StrictBool = Field(True, description="whether its weights are trained")
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -91,15 +103,33 @@ class Variant(_Part):
     reported: dict[str, Any] = {}
 
 
+class InputSpec(_Part):
+    """One of several inputs: its sizes, and what it holds where that is not real numbers."""
+
+    shape: Sizes
+    dtype: Literal["index", "mask"] | None = Field(None, description="indices or a mask instead of real numbers")
+
+
+class Input(NamedTuple):
+    """An input of the network as written, with the way to its sizes in the document."""
+
+    sizes: list[Any]
+    dtype: str | None
+    path: KeyPath
+
+
 class Spec(_Part):
     """An architecture family as its file says it, with one variant chosen and some parameters set."""
 
-    name: Name
-    title: StrictStr
+    name: Name = Field(description="what people type; the name of the file if left out")
+    title: StrictStr = ""
     source: StrictStr = ""
     year: StrictInt | None = None
     parameters: dict[Name, Scalar] = {}
-    input: Annotated[list[Arithmetic], Field(min_length=1, max_length=3)]
+    input: Sizes | None = Field(None, description="the sizes of its one input: [channels, height, width] of an image")
+    inputs: Annotated[dict[Name, Sizes | InputSpec], Field(min_length=1)] | None = Field(
+        None, description="instead of `input`: several inputs by name, or one of indices"
+    )
     blocks: dict[Name, BlockSpec] = {}
     layers: Annotated[dict[Name, LayerSpec], Field(min_length=1)]
     expect: Expect = Expect()
@@ -125,6 +155,18 @@ class Spec(_Part):
         """The parameters that were set away from the variant's own, with their values."""
         return dict(self._changed)
 
+    @property
+    def all_inputs(self) -> dict[str, Input]:
+        """The inputs of the network by name; where there is only one image it is called ``input``."""
+        if self.inputs is None:
+            return {INPUT: Input(self.input or [], None, ("input",))}
+        return {
+            name: Input(given.shape, DTYPES[given.dtype], ("inputs", name, "shape"))
+            if isinstance(given, InputSpec)
+            else Input(given, None, ("inputs", name))
+            for name, given in self.inputs.items()
+        }
+
     def choose(self, variant: str) -> Spec:
         """Return the spec with the parameters, title, figures and reports of one of its variants.
 
@@ -137,7 +179,7 @@ class Spec(_Part):
         chosen = self.variants[variant]
         return self._copy(
             name=variant,
-            title=chosen.title or f"{self.title} ({variant})",
+            title=chosen.title or f"{self.title or self.name} ({variant})",
             source=chosen.source or self.source,
             year=chosen.year or self.year,
             parameters=self.parameters | chosen.parameters,
@@ -148,23 +190,62 @@ class Spec(_Part):
     def set(self, **values: Any) -> Spec:
         """Return the spec with parameters set to numbers, names, NumPy arrays (many networks at once) or SymPy symbols.
 
+        An input is set by its name to a list of its sizes: ``input=[3, 320, 640]``.
         What was expected or reported of the variant no longer holds then, and is dropped.
 
         Raises:
             CostModelError: if a parameter is unknown, or a value is not of its kind.
         """
-        given = {name: self._accept(name, value) for name, value in values.items()}
+        given = {name: self._accept(name, value) for name, value in values.items() if name not in self.all_inputs}
+        sizes = {name: self._accept_sizes(name, value) for name, value in values.items() if name in self.all_inputs}
         changed = {name: value for name, value in given.items() if _differ(value, self.parameters[name])}
-        if not changed:
+        resized = {
+            name: value for name, value in sizes.items() if any(map(_differ, value, self.all_inputs[name].sizes))
+        }
+        if not changed and not resized:
             return self
-        spec = self._copy(parameters=self.parameters | changed, expect=Expect(), reported={})
-        spec._changed = self._changed | changed
-        return spec
+        spec = self._copy(
+            parameters=self.parameters | changed, expect=Expect(), reported={}, **self._with_sizes(resized)
+        )
+        spec._changed = self._changed | changed | resized
+        return spec._without_unread(changed, resized) if resized else spec
+
+    def _without_unread(self, changed: dict[str, Any], resized: dict[str, Any]) -> Spec:
+        """Return the spec without the parameters that nothing reads any more, since only an input read them."""
+        from costmodel.spec.check import check  # which is of specs
+
+        unread = {fault.path[1] for fault in check(self) if fault.unused and fault.path[0] == "parameters"}
+        for name in changed:
+            if name in unread:
+                raise CostModelError(f"nothing reads {name} of {self.name} where {' and '.join(resized)} is set")
+        return self._copy(parameters={name: value for name, value in self.parameters.items() if name not in unread})
+
+    def _with_sizes(self, sizes: dict[str, list[Any]]) -> dict[str, Any]:
+        """Return `input` or `inputs` with other sizes."""
+        if not sizes or self.inputs is None:
+            return {"input": sizes.get(INPUT, self.input)}
+        given = dict(self.inputs)
+        for name, value in sizes.items():
+            now = given[name]
+            given[name] = InputSpec(shape=value, dtype=now.dtype) if isinstance(now, InputSpec) else value
+        return {"inputs": given}
+
+    def _accept_sizes(self, name: str, value: Any) -> list[Any]:
+        """Return `value` as the sizes of an input, refusing what cannot be."""
+        if not isinstance(value, (list, tuple)) or len(value) != len(self.all_inputs[name].sizes):
+            like = f"[{', '.join(map(str, self.all_inputs[name].sizes))}]"
+            raise CostModelError(f"{name} of {self.name} takes a list of sizes, as {like}, not {quote(value)}")
+        sizes = [size.item() if getattr(size, "shape", None) == () else size for size in value]
+        for size in sizes:
+            whole = isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= MAX_SIZE
+            if not (whole or is_symbol(size) or is_array(size)):
+                raise CostModelError(f"a size of {name} is a whole number from 1 to {MAX_SIZE:,}, not {quote(size)}")
+        return sizes
 
     def _accept(self, name: str, value: Any) -> Any:
         """Return `value` as a value of the parameter `name`, refusing what cannot be one."""
         if name not in self.parameters:
-            hint = known_or_suggest(name, self.parameters) or "it has none"
+            hint = known_or_suggest(name, [*self.parameters, *self.all_inputs])
             raise CostModelError(f"{self.name} has no parameter {quote(name)}; {hint}")
         now = self.parameters[name]
         if isinstance(now, str):
@@ -208,14 +289,24 @@ def read_spec(text: str, file: str) -> Spec:
     """
     data = parse(text, file)
     if not isinstance(data, dict):
-        message = f"a spec is a map with name, title, input and layers, but this file holds {form.shown(data)}"
+        message = f"a spec is a map with input and layers, but this file holds {form.shown(data)}"
         raise complain(file, text, [Fault((), message)])
+    data = {"name": _name_of(file)} | data
+    wrong = form.inputs_faults(data)
     try:
         spec = Spec.model_validate(data)
     except ValidationError as error:
-        raise complain(file, text, form.faults(error, data, _known)) from None
+        wrong += form.faults(error, data, _known)
+    if wrong:
+        raise complain(file, text, wrong)
     spec._file, spec._text = file, text
     return spec
+
+
+def _name_of(file: str) -> str:
+    """Return the name of a spec that does not say it: that of its file."""
+    name = re.sub(r"\W", "_", PurePath(file).stem, flags=re.ASCII)[:MAX_NAME]
+    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"[:MAX_NAME]
 
 
 def _known(path: KeyPath) -> list[str]:
@@ -224,5 +315,5 @@ def _known(path: KeyPath) -> list[str]:
     if path[-2:-1] == ("expect",):
         model = Expect
     elif len(path) == 3:
-        model = BlockSpec if path[0] == "blocks" else Variant
+        model = {"blocks": BlockSpec, "inputs": InputSpec}.get(str(path[0]), Variant)
     return list(model.model_fields)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
 from costmodel.documents.faults import Fault, complain
 from costmodel.documents.text import KeyPath
-from costmodel.errors import ShapeError, known_or_suggest, quote
-from costmodel.graph import INPUT, LayerGraph
-from costmodel.numbers.arithmetic import Number, Shape, guarded
+from costmodel.errors import ShapeError, known_or_suggest, quote, suggest
+from costmodel.graph import LayerGraph
+from costmodel.numbers.arithmetic import Number, guarded
 from costmodel.ops import OPERATORS, Operator
 from costmodel.ops.fields import REQUIRED, FieldType, declared
 from costmodel.spec.bind import Bad, argument, field_value, input_size, input_sizes, repeats
-from costmodel.spec.check import BLOCK_INPUTS
+from costmodel.spec.check import BLOCK_INPUTS, COPIES, COPY, reads_nothing
 from costmodel.spec.count import excess
 from costmodel.spec.document import BlockSpec, LayerSpec, Spec
+from costmodel.tensor import Tensor
 
 MAX_LAYERS = 50_000
 MAX_WORK = 1_000_000
@@ -90,6 +91,9 @@ class _Scope:
     prefix: str
     base: KeyPath
     callers: tuple[KeyPath, ...]
+    trainable: bool = True
+    shares: tuple[str, str] | None = None
+    """What its own paths begin with, and those of the block whose weights it uses."""
 
 
 class _Line(NamedTuple):
@@ -100,6 +104,7 @@ class _Line(NamedTuple):
     path: str
     at: KeyPath
     scope: _Scope
+    layer: LayerSpec
 
 
 class _Builder:
@@ -112,14 +117,14 @@ class _Builder:
         self._operators: dict[Any, Operator] = {}
         self._parameters = {name: guarded(value) for name, value in spec.parameters.items()}
         self._wanted = {name: _wanted(block) for name, block in spec.blocks.items()}
-        self._lengths: dict[int, int] = {}
+        self._lengths: dict[int, tuple[int, Mapping[str, Any]]] = {}
         self._work = 0
 
     def build(self) -> LayerGraph:
         spec = self.spec
         self.graph = LayerGraph(
             spec.name,
-            self._input(),
+            self._inputs(),
             title=spec.title,
             source=spec.source,
             parameters=spec.parameters,
@@ -131,17 +136,20 @@ class _Builder:
                 if (found := excess(spec, MAX_LAYERS, MAX_NESTING)) is not None:
                     many = f"would have more than {MAX_LAYERS:,} layers, so none of it was built"
                     self._stop(many, found.line, found.callers)
-                self._layers(spec.layers, _Scope(env, "", ("layers",), ()), (INPUT,))
+                self._layers(spec.layers, _Scope(env, "", ("layers",), ()), tuple(self.graph.inputs))
         return self.graph
 
-    def _input(self) -> Shape:
-        sizes: list[Number] = []
-        for index, written in enumerate(self.spec.input):
-            try:
-                sizes.append(input_size(written, self._parameters))
-            except Bad as bad:
-                self._fault(bad, ("input", index))
-        return tuple(sizes)
+    def _inputs(self) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for name, given in self.spec.all_inputs.items():
+            sizes: list[Number] = []
+            for index, written in enumerate(given.sizes):
+                try:
+                    sizes.append(input_size(written, self._parameters))
+                except Bad as bad:
+                    self._fault(bad, (*given.path, index))
+            found[name] = Tensor(tuple(sizes), given.dtype)
+        return found
 
     def _fault(self, bad: Bad, path: KeyPath, callers: tuple[KeyPath, ...] = (), on_key: bool = False) -> None:
         fault = Fault(path, bad.message, bad.hint, on_key, bad.offset, bad.width, callers)
@@ -150,40 +158,50 @@ class _Builder:
     def _layers(self, layers: Mapping[str, LayerSpec], scope: _Scope, sources: Sequence[str | None]) -> str | None:
         """Build one map of layers and return the path of its output."""
         known = dict(zip(BLOCK_INPUTS, sources, strict=False))
+        if not scope.prefix:
+            known = {BLOCK_INPUTS[0]: sources[0], **{str(name): name for name in sources}}
         last = sources[0]
+        copies: dict[str, list[str | None]] = {}
         for name, layer in layers.items():
-            reads = layer.reads
-            inputs = [last] if reads is None else [known[source] for source in reads]
-            last = known[name] = self._copies(name, layer, scope, inputs)
+            inputs: list[str | None] = [last]
+            if layer.reads is not None:
+                inputs = [path for source in layer.reads for path in _paths(source, known, copies)]
+            line = _Line(layer.op, layer.fields, scope.prefix + name, (*scope.base, name), scope, layer)
+            if not inputs:
+                last = self._fault(Bad("there are no copies to read"), (*line.at, "from"), scope.callers)
+            elif layer.repeat is None:
+                last = self._build(line, inputs)
+            else:
+                copies[name] = self._chain(line, inputs)
+                last = copies[name][-1] if copies[name] else inputs[0]
+            known[name] = last
+            if layer.output and last is not None and last != inputs[0]:
+                self.graph.mark_output(last)
         return last
 
-    def _copies(self, name: str, layer: LayerSpec, scope: _Scope, inputs: list[str | None]) -> str | None:
-        """Build a layer, or its `repeat` copies in a chain, and return the path of its output."""
-        path, at = scope.prefix + name, (*scope.base, name)
-        if layer.repeat is None:
-            out = self._build(_Line(layer.op, layer.fields, path, at, scope), inputs)
-        else:
-            out = self._chain(layer, _Line(layer.op, layer.fields, path, at, scope), inputs)
-        if layer.output and out is not None and out != inputs[0]:
-            self.graph.mark_output(out)
-        return out
-
-    def _chain(self, layer: LayerSpec, line: _Line, inputs: list[str | None]) -> str | None:
+    def _chain(self, line: _Line, inputs: list[str | None]) -> list[str | None]:
+        """Build the copies of a layer in a chain and return the paths of their outputs, None at one that fails."""
+        layer, scope = line.layer, line.scope
         try:
-            count = repeats(layer.repeat, line.scope.env, MAX_LAYERS)
+            count = repeats(layer.repeat, scope.env, MAX_LAYERS)
+            if count == 0 and layer.reads is None and reads_nothing(line.op):
+                hint = "leave out the layer that reads it instead"
+                raise Bad(f"{line.op} reads nothing, so nothing can stand in its place where it is left out", hint)
         except Bad as bad:
-            self._fault(bad, (*line.at, "repeat"), line.scope.callers)
-            return None
+            self._fault(bad, (*line.at, "repeat"), scope.callers)
+            return [None]
+        outs: list[str | None] = []
         for index in range(count):
-            copy = line._replace(path=f"{line.path}.{index}")
+            env = {**scope.env, COPY: index}
+            copy = line._replace(path=f"{line.path}.{index}", scope=replace(scope, env=env))
             if index == 0 and layer.first:
                 fields = {**line.fields, **layer.first}
                 copy = copy._replace(op=fields.pop("op", line.op), fields=fields)
-            out = self._build(copy, inputs)
-            if out is None:
-                return None
-            inputs = [out, *inputs[1:]]
-        return inputs[0]
+            outs.append(self._build(copy, inputs))
+            if outs[-1] is None:
+                break
+            inputs = [outs[-1], *inputs[1:]]
+        return outs
 
     def _build(self, line: _Line, inputs: list[str | None]) -> str | None:
         """Build one operator or block and return the path of its output, or None where that failed."""
@@ -195,9 +213,13 @@ class _Builder:
             if name in self.spec.blocks:
                 return self._block(name, line, inputs)
             operator = self._operator(name, line)
+            if operator.inputs == 0 and line.layer.reads is None:
+                inputs = []
             if None in inputs:
                 return None
-            self.graph.add(line.path, operator, tuple(source for source in inputs if source is not None))
+            sources = tuple(source for source in inputs if source is not None)
+            trainable = line.scope.trainable and line.layer.trainable
+            self.graph.add(line.path, operator, sources, shares=self._shares(line), trainable=trainable)
         except Bad as bad:
             self._blame(line, bad, bad.field)
             return None
@@ -208,9 +230,8 @@ class _Builder:
 
     def _blame(self, line: _Line, bad: Bad, field: str | None) -> None:
         """Note a fault where the field is written: in `first`, in the layer, or at the layer where it is a default."""
-        layers: Any = self.spec.layers if line.at[0] == "layers" else self.spec.blocks[str(line.at[1])].layers
-        layer: LayerSpec = layers[line.at[-1]]
-        written = {*layer.fields, "op", *(["from"] if layer.from_ is not None else [])}
+        layer = line.layer
+        written = {*layer.fields, *layer.model_fields_set, *(["from"] if layer.from_ is not None else [])}
         path = line.at
         if field in layer.first and line.path.endswith(".0"):
             path = (*path, "first", field)
@@ -223,8 +244,37 @@ class _Builder:
         known = self._lengths.get(id(written))
         if known is None:
             text = sum(len(text) for text in written.values() if isinstance(text, str))
-            known = self._lengths[id(written)] = text // TEXT_WORK
-        return known
+            known = self._lengths[id(written)] = (text // TEXT_WORK, written)  # held, so that its id stays its own
+        return known[0]
+
+    def _shares(self, line: _Line) -> str | None:
+        """Return the path of the layer whose weights a layer uses, if it does not have its own."""
+        if line.layer.shares is not None:
+            found = self._shared(line, line.layer.shares)
+            return found if found is None or found in self.graph else self._no_weights(line, found)
+        if line.scope.shares is None:
+            return None
+        own, other = line.scope.shares
+        found = other + line.path.removeprefix(own)
+        return found if found in self.graph else self._no_weights(line, found)
+
+    def _shared(self, line: _Line, written: str) -> str | None:
+        """Return the path that `shares` names, from this map of layers or the top; None if it is the line's own."""
+        at = line.at
+        layers = self.spec.layers if at[0] == "layers" else self.spec.blocks[str(at[1])].layers
+        found = (line.scope.prefix if written.partition(".")[0] in layers else "") + written
+        return None if found == line.path else found
+
+    def _no_weights(self, line: _Line, path: str) -> str | None:
+        """Complain that there is no layer whose weights could be used, unless it is one that failed itself."""
+        if self.faults and any(use.path == path and use.op in OPERATORS for use in self.uses):
+            return None
+        inner = [layer.path for layer in self.graph.layers if layer.path.startswith(f"{path}.")]
+        hint = f"name a layer in it, as {inner[0]}" if inner else ""
+        hint = hint or suggest(path, [layer.path for layer in self.graph.layers])
+        raise Bad(
+            f"there is no layer {quote(path)} above {line.path!r} whose weights it could use", hint, field="shares"
+        )
 
     def _spend(self, work: int, line: _Line) -> None:
         """Stop where the network has become too large."""
@@ -283,7 +333,22 @@ class _Builder:
         if len(callers) > MAX_NESTING:
             self._fault(Bad(f"blocks nest more than {MAX_NESTING} deep"), line.at, line.scope.callers, on_key=True)
             raise _Stop
-        return self._layers(block.layers, _Scope(env, f"{line.path}.", ("blocks", name, "layers"), callers), inputs)
+        scope = _Scope(
+            env,
+            f"{line.path}.",
+            ("blocks", name, "layers"),
+            callers,
+            line.scope.trainable and line.layer.trainable,
+            self._shares_block(line),
+        )
+        return self._layers(block.layers, scope, inputs)
+
+    def _shares_block(self, line: _Line) -> tuple[str, str] | None:
+        """Return the beginnings of the paths in a block and in the one whose weights it uses, if it uses another's."""
+        if line.layer.shares is None:
+            return line.scope.shares
+        found = self._shared(line, line.layer.shares)
+        return None if found is None else (f"{line.path}.", f"{found}.")
 
     def _arguments(self, name: str, block: BlockSpec, line: _Line, sizes: dict[str, Number]) -> dict[str, Any]:
         """Return the values of the names that a block sees."""
@@ -299,6 +364,13 @@ class _Builder:
             else:
                 env[key] = argument(key, default, env, self.spec)
         return env
+
+
+def _paths(
+    source: str, known: Mapping[str, str | None], copies: Mapping[str, list[str | None]]
+) -> Sequence[str | None]:
+    """Return the paths that one name after `from` means: of a layer, or of all copies of a `repeat`."""
+    return [known[source]] if source in known else copies[source.removesuffix(COPIES)]
 
 
 def _require(missing: list[str], name: str) -> None:

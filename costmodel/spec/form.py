@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from costmodel.documents.faults import MAX_FAULTS, Fault
 from costmodel.documents.text import KeyPath
 from costmodel.errors import known_or_suggest, quote
+from costmodel.ops.fields import MOST_AXES
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -28,6 +29,15 @@ def faults(error: ValidationError, data: Any, known: Known) -> list[Fault]:
     found = [_fault(entry, data, known) for entry in error.errors()[:MAX_FAULTS]]
     around = {fault.path[:end] for fault in found for end in range(len(fault.path))}
     return [fault for fault in found if fault.on_key or fault.path not in around]
+
+
+def inputs_faults(data: dict[str, Any]) -> list[Fault]:
+    """Return the complaint if a document does not say what its network reads, or says it twice."""
+    if "input" in data and "inputs" in data:
+        return [Fault(("inputs",), "`input` is there already", "write one image as `input`, or all as `inputs`", True)]
+    if "input" in data or "inputs" in data:
+        return []
+    return [Fault((), f"'input' is missing: {_BELONGS['input']} belongs here", on_key=True)]
 
 
 def _fault(entry: ErrorDetails, data: Any, known: Known) -> Fault:
@@ -65,7 +75,10 @@ _BELONGS = {
     "source": "a text",
     "year": "a whole number",
     "parameters": "a map of names to values",
-    "input": "a list of one to three sizes, as `input: [3, 224, 224]`,",
+    "input": f"a list of 1 to {MOST_AXES} sizes, as `input: [3, 224, 224]`,",
+    "inputs": "a map of names to sizes, as `inputs: {words: {shape: [128], dtype: index}}`,",
+    "shape": f"a list of 1 to {MOST_AXES} sizes",
+    "dtype": "index or mask",
     "blocks": "a map of names to blocks",
     "takes": "a map of names to 'required' or a default",
     "layers": "a map of at least one layer, as `pool: {op: global_avg_pool}`,",
@@ -74,6 +87,8 @@ _BELONGS = {
     "repeat": "a whole number, or arithmetic,",
     "first": "a map of fields",
     "output": "true or false",
+    "shares": "the name of a layer",
+    "trainable": "true or false",
     "expect": "a map with params and mult_adds",
     "params": "a whole number",
     "mult_adds": "a whole number",
@@ -81,9 +96,12 @@ _BELONGS = {
     "variants": "a map of names to variants",
 }
 """What may stand under each key of the language."""
+_SIZE = "a whole number, or arithmetic,"
 _ITEM_BELONGS = {
     "parameters": "a number, true, false, or the name of an operator or block,",
-    "input": "a whole number, or arithmetic,",
+    "input": _SIZE,
+    "inputs": "a list of sizes, or `{shape: [...], dtype: index}`,",
+    "shape": _SIZE,
     "blocks": "a block, as `{takes: {...}, layers: {...}}`,",
     "layers": "a layer, as `{op: relu}`,",
     "variants": "a variant, as `{parameters: {...}}`,",
@@ -93,6 +111,8 @@ _ITEM_BELONGS = {
 
 
 def _belongs(path: KeyPath) -> str:
+    if path[0] == "inputs" and isinstance(path[-1], int):
+        return _SIZE
     if len(path) > 1 and str(path[-2]) in _ITEM_BELONGS and not (len(path) > 2 and path[-3] == "parameters"):
         return _ITEM_BELONGS[str(path[-2])]
     return _BELONGS.get(str(path[-1]), "something else")

@@ -11,12 +11,10 @@ from typing import Any
 
 from costmodel.ops import OPERATORS, Operator
 from costmodel.ops.fields import REQUIRED, declared
+from costmodel.spec.check import WIRING
 from costmodel.spec.document import Spec
 
 Schema = dict[str, Any]
-
-WIRING = ("op", "from", "repeat", "first", "output")
-"""The keys of a layer that are no fields of its operator."""
 
 GROUPED: Schema = {"type": "string", "pattern": "^[0-9][0-9_]*$"}
 """4_231_976 is a whole number here, but a text to the YAML 1.2 that editors read."""
@@ -33,6 +31,8 @@ def schema() -> Schema:
     layer["allOf"] = [_rule(operator) for _, operator in sorted(OPERATORS.items())]
     for figure in made["$defs"]["Expect"]["properties"].values():
         figure["anyOf"].insert(1, GROUPED)
+    made["oneOf"] = [{"required": ["input"]}, {"required": ["inputs"]}]
+    made["required"].remove("name")
     tidied: Schema = _tidied(made)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "costmodel spec"} | tidied
 

@@ -8,12 +8,15 @@ from typing import Any
 from costmodel.documents import expressions as arithmetic
 from costmodel.ops import OPERATORS
 from costmodel.ops.fields import FIELD_TYPES, declared
+from costmodel.spec.bind import AXES
 from costmodel.spec.check import INPUT_SIZES
 from costmodel.spec.document import LayerSpec, Spec
 
+_ONE_VALUE = (FIELD_TYPES["bool"], *AXES)
+
 
 def structural(spec: Spec) -> frozenset[str]:
-    """Return the parameters that decide which layers there are, or that a field of true and false reads.
+    """Return the parameters that decide which layers there are, or that a field of true and false or of an axis reads.
 
     They are those that reach a `repeat`, an `op` or such a field, through the arguments of blocks too. All other
     parameters only enter sizes.
@@ -60,7 +63,7 @@ def _shapes(spec: Spec, op: str, key: str, shaping: Mapping[str, frozenset[str]]
         return key in shaping[op]
     if op in OPERATORS:
         known = declared(OPERATORS[op])
-        return key in known and known[key][0] is FIELD_TYPES["bool"]
+        return key in known and known[key][0] in _ONE_VALUE
     return any(_shapes(spec, known, key, shaping) for known in [*spec.blocks, *OPERATORS])
 
 
@@ -68,6 +71,8 @@ def _reads(written: Any) -> Iterable[str]:
     """Return the names that a written value reads."""
     if isinstance(written, list):
         return [name for item in written for name in _reads(item)]
+    if isinstance(written, dict):
+        return _reads(list(written.values()))
     if not isinstance(written, str):
         return ()
     try:
