@@ -17,7 +17,7 @@ from costmodel.documents.safe_text import one_line
 from costmodel.errors import SpecError
 from costmodel.pricing import totals
 from costmodel.spec import Spec, expand
-from costmodel.spec.library import files, is_onnx, read_file
+from costmodel.spec.library import files, is_bundled, is_onnx, read_file
 from costmodel.units import counted
 
 
@@ -102,6 +102,7 @@ def check_file(path: Path) -> Verdict:
     verdict = Verdict()
     try:
         spec = read_file(path)
+        verdict.faults += _unsaid(spec, path)
         for network in [spec, *(spec.choose(variant) for variant in spec.variants)]:
             verdict.networks += 1
             verdict.without += network.expect.params is None and network.expect.mult_adds is None
@@ -110,6 +111,17 @@ def check_file(path: Path) -> Verdict:
         verdict.faults.append(str(error))
         verdict.unbuilt = True
     return verdict
+
+
+def _unsaid(spec: Spec, path: Path) -> Iterator[str]:
+    """Yield what a spec of the package's own has to say, and one of anybody's own need not."""
+    if not is_bundled(str(path)):
+        return
+    if spec.name != path.stem:
+        yield one_line(f"{path}: it is named {spec.name}; a bundled spec is named as its file")
+    for key in ("title", "source"):
+        if not getattr(spec, key):
+            yield one_line(f"{path}: a bundled spec has a {key}")
 
 
 def _unmet(spec: Spec, path: Path) -> Iterator[str]:

@@ -11,9 +11,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.edits.lines import flow
 from costmodel.graph import said_inputs
 from costmodel.ops import OPERATORS, Operator, find_operator
-from costmodel.ops.fields import REQUIRED, declared
+from costmodel.ops.fields import FIELD_TYPES, REQUIRED, declared
 from costmodel.render.page import Column
 
 
@@ -83,4 +84,28 @@ def _about(kind: type[Operator]) -> str:
         lines.append(f"  {name:<{wide}}  {takes.says}; {fallback}")
     if not fields:
         lines.append("  it has no fields")
-    return "\n".join(lines) + "\n"
+    example = _example(kind)
+    return "\n".join([*lines, *(["", "example:", f"  {example}"] if example else [])]) + "\n"
+
+
+def _example(kind: type[Operator]) -> str | None:
+    """Return a line of YAML that names the operator, its required fields and its window; None where its own text has
+    one.
+    """
+    if f"op: {kind.name}" in (kind.__doc__ or ""):
+        return None
+    line: dict[str, Any] = {"op": kind.name}
+    least = kind.inputs[0] if isinstance(kind.inputs, tuple) else kind.inputs
+    if least > 1:
+        line["from"] = list("abcdefgh"[:least])
+    windows = [name for name, (takes, _) in declared(kind).items() if takes is FIELD_TYPES["Window"]]
+    for name, (takes, default) in declared(kind).items():
+        if default is REQUIRED or name in windows[:1]:
+            line[name] = _pattern(kind) if takes.text else takes.sample
+    return f"{kind.name}: {flow(line)}"
+
+
+def _pattern(kind: type[Operator]) -> str:
+    """Return the first pattern that an operator's own text shows."""
+    shown = re.search(r"`([^`]* -> [^`]*)`", kind.__doc__ or "")
+    return shown[1] if shown else "a b -> b a"

@@ -94,6 +94,19 @@ class FieldType:
             raise Unfit(self.says)
         return number(written, self)
 
+    @property
+    def sample(self) -> Any:
+        """What may be written, as an example."""
+        if self.words:
+            return self.words[0]
+        if self.names:
+            return {"a": 8}
+        if self is FIELD_TYPES["bool"]:
+            return True
+        if not self.number:
+            return [8, 8]
+        return (3 if self.lengths else 8) if self.least is not None else -1 if self.whole else 0.5
+
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of what may be written."""
         kind = "boolean" if self is FIELD_TYPES["bool"] else "integer" if self.whole else "number"
@@ -102,6 +115,8 @@ class FieldType:
             single["minimum"] = self.least
         expression = {"type": "string", "description": "arithmetic over the names in scope"}
         ways: list[dict[str, Any]] = [{"enum": list(self.words)}] if self.words else []
+        if self.words and not self.number:
+            ways.append({"type": "string", "description": "a name that holds one of them"})
         if self.text:
             ways.append({"type": "string"})
         if self.names:

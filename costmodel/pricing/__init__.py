@@ -48,6 +48,7 @@ def price(
         totals=walk.totals(),
         file=graph.file,
         notes=tuple(graph.notes),
+        inputs=graph.inputs,
     )
 
 

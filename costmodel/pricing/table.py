@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.measures import MEASURES, Measured, names
 from costmodel.numbers.arithmetic import largest
+from costmodel.tensor import Tensor
 from costmodel.units import DTYPES
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class CostTable:
     file: str = ""
     """What it was read from, as the person named it; empty for a network built in Python."""
     notes: tuple[str, ...] = ()
+    inputs: Mapping[str, Tensor] = field(default_factory=dict)
+    """What the network reads, by name; `input_shape` is the first."""
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:

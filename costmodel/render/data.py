@@ -35,6 +35,7 @@ def as_dict(table: CostTable, view: View | None = None) -> dict[str, Any]:
         "batch": table.batch,
         "dtype": table.dtype,
         "input": table.input_shape,
+        **({"inputs": {name: given.shape for name, given in table.inputs.items()}} if len(table.inputs) > 1 else {}),
         **({"notes": table.notes} if table.notes else {}),
         "totals": table.totals.as_dict(),
         "layers": [_layer(row) for row in viewed(table, view if by_layer else View())],

@@ -45,6 +45,15 @@ def _fact(table: CostTable, name: str, note: str) -> Fact:
     return Fact(measure.title, amount(table.totals.values[name], measure.unit), note)
 
 
+def one(table: CostTable, count: int = 1) -> str:
+    """Return what a batch holds: images, or samples where the network reads no (channels, height, width)."""
+    return ("image" if _reads_image(table) else "sample") + "s" * (count != 1)
+
+
+def _reads_image(table: CostTable) -> bool:
+    return len(table.input_shape) == 3
+
+
 def _params(table: CostTable) -> Fact:
     totals = table.totals
     return _fact(table, "params", f"{totals.params:,} trained; {totals.buffers:,} in buffers")
@@ -52,7 +61,7 @@ def _params(table: CostTable) -> Fact:
 
 def _mult_adds(table: CostTable) -> Fact:
     totals = table.totals
-    images = f" for {table.batch} images" if table.batch != 1 else ""
+    images = f" for {table.batch} {one(table, 2)}" if table.batch != 1 else ""
     note = f"{totals.mult_adds:,}{images}; {short(totals.other_ops)} other operations"
     return _fact(table, "mult_adds", note)
 
@@ -82,7 +91,7 @@ def _field(table: CostTable) -> Fact | None:
     whole = math.inf in totals.receptive_field
     return Fact(
         "receptive field",
-        _field_text(totals.receptive_field) + ("" if whole else " px"),
+        _field_text(totals.receptive_field) + ("" if whole else f" {'px' if _reads_image(table) else 'positions'}"),
         f"stride {_square(totals.receptive_stride)}, of the last map",
     )
 
@@ -116,8 +125,9 @@ def _latency(table: CostTable) -> Fact | None:
 def _throughput(table: CostTable) -> Fact | None:
     if "throughput_per_s" not in table.totals:
         return None
-    each = seconds_text(table.totals.latency_per_image_s)
-    return _fact(table, "throughput_per_s", f"{each} an image; bound by {table.totals.bound}")
+    each = "an image" if _reads_image(table) else "a sample"
+    note = f"{seconds_text(table.totals.latency_per_image_s)} {each}; bound by {table.totals.bound}"
+    return Fact("throughput", amount(table.totals.throughput_per_s, f"{one(table, 2)}/s"), note)
 
 
 def _energy(table: CostTable) -> Fact | None:
@@ -190,13 +200,17 @@ def page(table: CostTable, view: View | None = None, extra: Iterable[Fact] = (),
 
 
 def _subtitle(table: CostTable) -> list[str]:
-    given = (
-        f"{table.name}: input {shape_text(table.input_shape)}, batch {table.batch}, {table.dtype}, {len(table)} layers"
-    )
+    given = f"{table.name}: {_inputs(table)}, batch {table.batch}, {table.dtype}, {len(table)} layers"
     values = " ".join(f"{name}={_plain(value)}" for name, value in table.parameters.items())
     notes = [f"note: {note}" for note in table.notes]
     lines = (table.source, given, f"parameters: {values}" if values else "", origin(table), *notes)
     return [line for line in lines if line]
+
+
+def _inputs(table: CostTable) -> str:
+    if len(table.inputs) < 2:
+        return f"input {shape_text(table.input_shape)}"
+    return "inputs " + ", ".join(f"{name} {shape_text(given.shape)}" for name, given in table.inputs.items())
 
 
 def origin(table: CostTable) -> str:
