@@ -222,3 +222,24 @@ def test_any_text_has_a_value_or_a_message(text):
         offset = None
         assert math.isfinite(value)
     assert offset is None or 0 <= offset <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("power(2, 10)", 1024), ("power(2, -1)", 0.5), ("power(n, n)", 27), ("power(1.5, 2)", 2.25), ("power(0, 0)", 1)],
+)
+def test_powers_are_whole_where_both_are(text, value):
+    found = parse(text)({"n": 3})
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_powers_of_arrays_and_symbols():
+    found = parse("power(2, n)")({"n": np.array([0, 3, 61])})
+    assert (found.tolist(), found.dtype.kind) == ([1, 8, 2**61], "i")
+    assert parse("power(n, 2)")({"n": sympy.Symbol("n")}) == sympy.Symbol("n") ** 2
+
+
+@pytest.mark.parametrize("text", ["power(10, 99999999)", "power(-8, 0.5)", "power(0, -1)", "power(power(2, 60), 60)"])
+def test_powers_without_a_value_in_bounds_are_refused_at_once(text):
+    with pytest.raises(BadArithmetic, match=r"comes to no finite number|2\*\*63"):
+        parse(text)({})

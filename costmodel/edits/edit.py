@@ -136,6 +136,11 @@ def _settled(spec: Spec) -> Lines:
             raise CostModelError(f"{name} of {spec.name} is not one number, so there is not one network to edit")
         if lines.get(("parameters", name)) != value:
             lines = lines.set(("parameters", name), flow(value))
+    for name in set(lines.get(("parameters",)) or ()) - {*spec.parameters}:
+        lines = lines.remove(("parameters", name))
+    for name, given in spec.all_inputs.items():
+        if name in spec.changed:
+            lines = lines.set(given.path, flow(given.sizes))
     for name in ("name", "title", "source", "year"):
         value = getattr(spec, name)
         if value and lines.get((name,)) != value:

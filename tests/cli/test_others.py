@@ -13,6 +13,8 @@ from cli.command import SPECS, process, run
 from costmodel.cli import COMMANDS
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import Cost
+from costmodel.spec.check import check
+from costmodel.spec.document import read_spec
 
 
 def answer(capsys, *words):
@@ -226,3 +228,67 @@ def test_every_command_shows_examples_on_lines_of_their_own(capsys, name):
     for example in examples:
         words = shlex.split(example.removesuffix("\\"))
         assert words[words.index("costmodel") + 1] in COMMANDS
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_the_example_of_an_operator_is_a_line_that_can_be_written(capsys, name):
+    example = answer(capsys, "operators", name).splitlines()[-1]
+    layers = "".join(f"  {above}: {{op: relu}}\n" for above in "abc")
+    text = f"input: [8, 8, 8]\nlayers:\n{layers}{example}\n"
+    faults = [fault.message for fault in check(read_spec(text, "net.yaml"))]
+    assert [message for message in faults if not message.startswith("nothing reads layer")] == []
+
+
+def test_a_resolution_of_two_numbers_is_height_and_width(capsys, tiny):
+    wide = json.loads(answer(capsys, "report", tiny, "--resolution", "6x12", "--format", "json"))
+    assert (wide["input"], "resolution" in wide["parameters"]) == ([3, 6, 12], False)
+    assert wide["totals"]["mult_adds"] == 6 * 12 * 4 * 27 + 4 * 10
+    assert wide == json.loads(answer(capsys, "report", tiny, "--set", "input=[3, 6, 12]", "--format", "json"))
+    square = json.loads(answer(capsys, "report", tiny, "--resolution", "6x6", "--format", "json"))
+    assert (square["input"], square["parameters"]["resolution"]) == ([3, 6, 6], 6)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (["report", "enet", "--resolution", "320x640"], "it reads input=[3, resolution, resolution + wider]"),
+        (["report", "resnet18", "--resolution", "320x"], "'320x' is no resolution"),
+        (["report", "resnet18", "--resolution", "0"], "'0' is no resolution"),
+        (["report", "resnet18", "--resolution", "32x64", "--set", "input=[3,32,65]"], "--set input=[3, 32, 65] differ"),
+        (["report", "resnet18", "--resolution", "32x64", "--set", "resolution=32"], "nothing reads resolution"),
+        (["report", "resnet18", "--set", "inputs=[3,32,64]"], "did you mean 'input'?"),
+    ],
+)
+def test_inputs_that_a_network_cannot_have(capsys, asked, says):
+    code, _, err = run(capsys, *asked)
+    assert code == 2
+    assert says in err
+
+
+def test_bundled_specs_are_asked_for_title_and_source(capsys, tmp_path, monkeypatch):
+    mine = tmp_path / "specs" / "mine.yaml"
+    mine.parent.mkdir()
+    mine.write_text("input: [3]\nlayers: {a: {op: relu}}\n")
+    assert "1 network as expected" in answer(capsys, "check", mine)
+    monkeypatch.setattr("costmodel.spec.library._bundled", lambda: mine.parent.resolve())
+    code, out, _ = run(capsys, "check", mine)
+    assert code == 1
+    assert f"{mine}: a bundled spec has a title\n{mine}: a bundled spec has a source\n" in out
+
+
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [("[3, 8, 8]", ["for 2 images", "3 px "]), ("[3, 8]", ["for 2 samples", "3 positions "])],
+)
+def test_a_report_speaks_of_what_the_network_reads(capsys, tmp_path, size, says):
+    file = tmp_path / "net.yaml"
+    file.write_text(f"input: {size}\nlayers:\n  a: {{op: conv, out_channels: 2, kernel_size: 3}}\n")
+    out = answer(capsys, "report", file, "--batch", "2")
+    assert all(part in out for part in says)
+
+
+def test_a_report_names_several_inputs(capsys, tmp_path):
+    file = tmp_path / "net.yaml"
+    file.write_text("inputs: {x: [3, 4], y: [4]}\nlayers: {a: {op: add, from: [x, y]}}\n")
+    assert "net: inputs x 3x4, y 4, batch 1" in answer(capsys, "report", file)
+    assert json.loads(answer(capsys, "report", file, "--format", "json"))["inputs"] == {"x": [3, 4], "y": [4]}
