@@ -128,5 +128,5 @@ def known_or_suggest(wrong: str, known: Iterable[str]) -> str:
     """Return a suggestion if one is near, else what is known where that is few enough to be read."""
     names = sorted(known)
     if len(names) > MAX_LISTED:
-        return suggest(wrong, names) or f"none of the {len(names):,} that there are is called alike"
+        return suggest(wrong, names) or f"none of the {len(names):,} known names is near"
     return suggest(wrong, names) or (f"known: {', '.join(map(one_line, names))}" if names else "")

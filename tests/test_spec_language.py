@@ -197,6 +197,8 @@ def test_words_texts_and_maps_are_read_as_the_field_wants_them(table):
         (("a", 4), ("b", 2)),
         -3,
     )
+    op = network(f"t: {{op: {table}, size: [3], mode: mode, pattern: mode}}", parameters="mode: linear")["t"].op
+    assert (op.mode, op.pattern) == ("linear", "mode")
 
 
 MODES = "nearest, linear, bilinear, trilinear, bicubic"

@@ -109,9 +109,9 @@ def _add_resolution(values: dict[str, Any], spec: Spec, sizes: tuple[int, int]) 
         CostModelError: if something else is set too, or the network has no such image.
     """
     said = "x".join(map(str, dict.fromkeys(sizes)))
-    if sizes[0] == sizes[1]:
-        name, value = "resolution", sizes[0]
-    else:
+    name: str = "resolution"
+    value: Any = sizes[0]
+    if sizes[0] != sizes[1]:
         given = spec.input or []
         if len(given) != 3 or given[1:] != ["resolution", "resolution"]:
             known = ", ".join(f"{name}=[{', '.join(map(str, each.sizes))}]" for name, each in spec.all_inputs.items())

@@ -225,8 +225,8 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             return event.value if event.style else scalar(event.value)
         if isinstance(event, yaml.SequenceStartEvent):
-            return self._list(path, depth, event.flow_style)
-        return self._map(path, depth, event.flow_style)
+            return self._list(path, depth, bool(event.flow_style))
+        return self._map(path, depth, bool(event.flow_style))
 
     def _list(self, path: KeyPath, depth: int, flow: bool) -> list[Any]:
         items: list[Any] = []

@@ -315,5 +315,6 @@ def _known(path: KeyPath) -> list[str]:
     if path[-2:-1] == ("expect",):
         model = Expect
     elif len(path) == 3:
-        model = {"blocks": BlockSpec, "inputs": InputSpec}.get(str(path[0]), Variant)
+        parts: dict[str, type[_Part]] = {"blocks": BlockSpec, "inputs": InputSpec}
+        model = parts.get(str(path[0]), Variant)
     return list(model.model_fields)

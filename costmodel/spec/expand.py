@@ -168,7 +168,8 @@ class _Builder:
                 inputs = [path for source in layer.reads for path in _paths(source, known, copies)]
             line = _Line(layer.op, layer.fields, scope.prefix + name, (*scope.base, name), scope, layer)
             if not inputs:
-                last = self._fault(Bad("there are no copies to read"), (*line.at, "from"), scope.callers)
+                self._fault(Bad("there are no copies to read"), (*line.at, "from"), scope.callers)
+                last = None
             elif layer.repeat is None:
                 last = self._build(line, inputs)
             else:
