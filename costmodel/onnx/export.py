@@ -114,7 +114,7 @@ class Writer:
         results = [*after, body("Identity", after[0])]
         graph = helper.make_graph(body.nodes, body.path, [*map(typed, given)], [*map(typed, results)])
         way = [int(backward)]
-        how = {"num_scan_inputs": 1, "scan_input_directions": way, "scan_output_directions": way}
+        how: dict[str, Any] = {"num_scan_inputs": 1, "scan_input_directions": way, "scan_output_directions": way}
         return self("Scan", *states, x, output=len(states), body=graph, **how)
 
     def constant(self, values: Any) -> str:
