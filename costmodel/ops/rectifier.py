@@ -57,7 +57,7 @@ class Selu(Activation):
         return SELU_SCALE * _below(x, SELU_ALPHA)
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        return emit("Selu", x, alpha=SELU_ALPHA, gamma=SELU_SCALE)
+        return emit("Selu", x)
 
 
 class Celu(Activation):
