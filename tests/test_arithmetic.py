@@ -13,7 +13,8 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.documents.expressions import MAX_DEPTH, MAX_LENGTH, MAX_VALUE, BadArithmetic, parse
+from costmodel.documents.expressions import ARITHMETIC, MAX_VALUE, parse
+from costmodel.documents.grammar import MAX_DEPTH, BadArithmetic
 
 NAMES = {"a": 3, "b_2": 7, "width": 0.75, "zero": 0}
 
@@ -201,9 +202,9 @@ def test_values_that_are_none():
 
 
 def test_length_and_depth_are_bounded():
-    longest = "+".join(["1"] * ((MAX_LENGTH + 1) // 2))
-    assert parse(longest)({}) == (MAX_LENGTH + 1) // 2
-    assert refusal(longest + "+1")[0] == f"it is longer than {MAX_LENGTH} characters"
+    longest = "+".join(["1"] * ((ARITHMETIC.longest + 1) // 2))
+    assert parse(longest)({}) == (ARITHMETIC.longest + 1) // 2
+    assert refusal(longest + "+1")[0] == f"it is longer than {ARITHMETIC.longest} characters"
     deepest = "(" * MAX_DEPTH + "1" + ")" * MAX_DEPTH
     assert parse(deepest)({}) == 1
     assert refusal(f"({deepest})")[0] == refusal("-" * (MAX_DEPTH + 1) + "1")[0] == "it is nested more than 30 deep"

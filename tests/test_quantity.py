@@ -5,6 +5,7 @@ import pytest
 from costmodel.documents.quantity import quantity
 from costmodel.errors import CostModelError
 from costmodel.judging.budget import limit
+from costmodel.measures import MEASURES
 from costmodel.sweeps.conditions import parse_condition
 
 
@@ -35,6 +36,14 @@ from costmodel.sweeps.conditions import parse_condition
         ("20 µs", "s", 0.00002),
         ("20 μs", "s", 0.00002),
         ("7ns", "s", 0.000000007),
+        ("3 mJ", "J", 0.003),
+        ("2kJ", "J", 2000),
+        ("7 uJ", "J", 0.000007),
+        ("350 W", "W", 350),
+        ("250mW", "W", 0.25),
+        ("30 images/s", "images/s", 30),
+        ("1.5k/s", "images/s", 1500),
+        ("10 FLOP/B", "FLOP/B", 10),
         ("71TFLOP/s", "FLOP/s", 71_000_000_000_000),
         ("936.2GB/s", "B/s", 936_200_000_000),
     ],
@@ -77,8 +86,10 @@ def test_what_is_beyond_reason(written):
     [
         ("5 MB", "", "'5 MB' is in B, and belongs without one: it is a count; write it like 5M"),
         ("5 s", "B", "'5 s' is in s, and belongs in B; write it like 8 MB"),
-        ("5m", "", "'5m': parts of a whole are for seconds, as in 33 ms; a million is M"),
+        ("5m", "", "'5m': parts of a whole are for seconds, joules and watts, as in 33 ms; a million is M"),
         ("5mB", "B", "a million is M"),
+        ("30/s", "s", "'30/s' is in images/s, and belongs in s; write it like 33 ms"),
+        ("5 KiJ", "J", "binary prefixes are for bytes, as in 4 KiB"),
         ("5 Kis", "s", "binary prefixes are for bytes, as in 4 KiB"),
     ],
 )
@@ -93,3 +104,23 @@ def test_a_limit_and_a_condition_read_alike(written):
     most = limit(f"params={written}")[1]
     for params, holds in ((most, True), (most + 1, False)):
         assert parse_condition(f"params <= {written}", ("params",)).holds({"params": params}) is holds
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("latency_s=20 ms", 0.02), ("latency_s=0.02", 0.02), ("latency_ms=20", 0.02)]
+)
+def test_a_limit_may_say_its_unit_or_leave_it_to_the_name(written, seconds):
+    assert limit(written) == ("latency_s", pytest.approx(seconds))
+
+
+def test_a_unit_that_is_written_counts_and_not_the_one_in_the_name():
+    assert limit("latency_ms=20 ms") == limit("latency_ms=20000us") == ("latency_s", 0.02)
+    assert limit("energy_mj=3 mJ") == ("energy_j", 0.003)
+    assert limit("fps=30/s") == ("throughput_per_s", 30)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_whatever_is_counted_is_limited_in_the_unit_that_it_is_shown_in(name):
+    unit = MEASURES[name].unit
+    assert limit(f"{name}=7 {unit}") == (name, 7)
+    assert parse_condition(f"{name} <= 7 {unit}", (name,)).holds({name: 7}) is True

@@ -1,4 +1,4 @@
-"""A written quantity, read in one place: ``5M``, ``8 MB``, ``4 KiB``, ``33 ms``, ``71TFLOP/s``.
+"""A written quantity, read in one place: ``5M``, ``8 MB``, ``4 KiB``, ``33 ms``, ``3 mJ``, ``71TFLOP/s``.
 
 A number, an SI prefix from nano to exa or a binary one (``Ki`` to ``Ti``), and a unit.
 """
@@ -18,20 +18,36 @@ LARGEST = 10**27
 LONGEST = 40
 """Characters of a number: as many as a spec's scalar may have."""
 
-UNITS = {"": "5M", "B": "8 MB", "s": "33 ms", "FLOP/s": "71TFLOP/s", "B/s": "936GB/s"}
-"""Each unit with an example of how one writes it; counts have none."""
+UNITS = {
+    "": "5M",
+    "B": "8 MB",
+    "s": "33 ms",
+    "J": "3 mJ",
+    "W": "15 W",
+    "FLOP/s": "71TFLOP/s",
+    "B/s": "936GB/s",
+    "images/s": "30 images/s",
+    "FLOP/B": "10 FLOP/B",
+}
+"""Each unit with an example of how one writes it; counts have none. All that a measure is in are here."""
+WHOLE = ("", "B")
+"""What comes in whole numbers."""
+PARTED = ("s", "J", "W")
+"""What one writes parts of, as milliseconds."""
+_ALSO = {"/s": "images/s"}
+"""Shorter ways to write a unit."""
 _PARTS = {"m": Decimal("1e-3"), "u": Decimal("1e-6"), "µ": Decimal("1e-6"), "μ": Decimal("1e-6"), "n": Decimal("1e-9")}
-_WHOLE = {name: Decimal(size) for name, size in PREFIXES.items() if size <= PREFIXES["E"]} | {"K": Decimal(1000)}
+_DECIMAL = {name: Decimal(size) for name, size in PREFIXES.items() if size <= PREFIXES["E"]} | {"K": Decimal(1000)}
 _BINARY = {name: Decimal(2) ** power for name, power in (("Ki", 10), ("ki", 10), ("Mi", 20), ("Gi", 30), ("Ti", 40))}
-SIZES = {**_WHOLE, **_BINARY, **_PARTS}
+SIZES = {**_DECIMAL, **_BINARY, **_PARTS}
 
 NUMBER = r"(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _PREFIX = "|".join(sorted(filter(None, SIZES), key=len, reverse=True))
 _UNIT = "|".join(sorted(filter(None, UNITS), key=len, reverse=True))
 SUFFIX = rf"(?:(?:{_PREFIX})?(?:{_UNIT})|(?:{_PREFIX}))"
 """A prefix, a unit, or both."""
-_WRITTEN = re.compile(rf"(?P<number>{NUMBER})\s*(?P<suffix>{SUFFIX})?")
-_SUFFIX = re.compile(rf"(?P<prefix>{_PREFIX})?(?P<unit>{_UNIT})?")
+_WRITTEN = re.compile(rf"(?P<number>{NUMBER})\s*(?P<suffix>{SUFFIX}|(?:{_PREFIX})?(?:{'|'.join(_ALSO)}))?")
+_SUFFIX = re.compile(rf"(?P<prefix>{_PREFIX})?(?P<unit>{_UNIT}|{'|'.join(_ALSO)})?")
 
 
 class Quantity(NamedTuple):
@@ -41,13 +57,14 @@ class Quantity(NamedTuple):
     unit: str
 
 
-def quantity(written: Any, unit: str = "", *, bare: bool = True) -> int | float:
+def quantity(written: Any, unit: str = "", *, bare: bool = True, each: float = 1) -> int | float:
     """Return the number that a text or a plain number means, at least 0, in `unit`.
 
     Args:
         written: as ``8 MB``, or a number of a YAML file.
         unit: the one that belongs here, of `UNITS`.
         bare: whether a number without a unit will do as well.
+        each: how many of `unit` a number without one counts in: 0.001 for seconds where its name says ms.
 
     Raises:
         CostModelError: if it is no quantity, beyond reason, or in another unit.
@@ -63,7 +80,7 @@ def quantity(written: Any, unit: str = "", *, bare: bool = True) -> int | float:
         given = f"in {found.unit}" if found.unit else "without a unit"
         wanted = f"in {unit}" if unit else "without one: it is a count"
         raise CostModelError(f"{quote(written)} is {given}, and belongs {wanted}; write it like {UNITS[unit]}")
-    return found.value
+    return found.value if found.unit or each == 1 else found.value * each
 
 
 def parts(number: str, suffix: str = "") -> Quantity:
@@ -76,9 +93,12 @@ def parts(number: str, suffix: str = "") -> Quantity:
     if match is None:
         raise CostModelError(f"{quote(suffix)} is no unit with a prefix; write it like {UNITS['B']}")
     prefix, unit = match["prefix"] or "", match["unit"] or ""
+    unit = _ALSO.get(unit, unit)
     written = f"{number}{suffix}"
-    if prefix in _PARTS and unit != "s":
-        raise CostModelError(f"{quote(written)}: parts of a whole are for seconds, as in 33 ms; a million is M")
+    if prefix in _PARTS and unit not in PARTED:
+        raise CostModelError(
+            f"{quote(written)}: parts of a whole are for seconds, joules and watts, as in 33 ms; a million is M"
+        )
     if prefix in _BINARY and unit not in ("", "B", "B/s"):
         raise CostModelError(f"{quote(written)}: binary prefixes are for bytes, as in 4 KiB")
     digits = number.replace("_", "")

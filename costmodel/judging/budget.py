@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.documents.faults import Fault, complain
-from costmodel.documents.quantity import UNITS, quantity
+from costmodel.documents.quantity import quantity
 from costmodel.documents.text import parse, read_text
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.judging.diff import compare
@@ -121,10 +121,9 @@ def limit(written: str) -> tuple[str, float]:
 
 
 def _limit(name: str, written: Any) -> tuple[str, float]:
-    """Return the measure that a name means, and the limit in its unit; a name that ends in a unit says it already."""
+    """Return the measure that a name means, and the limit in its unit: as written, or as the name's ending says."""
     measure, size = find(name)
-    unit = measure.unit if size == 1 and measure.unit in UNITS else ""
-    return measure.name, quantity(written, unit) * size
+    return measure.name, quantity(written, measure.unit, each=size)
 
 
 def read_budget(path: Path) -> Budget:

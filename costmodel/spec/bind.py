@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from costmodel.documents import expressions as arithmetic
+from costmodel.documents.grammar import BadArithmetic
 from costmodel.errors import quote
 from costmodel.graph import MAX_SIZE
 from costmodel.numbers.arithmetic import Number, Shape, holds, is_array, whole
@@ -120,7 +121,7 @@ def _evaluate(written: Any, env: Env) -> Any:
         return env[written]
     try:
         return arithmetic.parse(written)(env)
-    except arithmetic.BadArithmetic as error:
+    except BadArithmetic as error:
         where = _where(written, env) if error.offset is None else ""
         raise Bad(str(error) + where, error.hint, error.offset, error.width) from None
     except KeyError as error:

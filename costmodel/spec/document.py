@@ -18,8 +18,9 @@ from pydantic import (
     ValidationError,
 )
 
-from costmodel.documents.expressions import BadArithmetic, bounded
+from costmodel.documents.expressions import bounded
 from costmodel.documents.faults import Fault, complain
+from costmodel.documents.grammar import BadArithmetic
 from costmodel.documents.text import KeyPath, parse
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.graph import INPUT, MAX_SIZE
