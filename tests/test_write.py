@@ -99,3 +99,14 @@ def test_places_where_no_file_can_be(tmp_path):
         check_place(tmp_path / "none" / "file")
     with pytest.raises(CostModelError, match="this folder cannot be made"):
         make_folder(tmp_path / "file" / "below")
+
+
+def test_a_write_protected_file_is_said_before_any_work_and_stays(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    monkeypatch.setattr("costmodel.documents.write.os.access", lambda path, mode: path != file)  # root may always
+    for write in (check_place, lambda path: write_whole(path, "other")):
+        with pytest.raises(CostModelError, match="file: cannot be written: it is write-protected"):
+            write(file)
+    assert (file.read_text(), os.listdir(tmp_path)) == ("mine", ["file"])
+    check_place(tmp_path / "another")

@@ -23,6 +23,7 @@ from costmodel.bench.tables import SECONDS
 from costmodel.documents.files import read_bytes
 from costmodel.documents.safe_text import one_line
 from costmodel.documents.text import decode
+from costmodel.documents.write import plainly, write_whole
 from costmodel.errors import CostModelError, Place, Problem, SpecError
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.latency.cells import Row, Sheet, between, whole
@@ -235,10 +236,7 @@ def _begin(log: Path, resume: bool, setting: Setting) -> Iterator[Visit]:
         with log.open("r+b") as file:  # what is appended must not join a line that was cut off
             file.truncate(file.read().rfind(b"\n") + 1)
         return
-    try:
-        log.write_text(f"# {json.dumps(asdict(setting))}\n{','.join(FIELDS)}\n", "utf-8")
-    except OSError as error:
-        raise CostModelError(f"{log}: cannot be written: {error.strerror}") from None
+    write_whole(log, f"# {json.dumps(asdict(setting))}\n{','.join(FIELDS)}\n")
 
 
 def read_log(log: Path) -> list[Visit]:

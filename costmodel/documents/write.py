@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from costmodel.errors import CostModelError
 
@@ -41,11 +42,12 @@ def check_place(path: Path | None) -> None:
     """Raise if a file could not be put where it is asked for, before any work is done.
 
     Raises:
-        CostModelError: if there is no such folder, or a folder has the name.
+        CostModelError: if there is no such folder, a folder has the name, or a file that is write-protected.
     """
     if path is None:
         return
     with plainly(path):
+        _require_writable(path)
         if path.is_dir():
             raise CostModelError(f"{path} is a folder; a file's name belongs here")
         if not path.parent.is_dir():
@@ -111,24 +113,41 @@ def _write_through(place: Path | int, raw: bytes) -> None:
         file.write(raw)
 
 
+def take_place(part: Path, target: Path) -> None:
+    """Give a whole file, closed and on disk, its name; what had the name goes, and leaves its mode.
+
+    Raises:
+        OSError: if that cannot be, as where the old file is write-protected.
+    """
+    _require_writable(target)
+    if target.exists():
+        part.chmod(stat.S_IMODE(target.stat().st_mode))
+    part.replace(target)
+
+
+def _require_writable(target: Path) -> None:
+    if target.is_file() and not os.access(target, os.W_OK):
+        raise PermissionError(0, "it is write-protected")
+
+
 def _replace(target: Path, raw: bytes) -> None:
     """Write a file of its own beside the target, which then takes the target's place."""
-    mode = None
-    if target.exists():
-        if not os.access(target, os.W_OK):
-            raise PermissionError(0, "it is write-protected")
-        mode = stat.S_IMODE(target.stat().st_mode)
+    _require_writable(target)
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666
     part = target.with_name(f".{target.name[:50]}.{os.urandom(4).hex()}")
     try:
-        fresh = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
+        fresh = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(fresh, "wb") as file:
             file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            part.chmod(mode)
-        part.replace(target)
+            put_on_disk(file)
+        take_place(part, target)
     except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def put_on_disk(file: BinaryIO) -> None:
+    """Make what is written to an open file last, whatever happens to the machine."""
+    file.flush()
+    os.fsync(file.fileno())

@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from costmodel import __version__
 from costmodel.documents.safe_text import cell
+from costmodel.documents.write import check_place, plainly, put_on_disk, take_place, write_whole
 from costmodel.errors import CostModelError
 from costmodel.sweeps.lock import Lock
 from costmodel.sweeps.question import Question
@@ -38,11 +37,8 @@ class Store:
         self._format = _format(path)
         self._fingerprint = fingerprint(question)
         self._saved = time.monotonic()
-        if not path.parent.is_dir():
-            raise CostModelError(f"{path}: there is no folder {path.parent}")
-        if path.is_dir():
-            raise CostModelError(f"{path} is a folder; a file's name belongs here")
-        with self._writing():
+        check_place(path)
+        with plainly(path):
             self._lock = Lock(path)
             try:
                 self._file = self._continue() if resume and self.journal.is_file() else self._begin(resume)
@@ -82,7 +78,7 @@ class Store:
         Raises:
             CostModelError: if they cannot be written.
         """
-        with self._writing():
+        with plainly(self.path):
             if rows:
                 self._file.write(self._format.rows(columns, first=self.rows == 0))
             self.rows += rows
@@ -98,9 +94,8 @@ class Store:
         Raises:
             CostModelError: if it cannot be written.
         """
-        with self._writing():
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        with plainly(self.path):
+            put_on_disk(self._file)
             state = {
                 "asked": self._fingerprint,
                 "chunks": self.chunks,
@@ -108,18 +103,13 @@ class Store:
                 "bytes": self._file.tell(),
                 "notes": self.notes,
             }
-            new = self.journal.with_name(self.journal.name + ".new")
-            try:
-                new.write_text(json.dumps(state), "utf-8")
-                os.replace(new, self.journal)
-            finally:
-                new.unlink(missing_ok=True)
+        write_whole(self.journal, json.dumps(state))
         self._saved = time.monotonic()
 
     def close(self) -> None:
         """Let go of the file; it stays as it is, to be gone on with."""
         try:
-            with self._writing():
+            with plainly(self.path):
                 self._file.close()
         finally:
             self._lock.release()
@@ -131,23 +121,15 @@ class Store:
             CostModelError: if it cannot be written.
         """
         try:
-            with self._writing():
+            with plainly(self.path):
                 self._file.write(self._format.tail(self.rows))
-                self._file.flush()
-                os.fsync(self._file.fileno())
+                put_on_disk(self._file)
                 self._file.close()
                 self._format.complete(self.part, self.columns)
-                os.replace(self.part, self.path)
+                take_place(self.part, self.path)
                 self.journal.unlink(missing_ok=True)
         finally:
             self._lock.release()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise CostModelError(f"{self.path}: cannot be written: {error.strerror or error}") from None
 
 
 def fingerprint(question: Question) -> str:
@@ -240,7 +222,7 @@ class _Parquet(_Csv):
                 pq.write_table(pa.table({name: pa.array([], pa.int64()) for name in columns}), whole)
             else:
                 writer.close()
-            os.replace(whole, part)
+            whole.replace(part)
         finally:
             whole.unlink(missing_ok=True)
 

@@ -236,6 +236,20 @@ def test_no_rows_are_a_file_too(tmp_path, suffix):
     assert len(READ[suffix](path)) == 0
 
 
+def test_rows_take_the_place_of_a_file_as_any_text_does(tmp_path, monkeypatch):
+    path = tmp_path / "rows.csv"
+    path.touch()
+    path.chmod(0o646)
+    write(path, question())
+    assert path.stat().st_mode & 0o777 == 0o646
+    before = path.read_bytes()
+    monkeypatch.setattr("costmodel.documents.write.os.access", lambda *asked: False)  # root may always
+    with pytest.raises(CostModelError, match="it is write-protected"):
+        Store(path, question())
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["rows.csv"]
+
+
 class Interrupting:
     """A question that is interrupted at one of its chunks."""
 
