@@ -13,6 +13,7 @@ from costmodel.api import load
 from costmodel.cli.arguments import ARCH
 from costmodel.cli.gate import file_of, gate, gate_options, judge_all, shown
 from costmodel.cli.output import emit
+from costmodel.cli.progress import progress
 from costmodel.documents.safe_text import one_line
 from costmodel.errors import SpecError
 from costmodel.pricing import totals
@@ -53,7 +54,7 @@ def check_command(archs: tuple[str, ...], quiet: bool, form: str, **asked: Any) 
     """
     held = gate(**asked)
     asked_for = archs or tuple(map(str, files()))
-    verdicts = {path: check_file(path) for path in dict.fromkeys(map(file_of, asked_for))}
+    verdicts = _verdicts(list(dict.fromkeys(map(file_of, asked_for))))
     failed = sum(bool(verdict.faults) for verdict in verdicts.values())
     unbuilt = any(verdict.unbuilt for verdict in verdicts.values())
     judged = judge_all(held, asked_for) if held and not unbuilt else None
@@ -64,6 +65,15 @@ def check_command(archs: tuple[str, ...], quiet: bool, form: str, **asked: Any) 
         emit(shown(judged, wrong, form, quiet))
     if failed or (judged is not None and judged.broken):
         click.get_current_context().exit(1)
+
+
+def _verdicts(paths: list[Path]) -> dict[Path, Verdict]:
+    verdicts = {}
+    with progress("files", wait=1.0) as tell:
+        for place, path in enumerate(paths):
+            tell(place, len(paths), path.name)
+            verdicts[path] = check_file(path)
+    return verdicts
 
 
 def _say(verdicts: Mapping[Path, Verdict], failed: int, quiet: bool) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from costmodel.cli.output import write_file
+from costmodel.cli.progress import progress
 from costmodel.cli.streams import say
 from costmodel.documents.write import make_folder
 from costmodel.render.picture import save_picture
@@ -36,20 +38,22 @@ def gallery_command(folder: Path) -> None:
       costmodel gallery somewhere_else
     """
     make_folder(folder)
-    for name, text in pages().items():
+    with progress("networks") as tell:
+        written = pages(tell)
+    for name, text in written.items():
         write_file(folder / name, text)
         say(f"wrote {folder / name}")
     for path in draw(folder):
         say(f"wrote {path}")
 
 
-def pages() -> dict[str, str]:
-    """Return the text of every page of the gallery by its file's name."""
+def pages(tell: Callable[[int, int, str], None] = lambda done, total, name: None) -> dict[str, str]:
+    """Return the text of every page of the gallery by its file's name; `tell` hears of each network that is priced."""
     from costmodel.gallery.claims import findings
     from costmodel.gallery.networks import networks, row
     from costmodel.render.gallery import article_markdown, density_markdown, networks_csv, networks_markdown
 
-    rows = [row(network) for network in networks()]
+    rows = [row(network) for network in networks(tell)]
     return {
         "networks.csv": networks_csv(rows),
         "networks.md": networks_markdown(rows),

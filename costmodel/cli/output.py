@@ -12,12 +12,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from costmodel.cli.streams import on_terminal, write_out
-from costmodel.documents.safe_text import one_line, safe
+from costmodel.documents.safe_text import safe
 from costmodel.documents.write import write_whole
 from costmodel.render.page import Column
 from costmodel.render.screen import PAINT, Screen, encodable
@@ -78,12 +77,6 @@ def _but_for_paint(text: str) -> str:
     """Return a text that only shows, in the colours of the roles: no other escape of a terminal passes."""
     parts = re.split(PAINT, text)
     return "".join(part if index % 2 else safe(part) for index, part in enumerate(parts))
-
-
-def progress_bar(length: int, label: str) -> Any:
-    """Return a bar on standard error where a person watches, to be entered and told of progress."""
-    hidden = not on_terminal(sys.stderr)
-    return click.progressbar(length=length, label=one_line(label), file=sys.stderr, hidden=hidden)
 
 
 def write_file(path: Path, text: str) -> None:

@@ -10,12 +10,12 @@ import click
 
 from costmodel.cli.arguments import ARCH, dtype_option, set_option
 from costmodel.cli.output import emit, screen
+from costmodel.cli.progress import progress
 from costmodel.cli.sweep import (
     asked,
     cluster_option,
     device_option,
     left_out_line,
-    progress,
     refuse_too_many,
     vary_option,
     workers_option,
@@ -80,8 +80,8 @@ def solve_command(
     refuse_too_many(question.points.count, yes)
     conditions = [parse_condition(text, question.columns) for text in constraints]
     solver = Solver(question, goal, conditions)
-    with progress(question.points.count) as tell:
-        answer = solver.run(workers, cluster, tell)
+    with progress("points") as tell:
+        answer = solver.run(workers, cluster, lambda found: tell(found.seen, question.points.count))
     emit(_shown(solver, answer))
     if not answer.best:
         sys.exit(1)

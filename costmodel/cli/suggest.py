@@ -9,7 +9,8 @@ import click
 
 from costmodel.cli.arguments import ARCH, batch_option, dtype_option
 from costmodel.cli.output import emit, screen
-from costmodel.cli.sweep import bar, device_option
+from costmodel.cli.progress import progress
+from costmodel.cli.sweep import device_option
 
 
 @click.command("suggest")
@@ -52,7 +53,7 @@ def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, devi
     def measure(graph: Any) -> dict[str, Any]:
         return measured(graph, names, batch, dtype, found)
 
-    with bar("networks", wait=2.0) as tell:
+    with progress("networks", wait=2.0) as tell:
         now, ways, tried, left_out = suggest(read(arch), condition, measure, tell)
     if condition.holds(now):
         emit(f"{arch} meets {goal} as it is\n")

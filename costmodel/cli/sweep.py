@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ import click
 
 from costmodel.cli.arguments import ARCH, dtype_option, open_spec, set_option
 from costmodel.cli.output import emit, screen
-from costmodel.cli.streams import on_terminal, say
+from costmodel.cli.progress import progress
+from costmodel.cli.streams import say
 from costmodel.documents.write import follow
 from costmodel.errors import CostModelError
 from costmodel.render.picture import check_picture, save_picture
@@ -100,9 +100,15 @@ def sweep_command(
     refuse_too_many(question.points.count, yes)
     goals = parse_goals(pareto, question.columns) if pareto else ()
     check_picture(plot)
-    with _stored(output, question, resume) as store, progress(question.points.count) as tell:
+    with _stored(output, question, resume) as store, progress("points") as tell:
         outcome = run(
-            question, store=store, goals=goals, sample=plot is not None, workers=workers, cluster=cluster, tell=tell
+            question,
+            store=store,
+            goals=goals,
+            sample=plot is not None,
+            workers=workers,
+            cluster=cluster,
+            tell=lambda outcome: tell(outcome.seen, question.points.count),
         )
     if not outcome.finished:
         kept = (
@@ -164,39 +170,6 @@ def _stored(output: Path | None, question: Any, resume: bool) -> Iterator[Any]:
     from costmodel.sweeps.store import Store
 
     yield Store(follow(output), question, resume=resume) if output is not None else None
-
-
-@contextmanager
-def progress(total: int) -> Iterator[Callable[[Any], None]]:
-    """Show a bar on a terminal, from the second chunk on: what is done at once needs none."""
-    with bar("points") as tell:
-        yield lambda outcome: tell(outcome.seen, total)
-
-
-@contextmanager
-def bar(of: str, wait: float = 0.0) -> Iterator[Callable[[int, int], None]]:
-    """Show on a terminal how many things are done, of how many: once `wait` seconds are over, where more is to come."""
-    if not on_terminal(sys.stderr):
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    shown = Progress(
-        BarColumn(), MofNCompleteColumn(), of, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    )
-    task = shown.add_task("", total=None)
-    began = time.monotonic()
-
-    def tell(done: int, total: int) -> None:
-        if done < total and time.monotonic() - began >= wait:
-            shown.start()
-        shown.update(task, completed=done, total=total)
-
-    try:
-        yield tell
-    finally:
-        shown.stop()
 
 
 def _draw(outcome: Outcome, plot: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 import click
 
 from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
-from costmodel.cli.output import draw_table, emit, progress_bar
+from costmodel.cli.output import draw_table, emit
+from costmodel.cli.progress import progress
 from costmodel.documents.safe_text import one_line
 from costmodel.execute import Check
 from costmodel.graph import LayerGraph
@@ -58,8 +60,9 @@ def _verify(graph: LayerGraph, batch: int, seed: int) -> tuple[LayerGraph, list[
     """Verify one network, with a progress bar where a person watches."""
     from costmodel.execute import verify
 
-    with progress_bar(len(graph), graph.name) as progress:
-        return graph, verify(graph, batch, seed, progress=lambda _: progress.update(1))
+    with progress("layers") as tell:
+        places = count(1)
+        return graph, verify(graph, batch, seed, lambda check: tell(next(places), len(graph), graph.name))
 
 
 def _layer_columns(checks: Sequence[Check]) -> list[Column]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,12 +47,16 @@ class Network:
         return None if self.top1 is None else self.top1 / (self.totals.params / 1e6)
 
 
-def networks() -> Iterator[Network]:
-    """Yield every bundled network once, in order of files; a file whose defaults are a variant's is that variant."""
-    for spec in specs():
-        if twin(spec) is None:
-            graph = expand(spec)
-            yield Network(spec, graph.input_shape, totals(graph))
+def networks(tell: Callable[[int, int, str], None] = lambda done, total, name: None) -> Iterator[Network]:
+    """Yield every bundled network once, in order of files; a file whose defaults are a variant's is that variant.
+
+    Before each, `tell` is told how many are done, of how many, and its name.
+    """
+    known = [spec for spec in specs() if twin(spec) is None]
+    for done, spec in enumerate(known):
+        tell(done, len(known), spec.name)
+        graph = expand(spec)
+        yield Network(spec, graph.input_shape, totals(graph))
 
 
 def row(network: Network) -> dict[str, Any]:

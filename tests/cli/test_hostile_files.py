@@ -317,14 +317,15 @@ def test_names_of_files_do_not_act(capsys, odd, monkeypatch):
 
 def test_what_is_said_on_the_way_does_not_act(capsys, monkeypatch):
     from costmodel.bench.measure import Setting
-    from costmodel.cli import output, streams
+    from costmodel.cli import streams
+    from costmodel.cli.progress import progress
 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     streams.say_now(EVIL)
     streams.say(ESCAPES)
-    with output.progress_bar(2, EVIL) as bar:
-        bar.update(1)
-    shown = re.sub(r"\r(\x1b\[2K)?|\x1b\[\?25[lh]", "", capsys.readouterr().err)  # back to the line's start; the cursor
+    with progress(EVIL) as tell:
+        tell(1, 2, EVIL)
+    shown = capsys.readouterr().err.replace("\r\x1b[2K", "")  # back to the line's start, and what stood there goes
     harmless(shown)
     assert str(Setting(EVIL, EVIL, 1, True, 1)).count("\\n# forged") == 2
 
