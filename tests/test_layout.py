@@ -12,7 +12,9 @@ FLOORS = [
     {"graph"},
     {"weights"},
     {"spec", "onnx", "execute", "pricing", "api"},
-    {"latency", "bench", "sweeps", "edits", "judging", "gallery"},
+    {"latency", "gallery"},
+    {"bench", "sweeps"},
+    {"edits", "judging"},
     {"render"},
     {"cli"},
 ]

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from costmodel.bench.campaign import About, Published
 from costmodel.bench.crossvalidate import (
     CHAIN,
-    LEVEL,
     Score,
     choice_mape_percent,
     choose,
@@ -20,55 +20,46 @@ from costmodel.bench.crossvalidate import (
     score,
 )
 from costmodel.bench.fit import Design, Prior, Sample, coefficients_of
+from costmodel.bench.scale import scale
+from costmodel.bench.tables import read_table, samples_of
 from costmodel.errors import CostModelError
 from costmodel.latency.complaints import fault_of
 from costmodel.latency.device import (
     LEAST_SECONDS,
+    LEVEL,
     Conditions,
     Device,
     Errors,
     Interval,
     Model,
     Operations,
-    Peak,
     TermModel,
+    find_device,
 )
 from costmodel.latency.forms import FORMS, OPERATIONS, Form
 from costmodel.latency.lowering import Lowering
 
 
 def fit_device(
-    name: str,
-    title: str,
+    about: About,
     samples: Sequence[Sample],
     conditions: Conditions,
     *,
     lowering: Lowering,
-    made_by: str,
-    source: str = "",
     prior: Prior | None = None,
     forms: Sequence[Form] = FORMS,
     repeatability_percent: float | None = None,
-    peaks: dict[Peak, float] | None = None,
-    power_w: float | None = None,
-    power_source: str = "",
 ) -> Device:
     """Return the device that measured networks describe.
 
     Args:
-        name: of the device.
-        title: the same in words.
+        about: what the device's file says of it.
         samples: the measured networks.
         conditions: under which they were measured.
         lowering: how the runtime turns layers into kernels.
-        made_by: the command that can be run again to get the same file.
-        source: who measured.
         prior: measurements of similar devices, towards which the ratios of coefficients are drawn.
         forms: the forms to choose among.
         repeatability_percent: how far two measurements of one network differ.
-        peaks: datasheet figures, for `device-from`.
-        power_w: drawn under load above idle.
-        power_source: who measured that.
 
     Raises:
         CostModelError: if there are too few measurements, or no machine can have taken them.
@@ -82,10 +73,7 @@ def fit_device(
         width = max(width, repeatability_percent / 100)
     try:
         return Device(
-            name=name,
-            title=title,
-            made_by=made_by,
-            source=source,
+            **about.fields,
             conditions=conditions.model_copy(update={"shortest_s": _shortest(samples)}),
             model=Model(
                 form=form.name,
@@ -101,9 +89,6 @@ def fit_device(
                 coverage_percent=_short(coverage_percent(design, prior)),
                 repeatability_percent=None if repeatability_percent is None else _short(repeatability_percent),
             ),
-            peaks=peaks or {},
-            power_w=power_w,
-            power_source=power_source,
             residuals=[
                 (sample.network, sample.batch, sample.family, round(float(100 * (guess / sample.seconds - 1)), 1))
                 for sample, guess in zip(samples, predicted, strict=True)
@@ -177,3 +162,21 @@ def _finite(value: float) -> float | None:
 def _short(value: float, digits: int = 3) -> float:
     """Return a figure with as many digits as a device file states."""
     return float(f"{float(value):.{digits}g}")
+
+
+def fit_published(asked: Published) -> Device:
+    """Return the device that somebody's measurements describe.
+
+    Raises:
+        CostModelError: if the tables cannot be read, or hold too few measurements.
+    """
+    measurements = read_table(asked.table)
+    conditions = asked.conditions([one.batch for one in measurements])
+    if asked.scale is not None:
+        other = find_device(asked.scale)
+        return scale(other, samples_of(measurements, asked.dtype, other.model.lowering), asked.about, conditions)
+    samples = samples_of(measurements, asked.dtype, asked.lowering)
+    prior = None
+    if asked.prior is not None:
+        prior = Prior(samples_of(read_table(asked.prior), asked.dtype, asked.lowering))
+    return fit_device(asked.about, samples, conditions, lowering=asked.lowering, prior=prior)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.bench.fit import Design, Prior, Sample, ratios_of
 from costmodel.errors import CostModelError
+from costmodel.latency.device import LEVEL
 from costmodel.latency.forms import Form
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = np.ndarray[Any, Any]
 
-LEVEL = 0.9
-"""The share of networks of unseen families that an interval is to hold."""
 GAIN = 0.97
 """Each further coefficient must bring the error below this share of the simpler form's,"""
 POINTS = 0.25

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from costmodel.bench.calibrate import fit_device, unseen_error_percent
+from costmodel.bench.campaign import About, Campaign
 from costmodel.bench.crossvalidate import CHAIN
 from costmodel.bench.fit import Sample
 from costmodel.bench.measure import (
     Measured,
+    Progress,
     Runner,
     Setting,
     judge,
@@ -20,107 +22,60 @@ from costmodel.bench.measure import (
     summarize,
 )
 from costmodel.bench.microbench import is_rare
-from costmodel.bench.plan import NETWORKS, QUICK, jobs, network_of
-from costmodel.bench.runtimes import Runtime
+from costmodel.bench.plan import network_of
 from costmodel.bench.tables import kernels_of
-from costmodel.latency.device import Conditions, Device, Peak
+from costmodel.latency.device import Conditions, Device
 from costmodel.latency.lowering import Lowering
 
 
 def calibrate_machine(
-    name: str,
-    title: str | None,
-    *,
-    log: Path,
-    threads: int,
-    batches: Sequence[int],
-    rounds: int,
-    seconds: float,
-    quick: bool,
-    chains: bool,
-    resume: bool,
-    hardware: str | None,
-    source: str,
-    notes: str,
-    date: str,
-    made_by: str,
-    peaks: dict[Peak, float],
-    progress: Callable[[int, int, str, float], None],
-    tell: Callable[[str], None],
-    runtime: Runtime,
-    runner: Runner,
+    campaign: Campaign, runner: Runner, tell: Callable[[str], None], progress: Progress | None = None
 ) -> Device:
     """Measure bundled networks on this machine and return the device that they describe.
 
     Args:
-        name: of the device.
-        title: the same in words.
-        log: the file that keeps what is measured.
-        threads: of the runtime.
-        batches: images at once.
-        rounds: visits to each network.
-        seconds: to stop measuring after.
-        quick: measure eight networks.
-        chains: measure single-layer chains too.
-        resume: go on with what `log` holds.
-        hardware: in words; this processor's name by default.
-        source: who measured.
-        notes: what else one must know.
-        date: of the measurements.
-        made_by: the command.
-        peaks: datasheet figures.
-        progress: see `measure`.
+        campaign: what to measure, and what to say of it.
+        runner: what the campaign's runtime opened with its threads, or a planted machine.
         tell: says a line to the person who waits.
-        runtime: in which networks run.
-        runner: what it opened with `threads`, or a planted machine.
+        progress: see `measure`.
 
     Raises:
         CostModelError: if too little was measured, or the machine is too noisy.
     """
-    todo = jobs(QUICK if quick else NETWORKS, batches, chains and not quick)
-    here = Setting(
-        hardware or getattr(runner, "hardware", None) or processor(),
-        str(runtime),
-        None if runtime.gpu else threads,
+    here = setting_of(campaign, runner)
+    visits = measure(campaign.course, runner, campaign.log, here, resume=campaign.resume, progress=progress)
+    setting, measured = read_setting(campaign.log), summarize(visits, runner.single_thread)
+    seen = [one.batch for one in measured] or campaign.batches
+    conditions = Conditions(
+        hardware=setting.hardware,
+        runtime=setting.runtime,
+        threads=setting.threads,
+        dtype="float32",
+        batch=[min(seen), max(seen)],
+        date=setting.date,
+        notes=campaign.notes,
+    )
+    return fit_log(campaign.about, measured, conditions, setting.lowering, tell)
+
+
+def setting_of(campaign: Campaign, runner: Runner) -> Setting:
+    """Return what a campaign measures with here."""
+    return Setting(
+        campaign.hardware or getattr(runner, "hardware", None) or processor(),
+        str(campaign.runtime),
+        None if campaign.runtime.gpu else campaign.threads,
         runner.lowering.fuses,
         runner.lowering.lanes,
-        date,
-    )
-    visits = measure(todo, runner, log, here, rounds=rounds, seconds=seconds, resume=resume, progress=progress)
-    setting, measured = read_setting(log), summarize(visits, runner.single_thread)
-    seen = [one.batch for one in measured] or batches
-    return fit_log(
-        name,
-        title,
-        measured,
-        Conditions(
-            hardware=setting.hardware,
-            runtime=setting.runtime,
-            threads=setting.threads,
-            dtype="float32",
-            batch=[min(seen), max(seen)],
-            date=setting.date,
-            notes=notes,
-        ),
-        source=source,
-        made_by=made_by,
-        peaks=peaks,
-        tell=tell,
-        lowering=setting.lowering,
+        campaign.date,
     )
 
 
 def fit_log(
-    name: str,
-    title: str | None,
+    about: About,
     measured: Sequence[Measured],
     conditions: Conditions,
-    *,
-    source: str,
-    made_by: str,
-    peaks: dict[Peak, float],
-    tell: Callable[[str], None],
     lowering: Lowering,
+    tell: Callable[[str], None],
 ) -> Device:
     """Judge measurements and return the device that they describe: outliers are named and left out, and single-layer
     chains, all or those of rare operators, are fitted on only where that makes predictions of unseen families better.
@@ -137,15 +92,11 @@ def fit_log(
     rare = [sample for sample in kept if sample.family != CHAIN or is_rare(sample.network)]
     choices = [networks, rare, kept] if len(networks) < len(kept) else [networks]
     return fit_device(
-        name,
-        title or name,
+        about,
         min(choices, key=unseen_error_percent) if len(choices) > 1 else networks,
         conditions,
         lowering=lowering,
-        made_by=made_by,
-        source=source,
         repeatability_percent=100 * quality.repeatability,
-        peaks=peaks,
     )
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
 from pathlib import Path
 from statistics import median
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -25,12 +25,11 @@ from costmodel.documents.safe_text import one_line
 from costmodel.documents.text import decode
 from costmodel.documents.write import plainly, write_whole
 from costmodel.errors import CostModelError, Place, Problem, SpecError
-from costmodel.graph import INPUT, LayerGraph
+from costmodel.graph import LayerGraph
 from costmodel.latency.cells import Row, Sheet, between, whole
 from costmodel.latency.complaints import fault_of
 from costmodel.latency.device import Lanes, Threads
 from costmodel.latency.lowering import Lowering
-from costmodel.ops.conv import Conv
 from costmodel.units import MOST_IMAGES
 
 FIELDS = ("network", "family", "batch", "round", "wall_s", "cpu_s")
@@ -49,6 +48,8 @@ LEAST_RUNS = 3
 
 Run: TypeAlias = Callable[[], None]
 """Runs one batch."""
+Progress: TypeAlias = Callable[[int, int, str, float], None]
+"""Is told the visits done, those planned, the network and the seconds left."""
 
 
 @dataclass(frozen=True)
@@ -138,27 +139,42 @@ def clocks() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
+@dataclass(frozen=True)
+class Course:
+    """What is to be measured: every job once a round, each round in the same order, until the rounds or the seconds
+    are over. A round that has begun when they are is not finished.
+    """
+
+    jobs: Sequence[Job]
+    rounds: int
+    seconds: float
+
+    def __len__(self) -> int:
+        """How many visits there are to make."""
+        return self.rounds * len(self.jobs)
+
+    def __iter__(self) -> Iterator[tuple[int, Job]]:
+        """Yield each visit's round and job in order."""
+        return ((turn, job) for turn in range(self.rounds) for job in self.jobs)
+
+
 def measure(
-    jobs: Sequence[Job],
+    course: Course,
     runner: Runner,
     log: Path,
     setting: Setting,
     *,
-    rounds: int,
-    seconds: float,
     resume: bool = False,
-    progress: Callable[[int, int, str, float], None] | None = None,
+    progress: Progress | None = None,
     clock: Clock = clocks,
 ) -> list[Visit]:
-    """Visit every job once a round, each round in the same order, until the rounds or the time are over.
+    """Visit networks in turn, and write each visit down at once.
 
     Args:
-        jobs: what to measure.
+        course: what to measure.
         runner: what runs it.
         log: the CSV file that every visit is written to.
         setting: written down in a new log, and compared with an old one's.
-        rounds: visits to each job.
-        seconds: to stop after; a round that has begun is not finished.
         resume: go on with what `log` holds.
         progress: called before each visit with the visits done, those planned, the network and the seconds left.
         clock: wall and processor time.
@@ -167,41 +183,57 @@ def measure(
         All visits, those of an earlier session included. Ctrl-C ends the measuring, and what was measured is returned.
 
     Raises:
-        CostModelError: if the log exists and is not to be resumed, cannot be read, or was measured under another
-        setting and is not complete.
+        CostModelError: if the log exists and is not to be resumed, cannot be read or written, or was measured under
+        another setting and is not complete.
     """
     visits = list(_begin(log, resume, setting))
     done = {(visit.network, visit.batch, visit.round) for visit in visits}
+    _require_same(log, setting, complete=not any(_todo(turn, job, done) for turn, job in course))
+    with suppress(KeyboardInterrupt):  # what was measured until then is kept
+        for visit in _visits(course, done, runner, progress, clock):
+            _write(log, visit)
+            visits.append(visit)
+    return visits
+
+
+def _todo(turn: int, job: Job, done: Collection[tuple[str, int, int]]) -> list[int]:
+    """Return the batches of a job that were not visited yet in a round."""
+    return [batch for batch in job.batches if (job.network, batch, turn) not in done]
+
+
+def _require_same(log: Path, setting: Setting, complete: bool) -> None:
+    """Raise unless visits under `setting` can stand in the log; where none is missing, only what was asked for counts:
+    a log that is complete may be fitted again on another machine.
+    """
     before = read_setting(log)
-    missing = any(
-        (job.network, batch, turn) not in done for turn in range(rounds) for job in jobs for batch in job.batches
-    )
-    wished_otherwise = (before.threads, before.fuses) != (setting.threads, setting.fuses)
-    if wished_otherwise or (missing and not before.same(setting)):
+    as_asked = (before.threads, before.fuses) == (setting.threads, setting.fuses)
+    if not as_asked or not (complete or before.same(setting)):
         raise CostModelError(
             f"{log} was measured in {before}, but this is {setting}; "
             "begin another with --log, or this one anew with --force"
         )
-    planned = rounds * len(jobs)
+
+
+def _visits(
+    course: Course, done: Collection[tuple[str, int, int]], runner: Runner, progress: Progress | None, clock: Clock
+) -> Iterator[Visit]:
+    """Make the visits that are not done yet, while there is time."""
     start = clock()[0]
-    try:
-        with log.open("a", encoding="utf-8", newline="") as file:
-            for count, (turn, job) in enumerate((turn, job) for turn in range(rounds) for job in jobs):
-                spent = clock()[0] - start
-                if spent > seconds:
-                    break
-                todo = [batch for batch in job.batches if (job.network, batch, turn) not in done]
-                if not todo:
-                    continue
-                if progress is not None:
-                    progress(count, planned, job.network, min(seconds - spent, _left(spent, count, planned, seconds)))
-                for visit in _visit(job, todo, runner, turn, clock):
-                    csv.writer(file, lineterminator="\n").writerow([getattr(visit, name) for name in FIELDS])
-                    file.flush()
-                    visits.append(visit)
-    except KeyboardInterrupt:
-        pass
-    return visits
+    for count, (turn, job) in enumerate(course):
+        spent = clock()[0] - start
+        if spent > course.seconds:
+            return
+        if todo := _todo(turn, job, done):
+            if progress is not None:
+                left = min(course.seconds - spent, _left(spent, count, len(course), course.seconds))
+                progress(count, len(course), job.network, left)
+            yield from _visit(job, todo, runner, turn, clock)
+
+
+def _write(log: Path, visit: Visit) -> None:
+    """Add a visit to the log."""
+    with plainly(log), log.open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerow([getattr(visit, name) for name in FIELDS])
 
 
 def _left(spent: float, count: int, planned: int, seconds: float) -> float:
@@ -233,7 +265,7 @@ def _begin(log: Path, resume: bool, setting: Setting) -> Iterator[Visit]:
         if not resume:
             raise CostModelError(f"{log} exists; --resume goes on with it, --force begins anew")
         yield from read_log(log)
-        with log.open("r+b") as file:  # what is appended must not join a line that was cut off
+        with plainly(log), log.open("r+b") as file:  # what is appended must not join a line that was cut off
             file.truncate(file.read().rfind(b"\n") + 1)
         return
     write_whole(log, f"# {json.dumps(asdict(setting))}\n{','.join(FIELDS)}\n")
@@ -360,67 +392,3 @@ def judge(measured: Sequence[Measured]) -> Quality:
             "; stop what else runs on it, and try again with --resume"
         )
     return Quality(repeatability, tuple(one for one in measured if one.differs > OUTLIER))
-
-
-BLOCKED = "com.microsoft.nchwc"
-"""ONNX Runtime's name for operators on maps in blocks of channels. It pads output channels to whole blocks."""
-
-
-class OnnxRuntime:
-    """Runs networks in ONNX Runtime on the CPU, with random weights.
-
-    Each network is exported once, with an open batch, and optimised once; later visits load the optimised model.
-    """
-
-    def __init__(self, threads: int, folder: Path) -> None:
-        self.threads, self.folder = threads, folder
-        self.single_thread = threads == 1
-        self.files: dict[str, Path] = {}
-
-    @cached_property
-    def lowering(self) -> Lowering:
-        """How ONNX Runtime turns layers into kernels on this processor, as its answer to one convolution tells."""
-        import onnx
-
-        probe = LayerGraph("probe", (64, 8, 8))
-        probe.add("conv", Conv(out_channels=1), (INPUT,))
-        self._open(Job("probe", "", (1,), lambda: probe))
-        graph = onnx.load(self.files["probe"]).graph
-        blocks = [node for node in graph.node if node.op_type == "Conv" and node.domain == BLOCKED]
-        sizes = {array.name: array.dims[0] for array in graph.initializer}
-        return Lowering(fuses=True, lanes=sizes[blocks[0].input[1]] if blocks else 1)
-
-    def prepare(self, job: Job) -> Callable[[int], Run]:
-        """Open the network; the weights are read from a file in `folder`."""
-        import numpy as np
-
-        session = self._open(job)
-        entry = session.get_inputs()[0]
-        outputs = [output.name for output in session.get_outputs()]
-
-        def make(batch: int) -> Run:
-            size = [batch, *entry.shape[1:]]
-            dtype = np.int64 if "int64" in entry.type else np.float32
-            # not negative, as pictures are: PReLU's branch on random signs takes ten times as long as on smooth maps
-            picture = {entry.name: np.random.default_rng(0).random(size).astype(dtype)}
-            return lambda: session.run(outputs, picture)
-
-        return make
-
-    def _open(self, job: Job) -> Any:
-        import onnxruntime as ort  # type: ignore[import-untyped]
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = self.threads, 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0" if self.threads == 1 else "1")
-        path = self.files.get(job.network)
-        if path is None:
-            from costmodel.onnx.export import to_onnx
-
-            path = self.files[job.network] = self.folder / f"{len(self.files)}.onnx"
-            options.optimized_model_filepath = str(path)
-            model = to_onnx(job.build(), "batch").SerializeToString()
-            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from costmodel.bench.measure import OnnxRuntime, Runner
+from costmodel.bench.measure import Runner
+from costmodel.bench.onnx_runner import OnnxRuntime
 from costmodel.errors import CostModelError
 
 

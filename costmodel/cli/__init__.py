@@ -10,7 +10,7 @@ from importlib import import_module
 
 import click
 
-from costmodel.cli.streams import Interrupts, complain, finish, plain, say
+from costmodel.cli.streams import WORDS, Interrupts, complain, finish, plain, say
 from costmodel.errors import CostModelError, known_or_suggest
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some reads every installed package
@@ -44,6 +44,11 @@ COMMANDS = {
 
 class Lazy(click.Group):
     """A group that imports a subcommand's module only to run it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words as they were given, for files that say by which command they were made."""
+        ctx.meta[WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the subcommands in the order in which a newcomer meets them."""

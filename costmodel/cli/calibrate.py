@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from costmodel.cli.output import emit, screen, write_file
-from costmodel.cli.streams import on_terminal, say, say_now
+from costmodel.cli.progress import progress
+from costmodel.cli.streams import WORDS, say
 from costmodel.documents.write import make_folder
 from costmodel.errors import CostModelError
 from costmodel.render.picture import check_picture, save_picture
 from costmodel.units import DTYPES, MOST_IMAGES
 
 if TYPE_CHECKING:
+    from costmodel.bench.campaign import Campaign, Published
     from costmodel.latency.device import Device
 
+Seconds: TypeAlias = dict[tuple[str, int], float]
+"""What was measured, by network and batch."""
+
 QUICK_MINUTES = 2.0
+
+
 UNSAID = ("--force", "--resume", "--output", "--plot")
+"""Options that say nothing of what a device file holds."""
 FILES = ("--log", "--from", "--prior")
 
 
@@ -118,7 +125,38 @@ class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gene
     help="Draw predicted against measured.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the device file, and without --resume the log.")
-def calibrate_command(**given: Any) -> None:
+@click.pass_context
+def calibrate_command(
+    ctx: click.Context,
+    name: str,
+    title: str | None,
+    table: Path | None,
+    prior: Path | None,
+    scale: str | None,
+    runtime: str | None,
+    threads: int | None,
+    batches: tuple[int, ...],
+    minutes: float,
+    rounds: int,
+    quick: bool,
+    chains: bool,
+    resume: bool,
+    log: Path | None,
+    hardware: str | None,
+    dtype: str,
+    eager: bool,
+    lanes: int,
+    source: str,
+    date: str,
+    notes: str,
+    peak: str | None,
+    bandwidth: str | None,
+    power: float | None,
+    power_source: str,
+    output: Path | None,
+    plot: Path | None,
+    force: bool,
+) -> None:
     """Fit a time model to this machine, or to a table of measurements.
 
     Without --from, bundled networks run on this machine for a few minutes: in ONNX Runtime, or in eager PyTorch, where
@@ -136,136 +174,79 @@ def calibrate_command(**given: Any) -> None:
       costmodel calibrate --name my-laptop-torch --runtime torch
       costmodel calibrate --from measured.csv --name my-gpu --dtype float16 --eager
     """
+    from costmodel.bench.campaign import About, Campaign, Published
+    from costmodel.bench.runtimes import DEFAULT, find_runtime
     from costmodel.latency.device import check_name
-
-    output = given["output"] or Path("specs/devices") / f"{check_name(given['name'])}.yaml"
-    check_name(given["name"])
-    if output.exists() and not given["force"]:
-        raise CostModelError(f"{output} exists; --force overwrites it")
-    check_picture(given["plot"])
-    if not given["table"]:
-        _refuse_table_options(given)
-    device = _from_table(given) if given["table"] else _from_machine(given)
-    _write(device, output, given["plot"], _measured(given) if given["plot"] else {})
-
-
-def _refuse_table_options(given: dict[str, Any]) -> None:
-    unset = {"prior": None, "scale": None, "dtype": "float32", "eager": False, "lanes": 1}
-    for name, value in unset.items():
-        if given[name] != value:
-            raise click.UsageError(f"--{name} goes with --from only; measuring here finds it out by itself")
-
-
-def _from_table(given: dict[str, Any]) -> Device:
-    from costmodel.bench.calibrate import fit_device
-    from costmodel.bench.fit import Prior
-    from costmodel.bench.tables import read_table, samples_of
-    from costmodel.latency.device import Conditions
     from costmodel.latency.lowering import Lowering
     from costmodel.latency.transfer import rates
 
-    lowering = Lowering(fuses=not given["eager"], lanes=given["lanes"])
-    measurements = read_table(given["table"])
-    samples = samples_of(measurements, given["dtype"], lowering)
-    prior = None
-    if given["prior"]:
-        prior = Prior(samples_of(read_table(given["prior"]), given["dtype"], lowering))
-    batches = [one.batch for one in measurements]
-    about = {"made_by": made_by(), "source": given["source"]}
-    about |= {"peaks": rates(given["peak"], given["bandwidth"]), "power_w": given["power"]}
-    about |= {"power_source": given["power_source"]}
-    conditions = Conditions(
-        hardware=given["hardware"] or given["name"],
-        runtime=given["runtime"] or "not stated",
-        threads=given["threads"],
-        dtype=given["dtype"],
-        batch=[min(batches), max(batches)],
-        date=given["date"],
-        notes=given["notes"],
-    )
-    title = given["title"] or given["name"]
-    if given["scale"]:
-        from costmodel.latency.device import find_device
-        from costmodel.latency.transfer import scale
+    output = output or Path("specs/devices") / f"{check_name(name)}.yaml"
+    check_name(name)
+    if output.exists() and not force:
+        raise CostModelError(f"{output} exists; --force overwrites it")
+    check_picture(plot)
+    if table is None:
+        given = {"prior": prior, "scale": scale, "dtype": dtype != "float32", "eager": eager, "lanes": lanes != 1}
+        _refuse_options_of_tables([name for name, value in given.items() if value])
+    about = About(name, title or "", made_by(ctx), source, rates(peak, bandwidth), power, power_source)
+    if table is not None:
+        lowering = Lowering(fuses=not eager, lanes=lanes)
+        said = runtime or "not stated"
+        published = Published(about, table, prior, scale, dtype, lowering, hardware, said, threads, date, notes)
+        device, measured = _from_table(published)
+    else:
+        campaign = Campaign(
+            about=about,
+            log=log or Path(f"{name}.csv"),
+            runtime=find_runtime(runtime or DEFAULT),
+            threads=threads or 1,
+            batches=batches,
+            rounds=rounds,
+            seconds=60 * (min(minutes, QUICK_MINUTES) if quick else minutes),
+            quick=quick,
+            chains=chains,
+            resume=resume,
+            hardware=hardware,
+            date=date or time.strftime("%Y-%m-%d"),
+            notes=notes,
+        )
+        device, measured = _from_machine(campaign, anew=force and not resume)
+    _write(device, output, plot, measured)
 
-        other = find_device(given["scale"])
-        counted = samples_of(measurements, given["dtype"], other.model.lowering)
-        return scale(other, counted, given["name"], title, conditions, **about)
-    return fit_device(given["name"], title, samples, conditions, lowering=lowering, prior=prior, **about)
+
+def _refuse_options_of_tables(given: list[str]) -> None:
+    if given:
+        raise click.UsageError(f"--{given[0]} goes with --from only; measuring here finds it out by itself")
 
 
-def _from_machine(given: dict[str, Any]) -> Device:
-    from costmodel.bench.machine import calibrate_machine
-    from costmodel.bench.runtimes import DEFAULT, find_runtime
-    from costmodel.latency.transfer import rates
+def _from_table(published: Published) -> tuple[Device, Seconds]:
+    """Return the device that a table describes, and the seconds that it holds."""
+    from costmodel.bench.calibrate import fit_published
+    from costmodel.bench.tables import read_table
 
-    peaks = rates(given["peak"], given["bandwidth"])
-    runtime = find_runtime(given["runtime"] or DEFAULT)
-    log = given["log"] or Path(f"{given['name']}.csv")
-    threads = given["threads"] or 1
-    minutes = min(given["minutes"], QUICK_MINUTES) if given["quick"] else given["minutes"]
-    peaks = rates(given["peak"], given["bandwidth"])
-    say = _Progress()
+    device = fit_published(published)
+    return device, {(one.network, one.batch): one.seconds for one in read_table(published.table)}
+
+
+def _from_machine(campaign: Campaign, anew: bool) -> tuple[Device, Seconds]:
+    """Return the device that measuring here describes, and the seconds that were measured."""
+    from costmodel.bench.machine import calibrate_machine, read_measured
+
     with tempfile.TemporaryDirectory() as folder:
-        runner = runtime.open(threads, Path(folder))
-        if given["force"] and not given["resume"] and log.exists():
-            log.unlink()
-        try:
-            return calibrate_machine(
-                given["name"],
-                given["title"],
-                log=log,
-                threads=threads,
-                batches=given["batches"],
-                rounds=given["rounds"],
-                seconds=60 * minutes,
-                quick=given["quick"],
-                chains=given["chains"],
-                resume=given["resume"],
-                hardware=given["hardware"],
-                source=given["source"],
-                notes=given["notes"],
-                date=given["date"] or time.strftime("%Y-%m-%d"),
-                made_by=made_by(),
-                peaks=peaks,
-                progress=say,
-                tell=say.line,
-                runtime=runtime,
-                runner=runner,
-            )
-        finally:
-            say.end()
+        runner = campaign.runtime.open(campaign.threads, Path(folder))
+        if anew:
+            campaign.log.unlink(missing_ok=True)
+        with progress("visits") as tell:
+            device = calibrate_machine(campaign, runner, say, tell)
+    found = read_measured(campaign.log, runner.single_thread)
+    return device, {(one.network, one.batch): one.seconds for one in found}
 
 
-class _Progress:
-    """One line on standard error that says how far measuring has come."""
-
-    def __init__(self) -> None:
-        self.live = on_terminal(sys.stderr)
-
-    def __call__(self, done: int, planned: int, network: str, left: float) -> None:
-        text = f"{100 * done // planned:3d} %  {left / 60:4.1f} min left  {network}"
-        if self.live:
-            say_now(text)
-        elif done % 20 == 0:
-            say(text)
-
-    def line(self, text: str) -> None:
-        """Say something in a line of its own."""
-        self.end()
-        say(text)
-
-    def end(self) -> None:
-        """Take the line away."""
-        if self.live:
-            say_now("")
-
-
-def made_by() -> str:
+def made_by(ctx: click.Context) -> str:
     """Return the command as it was given, without --force, --output and the folders of files."""
     kept: list[str] = []
     option = ""
-    for word in sys.argv[1:]:
+    for word in ctx.find_root().meta[WORDS]:
         name, given, value = word.partition("=") if word.startswith("--") else (option, "", word)
         option = "" if given or not word.startswith("--") else name
         if name in UNSAID:
@@ -274,20 +255,6 @@ def made_by() -> str:
             word = f"{name}={Path(value).name}" if given else Path(value).name
         kept.append(word)
     return shlex.join(["costmodel", *kept])
-
-
-def _measured(given: dict[str, Any]) -> dict[tuple[str, int], float]:
-    """Return the seconds of what was measured, for the picture."""
-    if given["table"]:
-        from costmodel.bench.tables import read_table
-
-        return {(one.network, one.batch): one.seconds for one in read_table(given["table"])}
-    from costmodel.bench.machine import read_measured
-    from costmodel.bench.runtimes import DEFAULT, find_runtime
-
-    log = given["log"] or Path(f"{given['name']}.csv")
-    single_thread = (given["threads"] or 1) == 1 and not find_runtime(given["runtime"] or DEFAULT).gpu
-    return {(one.network, one.batch): one.seconds for one in read_measured(log, single_thread)}
 
 
 def write_device(output: Path, text: str) -> None:
@@ -300,7 +267,7 @@ def write_device(output: Path, text: str) -> None:
     write_file(output, text)
 
 
-def _write(device: Device, output: Path, plot: Path | None, measured: dict[tuple[str, int], float]) -> None:
+def _write(device: Device, output: Path, plot: Path | None, measured: Seconds) -> None:
     from costmodel.latency.device import to_yaml
     from costmodel.render.latency import device_page
     from costmodel.render.text import text

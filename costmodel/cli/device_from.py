@@ -24,8 +24,16 @@ from costmodel.errors import CostModelError
     help="[default: specs/devices/NAME.yaml]",
 )
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
+@click.pass_context
 def device_from_command(
-    device: str, peak: str, bandwidth: str, name: str, title: str | None, output: Path | None, force: bool
+    ctx: click.Context,
+    device: str,
+    peak: str,
+    bandwidth: str,
+    name: str,
+    title: str | None,
+    output: Path | None,
+    force: bool,
 ) -> None:
     """A device nobody measured: a measured one scaled by the ratios of their datasheets, with a wider interval.
 
@@ -42,7 +50,7 @@ def device_from_command(
     path = output or Path("specs/devices") / f"{check_name(name)}.yaml"
     if path.exists() and not force:
         raise CostModelError(f"{path} exists; --force overwrites it")
-    made = transfer(find_device(device), check_name(name), title or name, rates(peak, bandwidth), made_by())
+    made = transfer(find_device(device), check_name(name), title or name, rates(peak, bandwidth), made_by(ctx))
     write_device(path, to_yaml(made))
     emit(text(device_page(made), screen()))
     say(f"wrote {path}")

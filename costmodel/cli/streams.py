@@ -15,6 +15,8 @@ import click
 from costmodel.documents.safe_text import one_line, safe
 from costmodel.errors import CostModelError
 
+WORDS = "costmodel.words"
+"""Where a command's context keeps the words that it was given."""
 CLOSED = "standard output is closed, so nothing can be shown; -o writes to a file, where a command has it"
 
 

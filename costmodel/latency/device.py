@@ -21,6 +21,8 @@ from costmodel.units import DTYPES, MOST_IMAGES
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 
+LEVEL = 0.9
+"""The share of networks of unseen families that an interval is to hold."""
 LEAST_SECONDS = 1e-30
 """The smallest coefficient that is more than 0."""
 

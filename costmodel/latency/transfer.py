@@ -5,15 +5,11 @@ bounds it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from costmodel.bench.crossvalidate import LEVEL
-from costmodel.bench.fit import Sample
 from costmodel.documents.quantity import quantity
 from costmodel.errors import CostModelError, quote
-from costmodel.latency.device import RATES, Conditions, Device, Interval, Peak
-from costmodel.latency.predict import Clock
+from costmodel.latency.device import RATES, Device, Peak
 
 EARNED = 0.19
 """The half width that a transfer adds. The RTX 3090's profile, scaled by datasheet ratios, predicts 20 published
@@ -46,50 +42,6 @@ def _rate(option: str, text: str, of: Peak) -> float:
         unit = _UNITS[of]
         raise CostModelError(f"{option}: {quote(text)} is no machine's; it lies between {least:g} and {most:g} {unit}")
     return found
-
-
-FEW_POINTS = math.log(2)
-"""The half width of a profile that a point or two have scaled: a factor of two either way."""
-
-
-def scale(
-    device: Device, samples: Sequence[Sample], name: str, title: str, conditions: Conditions, **about: Any
-) -> Device:
-    """Return `device` with all coefficients times one factor, so that it meets the few measurements there are of
-    another device.
-
-    Args:
-        device: a measured device of the same kind: runtime, dtype, generation.
-        samples: the measurements, counted as `device` counts (fused or not).
-        name: of the new device.
-        title: the same in words.
-        conditions: of the new measurements.
-        about: further fields of the device: made_by, source, peaks, power_w, power_source.
-
-    Raises:
-        CostModelError: if there are no measurements.
-    """
-    if not samples:
-        raise CostModelError("there is nothing to scale by: at least one measurement is needed")
-    clock = Clock(device)
-    ratios = [sample.seconds / clock.total(sample.kernels) for sample in samples]
-    factor = math.exp(sum(map(math.log, ratios)) / len(ratios))
-    terms = [term.model_copy(update={"seconds": float(f"{term.seconds * factor:.6g}")}) for term in device.model.terms]
-    width = math.hypot(device.interval.half_width, FEW_POINTS / math.sqrt(len(samples)))
-    why = f"that of {device.name} ({device.interval.half_width}) and of {len(samples)} measurement(s) that scale it"
-    return device.model_copy(
-        update={
-            "name": name,
-            "title": title,
-            "conditions": conditions,
-            "model": device.model.model_copy(update={"terms": terms}),
-            "error": None,
-            "interval": Interval(level_percent=100 * LEVEL, half_width=float(f"{width:.3g}"), why=why),
-            "residuals": [],
-            "peaks": {},
-            **about,
-        }
-    )
 
 
 def transfer(device: Device, name: str, title: str, peaks: Mapping[Peak, float], made_by: str) -> Device:

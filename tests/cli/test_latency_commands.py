@@ -12,7 +12,6 @@ import costmodel as cm
 from cli.command import SPECS, process, run
 from costmodel.bench.plan import QUICK
 from costmodel.bench.tables import kernels_of
-from costmodel.cli.calibrate import made_by
 from costmodel.execute import random_images
 from costmodel.latency.device import find_device, read_device
 from costmodel.latency.energy import chip_energy
@@ -222,10 +221,14 @@ def test_what_says_how_others_measured_is_refused_where_this_machine_is_measured
     assert not list(tmp_path.iterdir())
 
 
-def test_a_device_says_the_command_without_folders_and_what_only_matters_here(monkeypatch):
-    words = "calibrate --name x --log /some/where/x.csv --from=/else/y.csv --title /a/b --resume --plot p.png --force"
-    monkeypatch.setattr(sys, "argv", ["costmodel", *words.split(), "--output", "/z.yaml", "--eager"])
-    assert made_by() == "costmodel calibrate --name x --log x.csv --from=y.csv --title /a/b --eager"
+def test_a_device_says_the_command_without_folders_and_what_only_matters_here(measured, tmp_path, capsys, monkeypatch):
+    """Whichever program calls `main` with these words."""
+    monkeypatch.setattr(sys, "argv", ["another_program", "--its", "words"])
+    words = f"calibrate --name x --from={measured} --title /a/b --plot {tmp_path / 'p.svg'} --force --output"
+    output = tmp_path / "x.yaml"
+    assert run(capsys, *words.split(), output, "--eager", "--prior", measured)[0] == 0
+    said = f"costmodel calibrate --name x --from={measured.name} --title /a/b --eager --prior {measured.name}"
+    assert read_device(output).made_by == said
 
 
 def test_a_single_measurement_scales_a_device(tmp_path, capsys):

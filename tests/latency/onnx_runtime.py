@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import costmodel as cm
-from costmodel.bench.measure import BLOCKED, OnnxRuntime
+from costmodel.bench.onnx_runner import BLOCKED, OnnxRuntime
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.latency import lowering
 from costmodel.latency.blocked import CONVOLUTIONS, Blocks

@@ -3,7 +3,7 @@
 import pytest
 
 import costmodel as cm
-from costmodel.bench.measure import OnnxRuntime
+from costmodel.bench.onnx_runner import OnnxRuntime
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.latency.lowering import Lowering, table_kernels
 from costmodel.ops.activation import Relu, Silu

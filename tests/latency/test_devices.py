@@ -7,6 +7,7 @@ from statistics import mean
 import pytest
 
 import costmodel as cm
+from costmodel.bench.campaign import About
 from costmodel.bench.machine import fit_log, read_measured
 from costmodel.bench.measure import read_setting
 from costmodel.latency.device import device_files, find_device, read_device, to_yaml
@@ -69,17 +70,8 @@ def test_a_machine_that_was_measured_here_is_fitted_again_from_its_log(log):
     stated = find_device(log.stem)
     measured, setting = read_measured(log, stated.conditions.threads == 1), read_setting(log)
     assert (setting.runtime, setting.threads) == (stated.conditions.runtime, stated.conditions.threads)
-    found = fit_log(
-        stated.name,
-        stated.title,
-        measured,
-        stated.conditions,
-        source=stated.source,
-        made_by=stated.made_by,
-        peaks=stated.peaks,
-        lowering=setting.lowering,
-        tell=lambda text: None,
-    )
+    about = About(stated.name, stated.title, stated.made_by, stated.source, stated.peaks)
+    found = fit_log(about, measured, stated.conditions, setting.lowering, lambda text: None)
     assert found.model == stated.model
     assert found.error == stated.error
     coverage = found.interval.coverage_percent

@@ -9,15 +9,16 @@ import pytest
 
 import costmodel as cm
 from costmodel.bench import plan
+from costmodel.bench.campaign import About, Campaign
 from costmodel.bench.machine import calibrate_machine, fit_log, read_measured
 from costmodel.bench.measure import (
     FIELDS,
     LEAST_RUNS,
     LEAST_SECONDS,
     WARM_UPS,
+    Course,
     Job,
     Measured,
-    OnnxRuntime,
     Setting,
     Visit,
     judge,
@@ -27,6 +28,7 @@ from costmodel.bench.measure import (
     summarize,
 )
 from costmodel.bench.microbench import chains
+from costmodel.bench.onnx_runner import OnnxRuntime
 from costmodel.bench.runtimes import RUNTIMES
 from costmodel.bench.tables import kernels_of
 from costmodel.latency.device import Conditions, Errors
@@ -81,8 +83,8 @@ def jobs(names=("alexnet", "nin"), batches=(1, 2)):
 
 
 def go(machine, log, rounds=3, budget=1e9, resume=False, todo=None, setting=HERE):
-    wanted = {"rounds": rounds, "seconds": budget, "resume": resume, "clock": machine.clock}
-    return measure(todo or jobs(), machine, log, setting, **wanted)
+    course = Course(todo or jobs(), rounds, budget)
+    return measure(course, machine, log, setting, resume=resume, clock=machine.clock)
 
 
 def test_rounds_are_interleaved_and_every_visit_is_kept(tmp_path):
@@ -182,16 +184,8 @@ def test_time_that_is_up_ends_the_measuring(tmp_path):
 
 def test_the_person_is_told_how_long_it_still_takes(tmp_path):
     machine, told = Planted(), []
-    measure(
-        jobs(),
-        machine,
-        tmp_path / "log.csv",
-        HERE,
-        rounds=4,
-        seconds=1e9,
-        clock=machine.clock,
-        progress=lambda *a: told.append(a),
-    )
+    log = tmp_path / "log.csv"
+    measure(Course(jobs(), 4, 1e9), machine, log, HERE, clock=machine.clock, progress=lambda *a: told.append(a))
     assert [(done, planned) for done, planned, _, _ in told] == [(n, 8) for n in range(8)]
     total = machine.now
     assert told[4][3] == pytest.approx(total / 2, rel=0.05)
@@ -248,39 +242,29 @@ def test_a_clock_that_shows_no_time_is_said_so():
 def small(monkeypatch):
     """A calibration of twelve small networks and two chains."""
     more = ("googlenet", "mobilenet_v3_small", "densenet121", "squeezenet")
-    monkeypatch.setattr("costmodel.bench.machine.NETWORKS", (*REAL, *more))
+    monkeypatch.setattr("costmodel.bench.campaign.NETWORKS", (*REAL, *more))
     monkeypatch.setattr(plan, "chains", lambda: list(chains())[:2])
 
 
 def calibrated(runner, folder, monkeypatch, runtime="onnxruntime", **changes):
     monkeypatch.setattr("costmodel.bench.machine.measure", lambda *a, **k: measure(*a, clock=runner.clock, **k))
     told = []
-    given = {
-        "log": folder / "log.csv",
-        "threads": 1,
-        "batches": (1, 8),
-        "rounds": 4,
-        "seconds": 1e9,
-        "quick": False,
-        "chains": True,
-        "resume": False,
-        "hardware": "planted",
-        "source": "",
-        "notes": "",
-        "date": "",
-        "made_by": "a test",
-        "peaks": {},
-        "progress": lambda *a: None,
-        "tell": told.append,
-        "runtime": RUNTIMES[runtime],
-        "runner": runner,
-    }
-    return calibrate_machine("planted", None, **given | changes), told
+    campaign = Campaign(
+        About("planted", power_w=9.0, power_source="a meter"),
+        folder / "log.csv",
+        RUNTIMES[runtime],
+        batches=(1, 8),
+        rounds=4,
+        seconds=1e9,
+        hardware="planted",
+    )
+    return calibrate_machine(replace(campaign, **changes), runner, told.append), told
 
 
 def test_a_planted_machine_is_calibrated_and_predicts_networks_it_never_saw(small, tmp_path, monkeypatch):
     runner = Planted(noise=0.02)
     device, told = calibrated(runner, tmp_path, monkeypatch)
+    assert (device.name, device.title, device.power_w, device.power_source) == ("planted", "planted", 9.0, "a meter")
     assert device.error.mape_percent < 5
     assert device.error.mape_percent < device.error.operations_only.mape_percent
     assert "measurements repeat within" in told[0]
@@ -338,8 +322,7 @@ def exact(differs):
 def fitted(measured):
     told = []
     conditions = Conditions(hardware="planted", runtime="none", dtype="float32", batch=[1, 1])
-    about = {"source": "", "made_by": "", "peaks": {}, "lowering": Lowering()}
-    device = fit_log("planted", None, measured, conditions, tell=told.append, **about)
+    device = fit_log(About("planted"), measured, conditions, Lowering(), told.append)
     assert isinstance(device.error, Errors)
     return device, told
 
@@ -375,7 +358,7 @@ def test_a_quick_network_is_run_until_the_clock_can_tell(tmp_path):
 def test_onnx_runtime_really_runs(tmp_path):
     runner = OnnxRuntime(1, tmp_path)
     job = Job("nin_cifar10", "nin", (1, 3), lambda: cm.load("nin_cifar10"))
-    visits = measure([job], runner, tmp_path / "log.csv", HERE, rounds=2, seconds=60)
+    visits = measure(Course([job], 2, 60), runner, tmp_path / "log.csv", HERE)
     assert [(v.batch, v.round) for v in visits] == [(1, 0), (3, 0), (1, 1), (3, 1)]
     assert all(v.wall_s > 0 and v.cpu_s > 0 for v in visits)
     assert {one.network for one in read_measured(tmp_path / "log.csv", True)} == {"nin_cifar10"}

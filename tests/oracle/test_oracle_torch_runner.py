@@ -10,7 +10,7 @@ from ops.strategies import CASES
 from test_laws import assert_close, empty_windows
 
 import costmodel as cm
-from costmodel.bench.measure import Job, Setting, measure, summarize
+from costmodel.bench.measure import Course, Job, Setting, measure, summarize
 from costmodel.bench.torch_layers import STEPS, step_of
 from costmodel.bench.torch_runner import TorchRunner, forward
 from costmodel.errors import CostModelError
@@ -191,7 +191,7 @@ def test_two_networks_are_really_timed(tmp_path):
     ]
     runner = TorchRunner(1)
     setting = Setting("this processor", "PyTorch", 1, runner.lowering.fuses, runner.lowering.lanes)
-    visits = measure(jobs, runner, tmp_path / "log.csv", setting, rounds=2, seconds=60)
+    visits = measure(Course(jobs, 2, 60), runner, tmp_path / "log.csv", setting)
     assert [(v.network, v.batch, v.round) for v in visits] == [
         (name, batch, turn)
         for turn in (0, 1)
