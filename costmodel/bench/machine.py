@@ -10,19 +10,11 @@ from costmodel.bench.calibrate import fit_device, unseen_error_percent
 from costmodel.bench.campaign import About, Campaign
 from costmodel.bench.crossvalidate import CHAIN
 from costmodel.bench.fit import Sample
-from costmodel.bench.measure import (
-    Measured,
-    Progress,
-    Runner,
-    Setting,
-    judge,
-    measure,
-    read_log,
-    read_setting,
-    summarize,
-)
+from costmodel.bench.log import Setting, read_log, read_setting
+from costmodel.bench.measure import Progress, Runner, measure
 from costmodel.bench.microbench import is_rare
 from costmodel.bench.plan import network_of
+from costmodel.bench.quality import Measured, judge, summarize
 from costmodel.bench.tables import kernels_of
 from costmodel.latency.device import Conditions, Device
 from costmodel.latency.lowering import Lowering

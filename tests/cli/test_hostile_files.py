@@ -316,7 +316,7 @@ def test_names_of_files_do_not_act(capsys, odd, monkeypatch):
 
 
 def test_what_is_said_on_the_way_does_not_act(capsys, monkeypatch):
-    from costmodel.bench.measure import Setting
+    from costmodel.bench.log import Setting
     from costmodel.cli import streams
     from costmodel.cli.progress import progress
 

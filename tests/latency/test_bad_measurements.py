@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import costmodel as cm
-from costmodel.bench.measure import read_log, read_setting
+from costmodel.bench.log import read_log, read_setting
 from costmodel.bench.tables import graph_of, read_table
 from costmodel.cli import main
 from costmodel.latency.device import read_device

@@ -8,8 +8,8 @@ import pytest
 
 import costmodel as cm
 from costmodel.bench.campaign import About
+from costmodel.bench.log import read_setting
 from costmodel.bench.machine import fit_log, read_measured
-from costmodel.bench.measure import read_setting
 from costmodel.latency.device import device_files, find_device, read_device, to_yaml
 from costmodel.latency.predict import latency_of
 from costmodel.latency.transfer import rates, transfer

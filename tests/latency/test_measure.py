@@ -10,25 +10,12 @@ import pytest
 import costmodel as cm
 from costmodel.bench import plan
 from costmodel.bench.campaign import About, Campaign
+from costmodel.bench.log import FIELDS, Setting, Visit, read_log, read_setting
 from costmodel.bench.machine import calibrate_machine, fit_log, read_measured
-from costmodel.bench.measure import (
-    FIELDS,
-    LEAST_RUNS,
-    LEAST_SECONDS,
-    WARM_UPS,
-    Course,
-    Job,
-    Measured,
-    Setting,
-    Visit,
-    judge,
-    measure,
-    read_log,
-    read_setting,
-    summarize,
-)
+from costmodel.bench.measure import LEAST_RUNS, LEAST_SECONDS, WARM_UPS, Course, Job, measure
 from costmodel.bench.microbench import chains
 from costmodel.bench.onnx_runner import OnnxRuntime
+from costmodel.bench.quality import Measured, judge, summarize
 from costmodel.bench.runtimes import RUNTIMES
 from costmodel.bench.tables import kernels_of
 from costmodel.latency.device import Conditions, Errors

@@ -10,7 +10,9 @@ from ops.strategies import CASES
 from test_laws import assert_close, empty_windows
 
 import costmodel as cm
-from costmodel.bench.measure import Course, Job, Setting, measure, summarize
+from costmodel.bench.log import Setting
+from costmodel.bench.measure import Course, Job, measure
+from costmodel.bench.quality import summarize
 from costmodel.bench.torch_layers import STEPS, step_of
 from costmodel.bench.torch_runner import TorchRunner, forward
 from costmodel.errors import CostModelError
