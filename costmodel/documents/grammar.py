@@ -8,11 +8,8 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple
 
-from costmodel.documents.quantity import NUMBER
 from costmodel.errors import quote, suggest
 
 MAX_DEPTH = 30
@@ -44,39 +41,46 @@ COMPARISONS: dict[str, Apply] = {
 }
 
 
-@dataclass(frozen=True)
+NUMBER = r"(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+"""How a number is written, here and in quantities."""
+
+
 class Language:
     """What may stand in a text besides numbers, names and parentheses.
 
-    known: the same in words; longest: characters of a text.
-    signs: what joins two amounts, each with how strongly it binds. functions: each with how many arguments it takes.
-    units: the pattern of what may stand behind a number. comparisons: whether they may be made, and joined by and, or,
-    not; then the whole must be one.
+    Args:
+        known: the same in words.
+        longest: characters of a text.
+        signs: what joins two amounts, each with how strongly it binds.
+        functions: each with how many arguments it takes.
+        units: the pattern of what may stand behind a number.
+        comparisons: whether they may be made, and joined by and, or, not; then the whole must be one.
     """
 
-    known: str
-    longest: int
-    signs: Mapping[str, tuple[int, Apply]]
-    functions: Mapping[str, tuple[Callable[..., Any], int]] = field(default_factory=dict)
-    units: str = ""
-    comparisons: bool = False
+    def __init__(
+        self,
+        known: str,
+        longest: int,
+        signs: Mapping[str, tuple[int, Apply]],
+        functions: Mapping[str, tuple[Callable[..., Any], int]] | None = None,
+        units: str = "",
+        comparisons: bool = False,
+    ) -> None:
+        self.known, self.longest, self.signs, self.functions = known, longest, signs, functions or {}
+        self.units, self.comparisons = units, comparisons
+        self.joins = {sign: strength for sign, (strength, _) in signs.items()}
+        if comparisons:
+            self.joins |= {word: strength for word, (strength, _) in WORDS.items()}
+            self.joins |= dict.fromkeys(COMPARISONS, COMPARE)
+        self.pattern = re.compile(self._pattern(), re.ASCII)
 
-    @cached_property
-    def joins(self) -> dict[str, int]:
-        """How strongly each sign and word binds."""
-        words = {word: strength for word, (strength, _) in WORDS.items()} | dict.fromkeys(COMPARISONS, COMPARE)
-        return {sign: strength for sign, (strength, _) in self.signs.items()} | (words if self.comparisons else {})
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """What matches the next token."""
+    def _pattern(self) -> str:
+        """Return what matches the next token."""
         signs = [*self.signs, *(COMPARISONS if self.comparisons else ()), *("," if self.functions else ""), "(", ")"]
         sign = "|".join(map(re.escape, sorted(signs, key=len, reverse=True)))
         words = r"(?P<word>(?:and|or|not)\b)|" if self.comparisons else ""
         unit = rf"(?:[ ]?(?P<unit>{self.units})\b)?" if self.units else ""
-        return re.compile(
-            rf"\s*(?:(?P<number>{NUMBER}){unit}|{words}(?P<name>[A-Za-z_]\w*)|(?P<sign>{sign})|(?P<other>\S))", re.ASCII
-        )
+        return rf"\s*(?:(?P<number>{NUMBER}){unit}|{words}(?P<name>[A-Za-z_]\w*)|(?P<sign>{sign})|(?P<other>\S))"
 
 
 class Token(NamedTuple):

@@ -10,6 +10,7 @@ import re
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from costmodel.documents.grammar import NUMBER
 from costmodel.errors import CostModelError, quote
 from costmodel.units import PREFIXES
 
@@ -41,7 +42,6 @@ _DECIMAL = {name: Decimal(size) for name, size in PREFIXES.items() if size <= PR
 _BINARY = {name: Decimal(2) ** power for name, power in (("Ki", 10), ("ki", 10), ("Mi", 20), ("Gi", 30), ("Ti", 40))}
 SIZES = {**_DECIMAL, **_BINARY, **_PARTS}
 
-NUMBER = r"(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _PREFIX = "|".join(sorted(filter(None, SIZES), key=len, reverse=True))
 _UNIT = "|".join(sorted(filter(None, UNITS), key=len, reverse=True))
 SUFFIX = rf"(?:(?:{_PREFIX})?(?:{_UNIT})|(?:{_PREFIX}))"
