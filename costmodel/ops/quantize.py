@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 LEAST, MOST = -128, 127
 
 
+ONNX_INT8 = 3
+"""How ONNX numbers int8."""
+
+
 class Quantizing(Operator, abstract=True):
     """What both directions share: one scale and zero point, or one for each index of `axis`."""
 
@@ -44,9 +48,7 @@ class Quantizing(Operator, abstract=True):
 
     def written(self, emit: Emit, op_type: str, weights: Mapping[str, str], x: str) -> str:
         """Write one node, its zero point as int8; a single scale as a number without axes."""
-        from onnx import TensorProto
-
-        scale, zero = weights["scale"], emit("Cast", emit("Round", weights["zero_point"]), to=TensorProto.INT8)
+        scale, zero = weights["scale"], emit("Cast", emit("Round", weights["zero_point"]), to=ONNX_INT8)
         if self.axis is not None:
             return emit(op_type, x, scale, zero, axis=1 + axis_of(emit.shape(x), self.axis))
         first = emit.constant([0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
@@ -213,9 +214,9 @@ class Spec(_Part):
 
     def _without_unread(self, changed: dict[str, Any], resized: dict[str, Any]) -> Spec:
         """Return the spec without the parameters that nothing reads any more, since only an input read them."""
-        from costmodel.spec.check import check  # which is of specs
-
-        unread = {fault.path[1] for fault in check(self) if fault.unused and fault.path[0] == "parameters"}
+        rest = self.model_dump(include={"input", "inputs", "blocks", "layers"})
+        read = {word for text in _texts(rest) for word in _WORD.findall(text)}
+        unread = self.parameters.keys() - read
         for name in changed:
             if name in unread:
                 raise CostModelError(f"nothing reads {name} of {self.name} where {' and '.join(resized)} is set")
@@ -275,6 +276,18 @@ class Spec(_Part):
         spec = self.model_copy(update=update)
         spec._file, spec._text, spec._changed = self._file, self._text, dict(self._changed)
         return spec
+
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """Yield every text among the values of plain data."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, (dict, list, tuple)):
+        for item in data.values() if isinstance(data, dict) else data:
+            yield from _texts(item)
 
 
 def _differ(value: Any, now: Any) -> bool:
