@@ -123,7 +123,7 @@ def test_odd_files_in_the_specs_folder_do_not_get_in_the_way(tmp_path, monkeypat
 
 def test_names_that_are_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("", " ", ".", "-", "resnet 50", "x" * 5000, "a\0b", "*", "é"):
+    for name in ("", " ", ".", "--", "resnet 50", "x" * 5000, "a\0b", "*", "é"):
         assert complaint(name).startswith("no architecture "), name
     (tmp_path / "mine.yaml").write_text(GOOD)
     assert complaint("./mien.yaml") == "mien.yaml: no such file; did you mean 'mine.yaml'?"

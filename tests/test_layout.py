@@ -11,7 +11,9 @@ FLOORS = [
     {"ops"},
     {"graph"},
     {"weights"},
-    {"spec", "onnx", "execute", "pricing", "api"},
+    {"spec", "onnx", "execute", "pricing"},
+    {"sources"},
+    {"api"},
     {"latency", "gallery"},
     {"bench", "sweeps"},
     {"edits", "judging"},
@@ -22,7 +24,20 @@ FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 FRONT = {"sweeps/store.py", "__main__.py"}
 """Who may ask the package's own front, for its version."""
 SLOW = {"onnx", "onnxruntime", "pandas", "matplotlib", "sympy", "scipy", "pyarrow", "dask"}
-NO_NUMPY = {"errors", "units", "numbers", "documents", "measures", "graph", "spec", "pricing", "api", "render", "cli"}
+NO_NUMPY = {
+    "errors",
+    "units",
+    "numbers",
+    "documents",
+    "measures",
+    "graph",
+    "spec",
+    "pricing",
+    "sources",
+    "api",
+    "render",
+    "cli",
+}
 """What `costmodel report` goes through: it needs no array, so numpy stands at the top of none of these."""
 ARRAYS = PACKAGE / "numbers" / "exact.py"
 """The one file there that is imported only where an array has come in."""

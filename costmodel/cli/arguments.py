@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
+from costmodel import sources
 from costmodel.documents.text import scalar
 from costmodel.errors import CostModelError
-from costmodel.graph import LayerGraph
-from costmodel.spec import Spec, expand
+from costmodel.sources import Source
+from costmodel.spec import Spec
 from costmodel.units import DTYPES, MOST_IMAGES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Arch(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
-    """The name of an architecture, or the path of a spec or an ONNX file."""
+    """A name, the path of a spec (FILE#VARIANT) or an ONNX file, git:REVISION:PATH, or - for standard input."""
 
     name = "arch"
 
@@ -40,7 +40,6 @@ class Arch(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic
 
 
 ARCH = Arch()
-STDIN = "-"
 
 set_option = click.option(
     "--set",
@@ -83,23 +82,21 @@ own_dtype_option = click.option(
 )
 
 
-def open_spec(arch: str, settings: Sequence[str] = (), resolution: tuple[int, int] | None = None) -> Spec:
-    """Return a spec with what --set and --resolution say; ``-`` reads one from standard input.
+def opened(arch: str, settings: Sequence[str] = (), resolution: tuple[int, int] | None = None) -> Source:
+    """Return what was asked for, with what --set and --resolution say.
 
     Raises:
-        CostModelError: if there is no such architecture or parameter, or a setting is not NAME=VALUE.
+        CostModelError: if there is no such network or parameter, a setting is not NAME=VALUE, or nothing can be set.
         SpecError: with everything that is wrong in its file.
     """
-    from costmodel.api import read
-    from costmodel.spec.library import read_stream
-
+    source = sources.open(arch)
     values = dict(map(setting, settings))
-    if arch == STDIN and sys.stdin is None:
-        raise CostModelError("standard input is closed, and - reads a spec from it")
-    spec = read(read_stream(sys.stdin.buffer) if arch == STDIN else arch)
-    if resolution is not None:
-        _add_resolution(values, spec, resolution)
-    return read(spec, **values)
+    if source.spec is None:
+        if values or resolution is not None:
+            raise CostModelError(f"{arch}: {source.kind} has no parameters; --set and --resolution are for specs")
+    elif resolution is not None:
+        _add_resolution(values, source.spec, resolution)
+    return source.set(**values)
 
 
 def _add_resolution(values: dict[str, Any], spec: Spec, sizes: tuple[int, int]) -> None:
@@ -123,40 +120,6 @@ def _add_resolution(values: dict[str, Any], spec: Spec, sizes: tuple[int, int]) 
     if values.get(name, value) != value:
         raise CostModelError(f"--resolution {said} and --set {name}={values[name]} differ")
     values[name] = value
-
-
-def open_network(
-    arch: str, settings: Sequence[str] = (), resolution: tuple[int, int] | None = None
-) -> Spec | LayerGraph:
-    """Return the spec of what was asked for, or the network in an ONNX file, which has none.
-
-    Raises:
-        CostModelError: as `open_spec`, if something is to be set in an ONNX file, or if that cannot be read.
-        SpecError: with everything that is wrong in a spec's file.
-    """
-    from costmodel.api import load
-    from costmodel.spec.library import is_onnx
-
-    if not is_onnx(arch):
-        return open_spec(arch, settings, resolution)
-    if settings or resolution is not None:
-        raise CostModelError(f"{arch}: an ONNX file has no parameters; --set and --resolution are for specs")
-    return load(arch)
-
-
-def open_graph(arch: str, settings: Sequence[str] = (), resolution: tuple[int, int] | None = None) -> LayerGraph:
-    """Return the network of what was asked for.
-
-    Raises:
-        CostModelError: as `open_network`.
-        SpecError: with everything that is wrong in a spec's file.
-    """
-    return built(open_network(arch, settings, resolution))
-
-
-def built(network: Spec | LayerGraph) -> LayerGraph:
-    """Return a network, expanded if it is a spec."""
-    return expand(network) if isinstance(network, Spec) else network
 
 
 def setting(text: str) -> tuple[str, Any]:

@@ -9,16 +9,17 @@ from typing import Any
 
 import click
 
-from costmodel.api import load
+from costmodel import sources
 from costmodel.cli.arguments import ARCH
-from costmodel.cli.gate import file_of, gate, gate_options, judge_all, shown
+from costmodel.cli.gate import gate, gate_options, judge_all, shown
 from costmodel.cli.output import emit
 from costmodel.cli.progress import progress
 from costmodel.documents.safe_text import one_line
 from costmodel.errors import SpecError
 from costmodel.pricing import totals
+from costmodel.sources import Source
 from costmodel.spec import Spec, expand
-from costmodel.spec.library import files, is_bundled, is_onnx, read_file
+from costmodel.spec.library import files, is_bundled
 from costmodel.units import counted
 
 
@@ -54,10 +55,16 @@ def check_command(archs: tuple[str, ...], quiet: bool, form: str, **asked: Any) 
     """
     held = gate(**asked)
     asked_for = archs or tuple(map(str, files()))
-    verdicts = _verdicts(list(dict.fromkeys(map(file_of, asked_for))))
+    verdicts: dict[str, Verdict] = {}
+    found = []
+    with progress("files", wait=1.0) as tell:
+        for place, arch in enumerate(asked_for):
+            tell(place, len(asked_for), arch)
+            if (source := _held(arch, verdicts)) is not None:
+                found.append(source)
     failed = sum(bool(verdict.faults) for verdict in verdicts.values())
     unbuilt = any(verdict.unbuilt for verdict in verdicts.values())
-    judged = judge_all(held, asked_for) if held and not unbuilt else None
+    judged = judge_all(held, found) if held and not unbuilt else None
     if form == "text":
         _say(verdicts, failed, quiet)
     if judged is not None or form != "text":
@@ -67,31 +74,23 @@ def check_command(archs: tuple[str, ...], quiet: bool, form: str, **asked: Any) 
         click.get_current_context().exit(1)
 
 
-def _verdicts(paths: list[Path]) -> dict[Path, Verdict]:
-    verdicts = {}
-    with progress("files", wait=1.0) as tell:
-        for place, path in enumerate(paths):
-            tell(place, len(paths), path.name)
-            verdicts[path] = check_file(path)
-    return verdicts
-
-
-def _say(verdicts: Mapping[Path, Verdict], failed: int, quiet: bool) -> None:
+def _say(verdicts: Mapping[str, Verdict], failed: int, quiet: bool) -> None:
     """Say for each file what its networks came to."""
     for path, verdict in verdicts.items():
         for fault in verdict.faults:
             emit(f"{fault}\n")
         if not quiet and not verdict.faults:
-            emit(f"{one_line(str(_near(path)))}: {_counted(verdict)}\n")
+            emit(f"{one_line(_near(path))}: {_counted(verdict)}\n")
     if not quiet or failed:
         networks = sum(verdict.networks for verdict in verdicts.values())
         summary = f"{counted(failed, 'file')} fail{'s' * (failed == 1)}" if failed else "all as expected"
         emit(f"{counted(networks, 'network')} in {counted(len(verdicts), 'file')}: {summary}\n")
 
 
-def _near(path: Path) -> Path:
+def _near(name: str) -> str:
     """Return a path as seen from here, where it lies below."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    path = Path(name)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else name
 
 
 def _counted(verdict: Verdict) -> str:
@@ -100,45 +99,62 @@ def _counted(verdict: Verdict) -> str:
     )
 
 
-def check_file(path: Path) -> Verdict:
-    """Build and price every network of a file; an ONNX file holds one, and expects nothing of it.
+def _held(arch: str, verdicts: dict[str, Verdict]) -> Source | None:
+    """Return what was asked for, or None if its file is wrong, and add what the file came to, once a file.
 
     Raises:
-        CostModelError: if the file cannot be read at all.
+        CostModelError: if it cannot be read at all.
     """
-    if is_onnx(path.name):
-        totals(load(path))
+    try:
+        source = sources.open(arch)
+    except SpecError as error:
+        verdicts.setdefault(error.file, Verdict(faults=[str(error)], unbuilt=True))
+        return None
+    file = source.spec.file if source.spec is not None else arch
+    if file not in verdicts:
+        verdicts[file] = check_source(source)
+    return source
+
+
+def check_source(source: Source) -> Verdict:
+    """Build and price every network of a file; what is no spec is one network, and expects nothing of it.
+
+    Raises:
+        CostModelError: if a network that is no spec cannot be read.
+    """
+    if source.spec is None:
+        totals(source.graph)
         return Verdict(networks=1, without=1)
     verdict = Verdict()
     try:
-        spec = read_file(path)
-        verdict.faults += _unsaid(spec, path)
-        for network in [spec, *(spec.choose(variant) for variant in spec.variants)]:
+        verdict.faults += _unsaid(source.spec)
+        for network in source.family():
             verdict.networks += 1
             verdict.without += network.expect.params is None and network.expect.mult_adds is None
-            verdict.faults += _unmet(network, path)
+            verdict.faults += _unmet(network, network.file)
     except SpecError as error:
         verdict.faults.append(str(error))
         verdict.unbuilt = True
     return verdict
 
 
-def _unsaid(spec: Spec, path: Path) -> Iterator[str]:
+def _unsaid(spec: Spec) -> Iterator[str]:
     """Yield what a spec of the package's own has to say, and one of anybody's own need not."""
-    if not is_bundled(str(path)):
+    path = Path(spec.file)
+    if not is_bundled(spec.file):
         return
-    if spec.name != path.stem:
+    if spec.name != path.stem and spec.name not in spec.variants:
         yield one_line(f"{path}: it is named {spec.name}; a bundled spec is named as its file")
     for key in ("title", "source"):
         if not getattr(spec, key):
             yield one_line(f"{path}: a bundled spec has a {key}")
 
 
-def _unmet(spec: Spec, path: Path) -> Iterator[str]:
+def _unmet(spec: Spec, file: str) -> Iterator[str]:
     """Yield each figure that is not what the spec expects."""
     cost = totals(expand(spec))
     for name, computed in (("params", cost.params), ("mult_adds", cost.mult_adds)):
         expected = getattr(spec.expect, name)
         if expected is not None and computed != expected:
             said = f"{name} are {computed:,}, but {expected:,} is expected ({computed - expected:+,})"
-            yield one_line(f"{path}: {spec.name}: {said}")
+            yield one_line(f"{file}: {spec.name}: {said}")

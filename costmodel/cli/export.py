@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, opened, resolution_option, set_option
 from costmodel.cli.streams import say
 from costmodel.documents.write import check_place
 from costmodel.errors import CostModelError
@@ -40,5 +40,5 @@ def export_command(
     if output.exists() and not force:
         raise CostModelError(f"{output} exists; --force overwrites it")
     check_place(output)
-    save_onnx(open_graph(arch, settings, resolution), output, batch or "batch", seed)
+    save_onnx(opened(arch, settings, resolution).graph, output, batch or "batch", seed)
     say(f"wrote {output}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.arguments import ARCH, dtype_option, open_spec, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, dtype_option, opened, resolution_option, set_option
 from costmodel.cli.output import emit, output_option
 
 
@@ -44,7 +44,7 @@ def formula_command(
     from costmodel.render import formula as render
     from costmodel.sweeps.closed import formulas
 
-    spec = open_spec(arch, settings, resolution)
+    spec = opened(arch, settings, resolution).needed_spec()
     found = formulas(spec, [name.strip() for name in names.split(",")] if names else None, dtype=dtype)
     groups = {"": found.terms(found.total)}
     if by is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,11 @@ from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.graph import LayerGraph
 from costmodel.judging.budget import Budget, Judged, judge, limit, read_budget, share
 from costmodel.judging.budget import growth as grown
-from costmodel.judging.revisions import NotThere, before_in, network, open_any
 from costmodel.pricing.table import CostTable
+from costmodel.sources import Source
+from costmodel.sources.git import NotThere, before_in
 from costmodel.spec import expand
-from costmodel.spec.library import is_onnx, names, names_in
+from costmodel.spec.library import names, names_in
 from costmodel.units import DTYPES, MOST_IMAGES
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Judgement:
         return bool(self.new) or not all(one.kept for one in self.budgets)
 
 
-def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
+def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
     """Return how each network stands to each budget.
 
     Raises:
@@ -145,8 +146,8 @@ def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
         notes.append("growth was not looked at: give --against git:REVISION")
     new: list[str] = []
     judged = set()
-    for arch in dict.fromkeys(_with_variants(archs, gate.budget)):
-        graph = network(arch)
+    for arch, source in _with_variants(asked_for, gate.budget).items():
+        graph = source.graph
         limits = gate.budget.limits(graph.name)
         table = _priced(graph, gate, limits)
         judged.add(table.name)
@@ -161,25 +162,28 @@ def judge_all(gate: Gate, archs: Sequence[str]) -> Judgement:
                 continue
             notes += [f"{arch} was {asked} in {gate.against}"] if asked != arch else []
             found += grown(_priced(expand(before), gate), table, gate.growth)
-    left = _not_judged(gate.budget, judged, archs)
+    left = _not_judged(gate.budget, judged, asked_for)
     notes += [f"the budget of {name} was not asked for: name its file too" for name in left]
     if gate.allow_new:
         notes, new = [*notes, *new], []
     return Judgement(tuple(found), (f"batch {gate.batch}, {' or '.join(dtypes)}", *notes), tuple(new))
 
 
-def _with_variants(archs: Sequence[str], budget: Budget) -> Iterator[str]:
-    """Yield what was asked for, and after a file those of its variants that have a budget of their own."""
-    for arch in archs:
-        yield arch
-        if not budget.networks or is_onnx(arch) or "#" in arch:
-            continue
-        spec = open_any(arch)
-        if spec.name not in spec.variants:
-            yield from (f"{spec.file}#{name}" for name in spec.variants if name in budget.networks)
+def _with_variants(asked_for: Sequence[Source], budget: Budget) -> dict[str, Source]:
+    """Return what was asked for, and after a file those of its variants that have a budget of their own."""
+    found: dict[str, Source] = {}
+    for source in asked_for:
+        found.setdefault(source.asked, source)
+        spec = source.spec
+        for name in spec.variants if spec is not None and spec.name not in spec.variants else ():
+            if name in budget.networks and spec is not None:
+                found.setdefault(
+                    f"{spec.file}#{name}", Source(f"{spec.file}#{name}", spec.choose(name), file=source.file)
+                )
+    return found
 
 
-def _not_judged(budget: Budget, judged: Collection[str], archs: Sequence[str]) -> list[str]:
+def _not_judged(budget: Budget, judged: Collection[str], asked_for: Sequence[Source]) -> list[str]:
     """Return the names that have a budget and were not asked for.
 
     Raises:
@@ -189,7 +193,7 @@ def _not_judged(budget: Budget, judged: Collection[str], archs: Sequence[str]) -
     left = sorted(set(budget.networks) - set(judged))
     if not left:
         return []
-    near = {path.parent for path in map(file_of, archs)} | {Path(budget.file).parent}
+    near = {Path(name).parent for name in (budget.file, *(one.file for one in asked_for)) if name is not None}
     known = {*judged, *names(), *(name for folder in sorted(near) for name in names_in(folder))}
     unknown = [name for name in left if name not in known]
     if unknown:
@@ -205,12 +209,6 @@ def _priced(graph: LayerGraph, gate: Gate, limits: Collection[str] = ()) -> Cost
     from costmodel.latency.whole import table
 
     return table(graph, limits, gate.batch, gate.dtype, gate.device)
-
-
-def file_of(arch: str) -> Path:
-    """Return the file that a name or a path (with ``#VARIANT`` after it) stands for."""
-    path = arch.partition("#")[0]
-    return Path(path if path.endswith((".yaml", ".yml")) or "/" in path or is_onnx(path) else open_any(arch).file)
 
 
 def shown(judgement: Judgement | None, faults: Sequence[str], form: str, quiet: bool) -> str:

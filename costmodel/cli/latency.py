@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, opened, resolution_option, set_option
 from costmodel.cli.calibrate import Batches
 from costmodel.cli.output import draw_table, emit, output_option
 from costmodel.cli.streams import say
@@ -55,7 +55,7 @@ def latency_command(
 
     check_picture(plot)
     found = find_device(device)
-    graphs = [open_graph(arch, settings, resolution) for arch in archs]
+    graphs = [opened(arch, settings, resolution).graph for arch in archs]
     rows = [row for graph in graphs for row in over_batches(graph, found, batches)]
     if plot is not None:
         from costmodel.render.latency_plots import batch_chart

@@ -12,8 +12,7 @@ import click
 from costmodel.cli.arguments import (
     ARCH,
     batch_option,
-    built,
-    open_network,
+    opened,
     own_dtype_option,
     resolution_option,
     set_option,
@@ -84,8 +83,8 @@ def report_command(
 ) -> None:
     """What a network costs, and where: params, mult-adds, memory and traffic.
 
-    ARCH is a name (see `costmodel list`), the path of a spec or of an ONNX file, or - for a spec on standard input. One
-    gets a report of its own; several are compared, a row each.
+    ARCH is a name (see `costmodel list`), the path of a spec (FILE#VARIANT) or of an ONNX file, git:REVISION:PATH, or -
+    for a spec on standard input. One gets a report of its own; several are compared, a row each.
 
     \b
     Examples:
@@ -103,16 +102,16 @@ def report_command(
       costmodel show mobilenet_v1 | costmodel report -
     """
     _sensible(len(archs) > 1, by, form)
-    networks = [open_network(arch, settings, resolution) for arch in archs]
+    networks = [opened(arch, settings, resolution) for arch in archs]
     found = _device(device) if device else None
     if found is not None and dtype is None:
         dtype = found.conditions.dtype
-    tables = [price(built(network), batch, dtype, training=training, in_place=in_place) for network in networks]
+    tables = [price(network.graph, batch, dtype, training=training, in_place=in_place) for network in networks]
     if found is not None:
         tables = [_timed(table, found) for table in tables]
     if energy:
         tables = [_with_energy(table, found) for table in tables]
-    facts = reported(networks[0]) if isinstance(networks[0], Spec) else ()
+    facts = reported(networks[0].spec) if networks[0].spec else ()
     emit(_rendered(facts, tables, View(by, depth, sort, top), form, output), output)
 
 

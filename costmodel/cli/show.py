@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.arguments import ARCH, open_graph, open_spec, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, opened, resolution_option, set_option
 from costmodel.cli.output import draw_table, emit, output_option
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
@@ -39,9 +39,9 @@ def show_command(
     if not graph and (settings or resolution):
         raise CostModelError("the text of a spec has no values to set; --set and --resolution go with --graph")
     if graph:
-        emit(draw_table(_columns(open_graph(arch, settings, resolution)), "text", output), output)
+        emit(draw_table(_columns(opened(arch, settings, resolution).graph), "text", output), output)
     else:
-        emit(_text(open_spec(arch)), output)
+        emit(_text(opened(arch).needed_spec()), output)
 
 
 def _text(spec: Spec) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, batch_option, dtype_option
+from costmodel.cli.arguments import ARCH, batch_option, dtype_option, opened
 from costmodel.cli.output import emit, screen
 from costmodel.cli.progress import progress
 from costmodel.cli.sweep import device_option
@@ -34,7 +34,6 @@ def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, devi
       costmodel suggest mobilenet_v1 --goal "mult_adds < 200M and params < 3M"
       costmodel suggest resnet50 --goal "peak_live_bytes < 5 MB" --dtype float16
     """
-    from costmodel.api import read
     from costmodel.edits.suggest import suggest
     from costmodel.latency.whole import askable, measured, require_device
     from costmodel.measures import MEASURES
@@ -54,7 +53,7 @@ def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, devi
         return measured(graph, names, batch, dtype, found)
 
     with progress("networks", wait=2.0) as tell:
-        now, ways, tried, left_out = suggest(read(arch), condition, measure, tell)
+        now, ways, tried, left_out = suggest(opened(arch).needed_spec(), condition, measure, tell)
     if condition.holds(now):
         emit(f"{arch} meets {goal} as it is\n")
         return

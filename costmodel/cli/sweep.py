@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, dtype_option, open_spec, set_option
+from costmodel.cli.arguments import ARCH, dtype_option, opened, set_option
 from costmodel.cli.output import emit, screen
 from costmodel.cli.progress import progress
 from costmodel.cli.streams import say
@@ -148,7 +148,7 @@ def asked(
 
         found = find_device(device)
     return ask(
-        open_spec(arch, settings),
+        opened(arch, settings).needed_spec(),
         [parse_vary(text) for text in vary],
         dtype=dtype,
         measures=columns,

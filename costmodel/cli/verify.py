@@ -7,7 +7,7 @@ from itertools import count
 
 import click
 
-from costmodel.cli.arguments import ARCH, open_graph, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, opened, resolution_option, set_option
 from costmodel.cli.output import draw_table, emit
 from costmodel.cli.progress import progress
 from costmodel.documents.safe_text import one_line
@@ -45,7 +45,7 @@ def verify_command(
       costmodel verify resnet18 googlenet densenet121 --resolution 64
       costmodel verify my_net.yaml --layers
     """
-    checked = [_verify(open_graph(arch, settings, resolution), batch, seed) for arch in archs]
+    checked = [_verify(opened(arch, settings, resolution).graph, batch, seed) for arch in archs]
     for graph, checks in checked if layers else ():
         emit(f"{one_line(graph.title)}\n{draw_table(_layer_columns(checks))}\n")
     emit(draw_table(_sums(checked)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.arguments import ARCH, batch_option, dtype_option
+from costmodel.cli.arguments import ARCH, batch_option, dtype_option, opened
 from costmodel.cli.comparison import format_option, rendered, top_option
 from costmodel.cli.output import emit, output_option
 from costmodel.documents.write import write_whole
@@ -71,12 +71,11 @@ def whatif_command(
     """
     from costmodel.edits.edit import edit
     from costmodel.judging.compare import whatif
-    from costmodel.judging.revisions import open_any
 
     edits = click.get_current_context().meta["edits"]
     if not edits:
         raise click.UsageError("no edit is given; as in --set width=0.75")
-    spec = open_any(arch)
+    spec = opened(arch).needed_spec()
     if dry_run:
         emit(edit(spec, edits).changes(), output)
         return

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from costmodel import sources
 from costmodel.edits.edit import Edit, Edited, edit
 from costmodel.edits.lines import flow
-from costmodel.graph import LayerGraph
 from costmodel.judging.diff import Diff
 from costmodel.judging.diff import compare as compare_tables
-from costmodel.judging.revisions import network, open_any
 from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
-from costmodel.spec import Spec, expand
+from costmodel.sources import Question
+from costmodel.spec import expand
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class WhatIf(Diff):
     edited: Edited
 
 
-def whatif(arch: str | Spec, *edits: str | Edit, batch: int = 1, dtype: str = "float32", **parameters: Any) -> WhatIf:
+def whatif(arch: Question, *edits: str | Edit, batch: int = 1, dtype: str = "float32", **parameters: Any) -> WhatIf:
     """Return what changes if a spec is edited: ``whatif("vgg16", "move separable:conv*", resolution=192)``.
 
     Args:
-        arch: a name, a path, ``git:REVISION:PATH`` or a spec.
+        arch: what `read` takes.
         edits: as on the command line: ``"set ds4.repeat=4"``, ``"swap relu=hardswish"``, ``"drop ds5"``,
             ``"insert pool:drop={op: dropout}"``, ``"move separable:conv*"``; made in this order, after the parameters.
         batch: images at once.
@@ -37,7 +37,7 @@ def whatif(arch: str | Spec, *edits: str | Edit, batch: int = 1, dtype: str = "f
     Raises:
         CostModelError: if an edit matches nothing, cannot be made or gives a network that does not fit.
     """
-    spec = arch if isinstance(arch, Spec) else open_any(arch)
+    spec = sources.open(arch).needed_spec()
     settings = [Edit("set", f"{name}={flow(value)}") for name, value in parameters.items()]
     edited = edit(spec, [*settings, *edits])
     tables = price(expand(spec), batch, dtype), price(edited.graph, batch, dtype)
@@ -45,8 +45,8 @@ def whatif(arch: str | Spec, *edits: str | Edit, batch: int = 1, dtype: str = "f
 
 
 def diff(
-    a: str | Spec | LayerGraph | CostTable,
-    b: str | Spec | LayerGraph | CostTable,
+    a: Question | CostTable,
+    b: Question | CostTable,
     *,
     batch: int = 1,
     dtype: str | None = None,
@@ -66,9 +66,7 @@ def diff(
     return compare_tables(*(_table(one, batch, dtype) for one in (a, b)))
 
 
-def _table(one: str | Spec | LayerGraph | CostTable, batch: int, dtype: str | None) -> CostTable:
+def _table(one: Question | CostTable, batch: int, dtype: str | None) -> CostTable:
     if isinstance(one, CostTable):
         return one
-    if isinstance(one, str):
-        one = network(one)
-    return price(expand(one) if isinstance(one, Spec) else one, batch, dtype)
+    return price(sources.open(one).graph, batch, dtype)

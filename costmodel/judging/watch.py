@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from costmodel import sources
 from costmodel.errors import CostModelError
 from costmodel.judging.diff import Diff, compare
-from costmodel.judging.revisions import open_any
 from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
-from costmodel.spec import expand
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def _stamp(path: Path) -> object:
 
 def _look(file: str, batch: int, dtype: str, last: CostTable | None) -> Seen:
     try:
-        table = price(expand(open_any(file)), batch, dtype)
+        table = price(sources.open(file).graph, batch, dtype)
     except CostModelError as error:
         return Seen(error=error)
     return Seen(table, compare(last, table) if last is not None else None)

@@ -70,29 +70,15 @@ def checked(text: str, name: str) -> Spec:
 _PATH = re.compile(r"(?P<path>.*\.ya?ml)(?:#(?P<variant>.*))?\Z", re.DOTALL)
 
 
-ONNX = ".onnx"
-"""What the name of an ONNX file ends in."""
-
-
-def is_onnx(arch: str) -> bool:
-    """Say whether what was asked for is an ONNX file, which holds a network and no spec."""
-    return arch.lower().endswith(ONNX)
-
-
 def find(arch: str) -> Spec:
     """Return the spec of a name or a path.
 
     A name is that of a file or of a variant in one; a path may have ``#variant`` after it for one of its variants.
 
     Raises:
-        CostModelError: if there is none, with the nearest names, or for an ONNX file.
+        CostModelError: if there is none, with the nearest names.
         SpecError: if its file is wrong.
     """
-    if is_onnx(arch):
-        raise CostModelError(
-            f"{arch}: an ONNX file is a network of fixed sizes: it has no parameters to set, no spec to show or edit\n"
-            "  report, latency, diff, check, verify, export and show --graph take ONNX files"
-        )
     path = _PATH.match(arch)
     if path or "/" in arch or "\\" in arch:
         return _at_path(path["path"] if path else arch, path["variant"] if path else None)

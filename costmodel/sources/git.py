@@ -1,18 +1,20 @@
-"""A spec by name, by file, or as it stood in a commit: ``git:REVISION:PATH``."""
+"""A spec as it stood in a commit: ``git:REVISION:PATH``."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from costmodel.api import load
 from costmodel.documents.text import MAX_BYTES, decode
 from costmodel.errors import CostModelError, quote
-from costmodel.graph import LayerGraph
-from costmodel.spec import expand
+from costmodel.sources import onnx, stdin
+from costmodel.sources.source import Source
 from costmodel.spec.document import Spec
-from costmodel.spec.library import checked, find, is_onnx
+from costmodel.spec.library import checked, find
+
+if TYPE_CHECKING:
+    import subprocess
 
 GIT = "git:"
 LINK = "120000"
@@ -23,32 +25,25 @@ class NotThere(CostModelError):  # noqa: N818 - says what is the case
     """The revision is there, but the file is not in it."""
 
 
-def open_any(arch: str) -> Spec:
-    """Return the spec of a name, a path, or ``git:REVISION:PATH`` (each path with ``#VARIANT`` after it for a variant).
+def takes(asked: str) -> bool:
+    """Say whether a file in a commit is meant."""
+    return asked.startswith(GIT)
+
+
+def opened(asked: str) -> Source:
+    """Return the spec of ``git:REVISION:PATH``, with ``#VARIANT`` after it for one of its variants.
 
     Raises:
         CostModelError: if there is none, or git cannot show it.
         SpecError: with everything that is wrong in it.
     """
-    if not arch.startswith(GIT):
-        return find(arch)
-    revision, colon, path = arch.removeprefix(GIT).partition(":")
+    revision, colon, path = asked.removeprefix(GIT).partition(":")
     path, _, variant = path.partition("#")
     if not (revision and colon and path):
-        raise CostModelError(f"{arch!r}: write git:REVISION:PATH, as in git:main:specs/my_network.yaml")
+        raise CostModelError(f"{asked!r}: write git:REVISION:PATH, as in git:main:specs/my_network.yaml")
     _refuse_onnx(path)
-    spec = checked(at_revision(revision, Path(path)), arch)
-    return spec.choose(variant) if variant else spec
-
-
-def network(arch: str) -> LayerGraph:
-    """Return the network of what `open_any` opens, or of an ONNX file.
-
-    Raises:
-        CostModelError: if there is none, or git cannot show it.
-        SpecError: with everything that is wrong in a spec.
-    """
-    return expand(open_any(arch)) if arch.startswith(GIT) or not is_onnx(arch) else load(arch)
+    spec = checked(at_revision(revision, Path(path)), f"{GIT}{revision}:{path}")
+    return Source(asked, spec.choose(variant) if variant else spec)
 
 
 def at_revision(revision: str, path: Path) -> str:
@@ -125,6 +120,8 @@ def before_in(against: str, arch: str) -> tuple[str, Spec]:
         SpecError: with everything that was wrong in it.
     """
     _refuse_onnx(arch)
+    if takes(arch) or stdin.takes(arch):
+        raise CostModelError(f"{arch}: {against} looks a file up as it was, and this is none; name the file itself")
     revision = against.removeprefix(GIT)
     path, _, variant = arch.partition("#")
     if not path.endswith((".yaml", ".yml")):
@@ -146,13 +143,15 @@ def before_in(against: str, arch: str) -> tuple[str, Spec]:
 
 
 def _refuse_onnx(path: str) -> None:
-    if is_onnx(path):
+    if onnx.takes(path):
         raise CostModelError(
             f"{path}: ONNX files are not read from git; `costmodel diff` compares two that are at hand"
         )
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    import subprocess
+
     try:
         return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
     except OSError:

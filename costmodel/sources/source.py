@@ -1,0 +1,76 @@
+"""What was found where somebody pointed: a network, and the spec that it was written as, where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from costmodel.errors import CostModelError
+from costmodel.graph import LayerGraph
+from costmodel.spec import Spec, expand
+from costmodel.spec.library import checked
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network as it was asked for. It is a spec, or `build` makes it and `kind` says what it is instead."""
+
+    asked: str
+    """What complaints call it."""
+    spec: Spec | None = None
+    build: Callable[[], LayerGraph] | None = None
+    kind: str = "a graph"
+    takers: str = ""
+    """What can be done with it though it is no spec."""
+    file: str | None = None
+    """The file on disk that it was read from, if it was."""
+
+    @cached_property
+    def graph(self) -> LayerGraph:
+        """The network itself.
+
+        Raises:
+            CostModelError: if it cannot be read, or the spec's sizes do not fit.
+        """
+        return self.build() if self.build is not None else expand(self.needed_spec())
+
+    def needed_spec(self) -> Spec:
+        """Return the spec.
+
+        Raises:
+            CostModelError: if there is none.
+        """
+        if self.spec is None:
+            takers = f"\n  {self.takers}" if self.takers else ""
+            raise CostModelError(
+                f"{self.asked}: {self.kind} is a network of fixed sizes: "
+                f"it has no parameters to set, no spec to show or edit{takers}"
+            )
+        return self.spec
+
+    def set(self, **values: Any) -> Source:
+        """Return the network with parameters of its spec set.
+
+        Raises:
+            CostModelError: if it has none, or a value is not of its kind.
+        """
+        if not values:
+            return self
+        if self.spec is None:
+            raise CostModelError(f"{self.asked}: {self.kind} has no parameters, so no {next(iter(values))} to set")
+        return Source(self.asked, self.spec.set(**values), file=self.file)
+
+    def family(self) -> Iterator[Spec]:
+        """Yield every network that the spec's file describes: at its defaults, then each variant; none without a spec.
+
+        Raises:
+            SpecError: if the file is wrong.
+        """
+        if self.spec is None:
+            return
+        chosen = self.spec.name in self.spec.variants or self.spec.changed
+        whole = checked(self.spec.text, self.spec.file) if chosen else self.spec
+        yield whole
+        yield from map(whole.choose, whole.variants)

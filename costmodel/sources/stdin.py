@@ -1,0 +1,28 @@
+"""A spec on standard input: ``-``."""
+
+from __future__ import annotations
+
+import sys
+
+from costmodel.errors import CostModelError
+from costmodel.sources.source import Source
+from costmodel.spec.library import read_stream
+
+STDIN = "-"
+
+
+def takes(asked: str) -> bool:
+    """Say whether standard input is meant."""
+    return asked == STDIN
+
+
+def opened(asked: str) -> Source:
+    """Return the spec that standard input holds.
+
+    Raises:
+        CostModelError: if it is closed, or holds too much.
+        SpecError: with everything that is wrong in it.
+    """
+    if sys.stdin is None:
+        raise CostModelError("standard input is closed, and - reads a spec from it")
+    return Source(asked, read_stream(sys.stdin.buffer))
