@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.output import emit, output_option, screen
+from costmodel.cli.output import format_option, output_option, show
+from costmodel.render.answer import Answer
 from costmodel.render.picture import check_picture, save_picture
 
 
@@ -21,9 +22,7 @@ from costmodel.render.picture import check_picture, save_picture
     metavar="FILE.csv",
     help="With --plot: the log of the calibration, to draw predicted against measured.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text", show_default=True
-)
+@format_option
 @output_option
 def device_report_command(
     device: str, plot: Path | None, measured: Path | None, form: str, output: Path | None
@@ -36,7 +35,7 @@ def device_report_command(
       costmodel device-report pi5 --plot pi5.svg
     """
     from costmodel.latency.device import find_device
-    from costmodel.render.latency import device_page
+    from costmodel.render.latency import device_page, devices_rows
 
     check_picture(plot)
     found = find_device(device)
@@ -44,22 +43,8 @@ def device_report_command(
         from costmodel.render.latency_plots import fit_chart
 
         save_picture(fit_chart(found, _times(measured, found.conditions.threads) if measured else None), plot)
-    if form == "json":
-        emit(found.model_dump_json(indent=2) + "\n", output)
-        return
-    page = device_page(found)
-    if form == "text":
-        from costmodel.render.text import text
-
-        emit(text(page, screen(output)), output)
-    elif form == "markdown":
-        from costmodel.render.markdown import markdown
-
-        emit(markdown(page), output)
-    else:
-        from costmodel.render.html import document
-
-        emit(document(page), output)
+    answer = Answer(lambda: device_page(found), lambda: devices_rows([found]), lambda: found.model_dump(mode="json"))
+    show(answer, form, output)
 
 
 def _times(log: Path, threads: int | None) -> dict[tuple[str, int], float]:

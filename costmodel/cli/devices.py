@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.cli.output import format_option, output_option, show
+from costmodel.render.answer import listing
 
 
 @click.command("devices")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json", "csv", "markdown"]), default="text", show_default=True
-)
+@format_option
 @output_option
 def devices_command(form: str, output: Path | None) -> None:
     """The devices that latency can be predicted for, and how far predictions are off.
@@ -29,10 +28,4 @@ def devices_command(form: str, output: Path | None) -> None:
     from costmodel.render.latency import devices_columns, devices_rows
 
     devices = [read_device(path) for _, path in sorted(device_files().items())]
-    if form in ("json", "csv"):
-        from costmodel.render.data import rows_csv, rows_json
-
-        rows = devices_rows(devices)
-        emit({"json": rows_json, "csv": rows_csv}[form](rows), output)
-        return
-    emit(draw_table(devices_columns(devices), form, output), output)
+    show(listing(lambda: devices_columns(devices), devices_rows(devices)), form, output)

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from costmodel.cli.arguments import ARCH, batch_option, own_dtype_option
-from costmodel.cli.comparison import format_option, rendered, top_option
-from costmodel.cli.output import emit, output_option
+from costmodel.cli.comparison import compared, top_option
+from costmodel.cli.output import format_option, output_option, show
 
 
 @click.command("diff")
@@ -34,4 +34,4 @@ def diff_command(a: str, b: str, batch: int, dtype: str | None, top: int, form: 
     from costmodel.judging.compare import diff
 
     found = diff(a, b, batch=batch, dtype=dtype)
-    emit(rendered(found, form, output, f"{a} -> {b}", (), top), output)
+    show(compared(found, f"{a} -> {b}", (), top), form, output)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from costmodel.cli.arguments import ARCH, opened, resolution_option, set_option
 from costmodel.cli.calibrate import Batches
-from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.cli.output import format_option, output_option, show
 from costmodel.cli.streams import say
+from costmodel.render.answer import listing
 from costmodel.render.picture import check_picture, save_picture
 
 
@@ -28,9 +28,7 @@ from costmodel.render.picture import check_picture, save_picture
     metavar="FILE.png|svg",
     help="Draw time over batches and mult-adds.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json", "csv", "markdown"]), default="text", show_default=True
-)
+@format_option
 @output_option
 def latency_command(
     archs: tuple[str, ...],
@@ -52,6 +50,7 @@ def latency_command(
     """
     from costmodel.latency.device import find_device
     from costmodel.latency.predict import over_batches
+    from costmodel.render.latency import latency_columns
 
     check_picture(plot)
     found = find_device(device)
@@ -61,17 +60,7 @@ def latency_command(
         from costmodel.render.latency_plots import batch_chart
 
         save_picture(batch_chart(rows, f"{found.title}: predicted"), plot)
-    emit(_drawn(rows, form, output), output)
+    show(listing(lambda: latency_columns(rows), rows), form, output)
     if form == "text":
         for note in dict.fromkeys(note for row in rows for note in row["notes"]):
             say(f"note: {note}")
-
-
-def _drawn(rows: list[dict[str, Any]], form: str, output: Path | None) -> str:
-    if form in ("json", "csv"):
-        from costmodel.render.data import rows_csv, rows_json
-
-        return {"json": rows_json, "csv": rows_csv}[form](rows)
-    from costmodel.render.latency import latency_columns
-
-    return draw_table(latency_columns(rows), form, output)

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.cli.output import format_option, output_option, show
 from costmodel.errors import CostModelError, quote
 from costmodel.measures import shown
 from costmodel.pricing import totals
 from costmodel.render.amounts import amounts
+from costmodel.render.answer import listing
 from costmodel.render.page import Column
 from costmodel.render.rows import ordered
 from costmodel.spec import expand, specs
@@ -25,9 +26,7 @@ from costmodel.spec.library import twin
     metavar="COLUMN",
     help="Sort by name, year or a measure: params, mult_adds, peak_live_bytes, ...; variants stand after their file.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json", "csv", "markdown"]), default="text", show_default=True
-)
+@format_option
 @output_option
 def list_command(words: tuple[str, ...], sort: str | None, form: str, output: Path | None) -> None:
     """The architectures that have a name: those of ./specs, if there is such a folder, then the bundled ones.
@@ -43,12 +42,7 @@ def list_command(words: tuple[str, ...], sort: str | None, form: str, output: Pa
       costmodel list --format csv -o networks.csv
     """
     rows = ordered(_rows(words), sort)
-    if form in ("json", "csv"):
-        from costmodel.render.data import rows_csv, rows_json
-
-        emit({"json": rows_json, "csv": rows_csv}[form](rows), output)
-    else:
-        emit(draw_table(_columns(rows), form, output), output)
+    show(listing(lambda: _columns(rows), rows), form, output)
 
 
 def _rows(words: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.cli.output import emit, format_option, output_option, show
 from costmodel.edits.lines import flow
 from costmodel.graph import said_inputs
 from costmodel.ops import OPERATORS, Operator, find_operator
 from costmodel.ops.fields import FIELD_TYPES, REQUIRED, declared
+from costmodel.render.answer import listing
 from costmodel.render.page import Column
 
 
@@ -30,7 +32,7 @@ class OperatorName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  #
 
 @click.command("operators")
 @click.argument("name", required=False, type=OperatorName())
-@click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
+@format_option
 @output_option
 def operators_command(name: str | None, form: str, output: Path | None) -> None:
     """The operators that a spec's layers may name, or everything about one of them.
@@ -41,11 +43,26 @@ def operators_command(name: str | None, form: str, output: Path | None) -> None:
       costmodel operators conv
       costmodel operators --format markdown -o operators.md
     """
-    emit(_about(find_operator(name)) if name else draw_table(_columns(), form, output), output)
+    if name and form == "text":
+        emit(_about(find_operator(name)), output)
+    else:
+        kinds = [find_operator(name)] if name else list(OPERATORS.values())
+        show(listing(lambda: _columns(kinds), _rows(kinds)), form, output)
 
 
-def _columns() -> list[Column]:
-    kinds = list(OPERATORS.values())
+def _rows(kinds: Sequence[type[Operator]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "operator": kind.name,
+            "kind": kind.family,
+            "takes": [_taken(entry) for entry in declared(kind).items()],
+            "is": _summary(kind),
+        }
+        for kind in kinds
+    ]
+
+
+def _columns(kinds: Sequence[type[Operator]]) -> list[Column]:
     return [
         Column("operator", [kind.name for kind in kinds], left=True),
         Column("kind", [kind.family for kind in kinds], left=True, rank=1),

@@ -18,6 +18,7 @@ import click
 from costmodel.cli.streams import on_terminal, write_out
 from costmodel.documents.safe_text import safe
 from costmodel.documents.write import write_whole
+from costmodel.render.answer import FORMATS, Answer, drawn
 from costmodel.render.page import Column
 from costmodel.render.screen import PAINT, Screen, encodable
 
@@ -29,6 +30,28 @@ UNCUT = 100_000
 output_option = click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to a file instead."
 )
+
+
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="text",
+    show_default=True,
+    help="json and csv hold raw numbers, never rounded.",
+)
+
+
+def show(answer: Answer, form: str = "text", output: Path | None = None) -> bool:
+    """Write an answer in one of the formats to standard output, or to a file; return whether somebody still reads it.
+
+    Raises:
+        CostModelError: if it cannot be written.
+    """
+    page = screen(output)
+    if answer.listing and (output is not None or not (on_terminal(sys.stdout) or os.environ.get("COLUMNS"))):
+        page = replace(page, width=UNCUT)
+    return emit(drawn(answer, form, page), output)
 
 
 def screen(output: Path | None = None) -> Screen:

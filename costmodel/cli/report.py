@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,9 +17,10 @@ from costmodel.cli.arguments import (
     resolution_option,
     set_option,
 )
-from costmodel.cli.output import emit, output_option, screen
+from costmodel.cli.output import format_option, output_option, show
 from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
+from costmodel.render.answer import Answer
 from costmodel.render.page import Fact, Page
 from costmodel.render.rows import View
 from costmodel.spec import Spec
@@ -55,14 +56,7 @@ HINT = "Latency depends on the device: add --device NAME; `costmodel devices` li
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Show the first N rows, and the rest as one.")
 @click.option("--training", is_flag=True, help="Add the costs of a training step.")
 @click.option("--in-place", is_flag=True, help="Let activations overwrite their input where nothing else reads it.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "csv", "markdown", "html"]),
-    default="text",
-    show_default=True,
-    help="json and csv hold raw numbers, never rounded.",
-)
+@format_option
 @output_option
 def report_command(
     archs: tuple[str, ...],
@@ -112,7 +106,7 @@ def report_command(
     if energy:
         tables = [_with_energy(table, found) for table in tables]
     facts = reported(networks[0].spec) if networks[0].spec else ()
-    emit(_rendered(facts, tables, View(by, depth, sort, top), form, output), output)
+    show(_answer(tuple(facts), tables, View(by, depth, sort, top)), form, output)
 
 
 def _sensible(several: bool, by: str | None, form: str) -> None:
@@ -124,21 +118,30 @@ def _sensible(several: bool, by: str | None, form: str) -> None:
         raise click.UsageError("--depth says what a block is, and no blocks are shown here; --by block shows them")
 
 
-def _rendered(facts: Iterable[Fact], tables: Sequence[CostTable], view: View, form: str, output: Path | None) -> str:
-    """Return the report in one of its formats. Each imports only what it needs."""
-    if form in ("json", "csv"):
-        from costmodel.render import data
+def _answer(facts: Sequence[Fact], tables: Sequence[CostTable], view: View) -> Answer:
+    def rows() -> Any:
+        from costmodel.render.data import rows_of
 
-        return {"json": data.as_json, "csv": data.as_csv}[form](tables, view)
+        return rows_of(tables, view)
+
+    def data() -> Any:
+        from costmodel.render.data import as_data
+
+        return as_data(tables, view)
+
+    return Answer(lambda: _page(facts, tables, view), rows, data)
+
+
+def _page(facts: Sequence[Fact], tables: Sequence[CostTable], view: View) -> Page:
     from costmodel.render import report
 
     energy = _energy_hint(tables[0])
     if len(tables) > 1:
-        return _drawn(report.compare(tables, view, energy), form, output)
+        return report.compare(tables, view, energy)
     notes = tables[0].totals.notes
     latency = HINT if notes is None else "; ".join(notes)
     hint = " ".join(text for text in (latency and f"{latency.rstrip('.')}.", energy) if text) if energy else latency
-    return _drawn(report.page(tables[0], view, facts, hint), form, output)
+    return report.page(tables[0], view, facts, hint)
 
 
 def _energy_hint(table: CostTable) -> str:
@@ -149,19 +152,6 @@ def _energy_hint(table: CostTable) -> str:
     if "power_w" in table.totals:
         return f"Energy: measured power times predicted time, the interval that of the time. {source}."
     return f"Energy: a comparison at published energies of operations, no measurement of a device. {source}."
-
-
-def _drawn(page: Page, form: str, output: Path | None) -> str:
-    from costmodel.render.html import document
-    from costmodel.render.markdown import markdown
-    from costmodel.render.text import text
-
-    draw: dict[str, Callable[[Page], str]] = {
-        "text": lambda page: text(page, screen(output)),
-        "markdown": markdown,
-        "html": document,
-    }
-    return draw[form](page)
 
 
 def _given(option: str) -> bool:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 import click
 
 from costmodel.cli.arguments import ARCH, opened, resolution_option, set_option
-from costmodel.cli.output import draw_table, emit
+from costmodel.cli.output import format_option, show
 from costmodel.cli.progress import progress
-from costmodel.documents.safe_text import one_line
 from costmodel.execute import Check
 from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import show_shape
-from costmodel.render.page import Column
+from costmodel.render.answer import Answer
+from costmodel.render.page import Column, Page, Section
+
+COUNTS = ("mult_adds", "performed", "params", "params_read")
 
 
 @click.command("verify")
@@ -24,6 +27,7 @@ from costmodel.render.page import Column
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Images at once.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the random image and weights.")
 @click.option("--layers", is_flag=True, help="Show every layer, not the sums alone.")
+@format_option
 @click.pass_context
 def verify_command(
     ctx: click.Context,
@@ -33,6 +37,7 @@ def verify_command(
     batch: int,
     seed: int,
     layers: bool,
+    form: str,
 ) -> None:
     """Execute a network in NumPy on a random image, and hold each layer's costs to what running it took.
 
@@ -46,14 +51,42 @@ def verify_command(
       costmodel verify my_net.yaml --layers
     """
     checked = [_verify(opened(arch, settings, resolution).graph, batch, seed) for arch in archs]
-    for graph, checks in checked if layers else ():
-        emit(f"{one_line(graph.title)}\n{draw_table(_layer_columns(checks))}\n")
-    emit(draw_table(_sums(checked)))
-    wrong = [(graph, check) for graph, checks in checked for check in checks if not check.ok]
-    for graph, check in wrong:
-        emit(f"{graph.name}: {check.path} ({check.op}): {'; '.join(check.problems)}\n")
-    if wrong:
+    show(Answer(lambda: _page(checked, layers), lambda: _rows(checked, layers), listing=True), form)
+    if not all(check.ok for _, checks in checked for check in checks):
         ctx.exit(1)
+
+
+Checked = Sequence[tuple[LayerGraph, Sequence[Check]]]
+
+
+def _page(checked: Checked, layers: bool) -> Page:
+    sections = [Section(graph.title, _layer_columns(checks)) for graph, checks in checked if layers]
+    wrong = [
+        f"{graph.name}: {check.path} ({check.op}): {'; '.join(check.problems)}"
+        for graph, checks in checked
+        for check in checks
+        if not check.ok
+    ]
+    told = [Section("", [Column("what differs", wrong, left=True, prose=True)])] if wrong else []
+    return Page("", sections=[*sections, Section("", _sums(checked)), *told])
+
+
+def _rows(checked: Checked, layers: bool) -> list[dict[str, Any]]:
+    """Return raw numbers: a row for each layer, or for each network with its sums."""
+    every = [
+        {"network": graph.name, "layer": check.path, "op": check.op}
+        | {name: getattr(check, name) for name in ("inferred_shape", "executed_shape", *COUNTS, "ok")}
+        for graph, checks in checked
+        for check in checks
+    ]
+    if layers:
+        return every
+    return [
+        {"network": graph.name, "layers": len(checks)}
+        | {name: sum(getattr(check, name) for check in checks) for name in COUNTS}
+        | {"ok": all(check.ok for check in checks)}
+        for graph, checks in checked
+    ]
 
 
 def _verify(graph: LayerGraph, batch: int, seed: int) -> tuple[LayerGraph, list[Check]]:
@@ -79,7 +112,7 @@ def _layer_columns(checks: Sequence[Check]) -> list[Column]:
     ]
 
 
-def _sums(checked: Sequence[tuple[LayerGraph, Sequence[Check]]]) -> list[Column]:
+def _sums(checked: Checked) -> list[Column]:
     """Return a table with a row for each network."""
 
     def total(name: str) -> list[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from costmodel.cli.arguments import ARCH, batch_option, dtype_option, opened
-from costmodel.cli.comparison import format_option, rendered, top_option
-from costmodel.cli.output import emit, output_option
+from costmodel.cli.comparison import compared, top_option
+from costmodel.cli.output import emit, format_option, output_option, show
 from costmodel.documents.write import write_whole
 from costmodel.errors import CostModelError
 
@@ -87,7 +87,7 @@ def whatif_command(
     lines = [*map(str, result.edited.edits), *result.edited.notes, *([f"saved as {save}"] if save else [])]
     title = f"{result.before.title}, edited"
     more = {"edits": list(map(str, result.edited.edits)), "notes": list(result.edited.notes)}
-    emit(rendered(result, form, output, title, lines, top, more), output)
+    show(compared(result, title, lines, top, more), form, output)
 
 
 def _same(path: Path, file: str) -> bool:

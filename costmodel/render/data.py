@@ -61,10 +61,19 @@ def _layer(row: Row) -> dict[str, Any]:
     return {_RENAMED.get(key, key): value for key, value in row.items() if key not in ("group", "layers")}
 
 
-def as_json(tables: Sequence[CostTable], view: View | None = None) -> str:
-    """Return one object for one table, a list of them for several."""
-    objects = [_object(as_dict(table, view)) for table in tables]
-    return (objects[0] if len(objects) == 1 else "[\n" + ",\n".join(objects) + "\n]") + "\n"
+def as_json(data: Any) -> str:
+    """Return plain data as JSON, a line for each of its rows."""
+    if isinstance(data, Mapping):
+        return _object(data) + "\n"
+    if any(isinstance(value, list) for row in data for value in row.values()):
+        return "[\n" + ",\n".join(map(_object, data)) + "\n]\n"
+    return rows_json(data)
+
+
+def as_data(tables: Sequence[CostTable], view: View | None = None) -> Any:
+    """Return one table as plain data, or several as a list."""
+    found = [as_dict(table, view) for table in tables]
+    return found[0] if len(found) == 1 else found
 
 
 def _object(data: Mapping[str, Any]) -> str:
@@ -79,10 +88,8 @@ def _value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def as_csv(tables: Sequence[CostTable], view: View | None = None) -> str:
-    """Return the layers of one table (or its blocks or kinds), or the totals of several, a row each.
-
-    Sizes are joined by x, paths by a space.
+def rows_of(tables: Sequence[CostTable], view: View | None = None) -> list[Row]:
+    """Return the rows of one table (its layers, blocks or kinds), or the totals of several, a row each.
 
     Raises:
         CostModelError: if the view names an unknown grouping or column.
@@ -91,8 +98,8 @@ def as_csv(tables: Sequence[CostTable], view: View | None = None) -> str:
     if len(tables) == 1:
         rows = viewed(tables[0], view)
         hidden = ("group", "layers") if view.by in (None, "layer") else ()
-        return rows_csv([{key: value for key, value in row.items() if key not in hidden} for row in rows])
-    return rows_csv(cut(ordered([totals_row(table) for table in tables], view.sort), view.top)[0])
+        return [{key: value for key, value in row.items() if key not in hidden} for row in rows]
+    return cut(ordered([totals_row(table) for table in tables], view.sort), view.top)[0]
 
 
 def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:

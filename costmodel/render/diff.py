@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from costmodel.judging.diff import Diff, Row, summed
 from costmodel.measures import MEASURES
 from costmodel.render.amounts import amount, change
-from costmodel.render.data import rows_csv
 from costmodel.render.page import Column, Page, Section
 from costmodel.render.report import shape_text
 from costmodel.units import column, counted
@@ -112,13 +110,7 @@ def as_dict(diff: Diff) -> dict[str, Any]:
     return {**sides, **asked, "totals": totals, "changes": diff.changes()}
 
 
-def as_json(diff: Diff, **more: Any) -> str:
-    """Return a diff as JSON, raw numbers."""
-    return json.dumps({**as_dict(diff), **more}, indent=2, ensure_ascii=False) + "\n"
-
-
-def as_csv(diff: Diff) -> str:
-    """Return every layer of either network as a line of CSV, raw numbers."""
+def columns(diff: Diff) -> list[str]:
+    """Return the columns that every layer of either network has in CSV."""
     names = ["path", "path_before", "matched", "status", "op_before", "op_after", "output_before", "output_after"]
-    names += [f"{name}_{what}" for name in summed(diff.before, diff.after) for what in ("before", "after", "change")]
-    return rows_csv(diff.rows, names)
+    return names + [f"{n}_{what}" for n in summed(diff.before, diff.after) for what in ("before", "after", "change")]

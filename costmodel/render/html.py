@@ -23,7 +23,7 @@ _STYLE = """<style>
 
 def fragment(page: Page) -> str:
     """Return the page as a piece of HTML that carries its own style."""
-    parts = [_STYLE, '<div class="costmodel">', f"<h3>{escape(page.title)}</h3>"]
+    parts = [_STYLE, '<div class="costmodel">', *([f"<h3>{escape(page.title)}</h3>"] if page.title else [])]
     parts += [f'<div class="quiet">{escape(line)}</div>' for line in page.lines]
     if page.facts:
         rows = [
@@ -38,7 +38,7 @@ def fragment(page: Page) -> str:
 
 def document(page: Page) -> str:
     """Return the page as a whole HTML file."""
-    head = f'<meta charset="utf-8">\n<title>{escape(page.title)}</title>'
+    head = f'<meta charset="utf-8">\n<title>{escape(page.title or "costmodel")}</title>'
     scheme = "<style>:root {color-scheme: light dark}</style>"
     return f'<!doctype html>\n<html lang="en">\n{head}\n{scheme}\n{fragment(page)}\n</html>\n'
 

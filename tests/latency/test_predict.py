@@ -309,8 +309,8 @@ def test_csv_json_and_python_carry_the_interval():
 
     timed = cm.time(cm.price(cm.load("mobilenet_v1")), device())
     keys = {"latency_s", "latency_low_s", "latency_high_s", "bound"}
-    rows = list(csv.DictReader(io.StringIO(data.as_csv([timed]))))
-    written = json.loads(data.as_json([timed]))
+    rows = list(csv.DictReader(io.StringIO(data.rows_csv(data.rows_of([timed])))))
+    written = json.loads(data.as_json(data.as_data([timed])))
     assert keys <= set(rows[0])
     assert keys <= set(written["layers"][0])
     assert keys <= set(written["totals"])

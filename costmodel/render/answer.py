@@ -1,0 +1,80 @@
+"""What a command answers, and the one place that draws an answer in a format.
+
+An answer is a page for people, and raw rows or data for programs. Adding a format is a function here and its name in
+`FORMATS`: every command offers it then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from costmodel.render.page import Column, Page, Section
+from costmodel.render.screen import Screen
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A page, and the same as raw numbers; each is made only where a format asks for it."""
+
+    page: Callable[[], Page]
+    rows: Callable[[], Rows]
+    """What CSV holds."""
+    data: Callable[[], Any] | None = None
+    """What JSON holds; the rows by default."""
+    columns: Sequence[str] = ()
+    """The columns of CSV, where there may be no row to tell them."""
+    listing: bool = False
+    """Whether its tables are lists of which nothing is cut where nobody's screen is known."""
+
+
+def listing(columns: Callable[[], Sequence[Column]], rows: Rows) -> Answer:
+    """Return one table as an answer, with its rows as raw numbers."""
+    return Answer(lambda: Page("", (), (), [Section("", columns())]), lambda: rows, listing=True)
+
+
+def drawn(answer: Answer, form: str, screen: Screen) -> str:
+    """Return an answer in one of the `FORMATS`."""
+    return FORMATS[form](answer, screen)
+
+
+def _text(answer: Answer, screen: Screen) -> str:
+    from costmodel.render.text import text
+
+    return text(answer.page(), screen)
+
+
+def _json(answer: Answer, screen: Screen) -> str:
+    from costmodel.render.data import as_json
+
+    return as_json(answer.data() if answer.data is not None else answer.rows())
+
+
+def _csv(answer: Answer, screen: Screen) -> str:
+    from costmodel.render.data import rows_csv
+
+    return rows_csv(answer.rows(), answer.columns)
+
+
+def _markdown(answer: Answer, screen: Screen) -> str:
+    from costmodel.render.markdown import markdown
+
+    return markdown(answer.page())
+
+
+def _html(answer: Answer, screen: Screen) -> str:
+    from costmodel.render.html import document
+
+    return document(answer.page())
+
+
+FORMATS: dict[str, Callable[[Answer, Screen], str]] = {
+    "text": _text,
+    "json": _json,
+    "csv": _csv,
+    "markdown": _markdown,
+    "html": _html,
+}
