@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from costmodel.cli.arguments import ARCH, dtype_option, set_option
-from costmodel.cli.output import emit, screen
+from costmodel.cli.output import format_option, show
 from costmodel.cli.progress import progress
 from costmodel.cli.sweep import (
     asked,
     cluster_option,
     device_option,
     left_out_line,
+    left_out_rows,
     refuse_too_many,
     vary_option,
     workers_option,
     yes_option,
 )
+from costmodel.render.answer import Answer as Answered
 
 if TYPE_CHECKING:
+    from costmodel.render.page import Page, Section
     from costmodel.sweeps.solve import Answer, Limit, Solver
 
 AROUND = 3
@@ -41,6 +44,7 @@ AROUND = 3
 @workers_option
 @cluster_option
 @yes_option
+@format_option
 def solve_command(
     arch: str,
     vary: tuple[str, ...],
@@ -53,6 +57,7 @@ def solve_command(
     workers: int,
     cluster: str | None,
     yes: bool,
+    form: str,
 ) -> None:
     """Find the best parameters that meet constraints.
 
@@ -82,14 +87,35 @@ def solve_command(
     solver = Solver(question, goal, conditions)
     with progress("points") as tell:
         answer = solver.run(workers, cluster, lambda found: tell(found.seen, question.points.count))
-    emit(_shown(solver, answer))
+    show(Answered(lambda: _page(solver, answer), lambda: _rows(answer), lambda: _data(solver, answer)), form)
     if not answer.best:
         sys.exit(1)
 
 
-def _shown(solver: Solver, answer: Answer) -> str:
-    from costmodel.render.page import Page, Section
-    from costmodel.render.text import text
+def _roles(answer: Answer) -> dict[str, list[dict[str, Any]]]:
+    """Return the points that are told, by what each is."""
+    single = {"next best": answer.next_best, "beyond": answer.beyond, "nearest": answer.nearest}
+    return {"best": list(answer.best), **{role: [row] if row is not None else [] for role, row in single.items()}}
+
+
+def _rows(answer: Answer) -> list[dict[str, Any]]:
+    return [{"point": role, **row} for role, rows in _roles(answer).items() for row in rows]
+
+
+def _data(solver: Solver, answer: Answer) -> dict[str, Any]:
+    return {
+        "title": solver.question.spec.title,
+        "goal": str(solver.goal),
+        "points": answer.seen,
+        "met": answer.met,
+        "ties": answer.ties,
+        "left_out": left_out_rows(answer.left_out.values()),
+        **{role.replace(" ", "_"): rows for role, rows in _roles(answer).items()},
+    }
+
+
+def _page(solver: Solver, answer: Answer) -> Page:
+    from costmodel.render.page import Page
 
     question = solver.question
     lines = [f"{answer.seen:,} points, all priced; {answer.met:,} meet the constraints"]
@@ -111,7 +137,7 @@ def _shown(solver: Solver, answer: Answer) -> str:
         sections.append(_limits("What it breaks", [limit for limit in solver.limits(answer.nearest) if not limit.kept]))
     else:
         lines.append("no point is a network")
-    return text(Page(question.spec.title, lines, (), sections), screen())
+    return Page(question.spec.title, lines, (), sections)
 
 
 def _table(title: str, rows: Sequence[dict[str, Any]], question: Any, note: str = "") -> Any:

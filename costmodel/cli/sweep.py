@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from costmodel.cli.arguments import ARCH, dtype_option, opened, set_option
-from costmodel.cli.output import emit, screen
+from costmodel.cli.output import format_option, show
 from costmodel.cli.progress import progress
 from costmodel.cli.streams import say
 from costmodel.documents.write import follow
 from costmodel.errors import CostModelError
+from costmodel.render.answer import Answer
 from costmodel.render.picture import check_picture, save_picture
 
 if TYPE_CHECKING:
+    from costmodel.render.page import Page
     from costmodel.sweeps.run import Outcome
 
 MANY = 10**9
@@ -57,6 +59,7 @@ yes_option = click.option("--yes", is_flag=True, help=f"Go ahead with more than 
 @cluster_option
 @click.option("--resume", is_flag=True, help="Go on with a sweep into the same FILE that was cut off.")
 @yes_option
+@format_option
 def sweep_command(
     arch: str,
     vary: tuple[str, ...],
@@ -72,6 +75,7 @@ def sweep_command(
     cluster: str | None,
     resume: bool,
     yes: bool,
+    form: str,
 ) -> None:
     """Price an architecture over ranges of its parameters.
 
@@ -120,7 +124,10 @@ def sweep_command(
         sys.exit(130)
     if plot is not None:
         _draw(outcome, plot)
-    emit(_shown(outcome, output, plot))
+    show(
+        Answer(lambda: _page(outcome, output, plot), lambda: _told(outcome, output), lambda: _data(outcome, output)),
+        form,
+    )
 
 
 def asked(
@@ -190,11 +197,28 @@ def _draw(outcome: Outcome, plot: Path) -> None:
     save_picture(figure, plot)
 
 
-def _shown(outcome: Outcome, output: Path | None, plot: Path | None) -> str:
-    """Return what the terminal is told: the counts, then the front or the first rows."""
+def _told(outcome: Outcome, output: Path | None) -> list[dict[str, Any]]:
+    """Return the rows that are shown: the front, or else the first ones where no file holds all."""
+    if outcome.front is not None:
+        return list(outcome.front.rows())
+    return [] if output is not None else list(outcome.first)
+
+
+def _data(outcome: Outcome, output: Path | None) -> dict[str, Any]:
+    return {
+        "title": outcome.question.spec.title,
+        "dtype": outcome.question.dtype,
+        "points": outcome.seen,
+        "met": outcome.rows,
+        "left_out": left_out_rows(outcome.left_out.values()),
+        "rows": _told(outcome, output),
+    }
+
+
+def _page(outcome: Outcome, output: Path | None, plot: Path | None) -> Page:
+    """Return what people are told: the counts, then the front or the first rows."""
     from costmodel.render.page import Page, Section
     from costmodel.render.pareto import columns_of
-    from costmodel.render.text import text
 
     question = outcome.question
     lines = [f"{outcome.seen:,} points, {question.dtype}"]
@@ -203,17 +227,19 @@ def _shown(outcome: Outcome, output: Path | None, plot: Path | None) -> str:
     lines += [left_out_line(entry) for entry in outcome.left_out.values()]
     lines += [f"all rows: {output}"] if output else []
     lines += [f"picture: {plot}"] if plot else []
-    rows, title, note = outcome.first, "", ""
+    rows, title, note = _told(outcome, output), "", ""
     if outcome.front is not None:
-        rows = outcome.front.rows()
         title = f"Pareto front: {', '.join(map(str, outcome.front.goals))}"
         note = f"{len(rows):,} points; of points alike in every goal the first is shown"
-    elif output is not None:
-        rows = []
-    elif outcome.rows > len(rows):
+    elif output is None and outcome.rows > len(rows):
         note = f"{outcome.rows - len(rows):,} more; -o FILE writes all of them"
     sections = [Section(title, columns_of(rows[:200], question.measures), note)] if rows else []
-    return text(Page(question.spec.title, lines, (), sections), screen())
+    return Page(question.spec.title, lines, (), sections)
+
+
+def left_out_rows(entries: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return what is no network as plain data."""
+    return [{"count": entry.count, "reason": entry.reason, "example": dict(entry.example)} for entry in entries]
 
 
 def left_out_line(entry: Any) -> str:

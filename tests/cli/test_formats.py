@@ -21,6 +21,9 @@ COMMANDS = {
     "devices": "devices",
     "device-report": "device-report rtx3090",
     "latency": "latency nin --device rtx3090 --batch 1,2",
+    "sweep": "sweep nin_cifar10 --vary classes=2:9",
+    "sweep to a front": "sweep nin_cifar10 --vary classes=2:9 --pareto params,max:mult_adds",
+    "solve": "solve nin_cifar10 --vary classes=2:9 --maximize params --subject-to mult_adds<1G",
     "verify": "verify nin_cifar10",
     "verify --layers": "verify nin_cifar10 --layers",
 }
