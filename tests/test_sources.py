@@ -150,6 +150,12 @@ def test_check_holds_a_file_once_and_a_variant_that_is_none_is_an_error(folder, 
     )
 
 
+def test_a_variant_is_checked_with_all_of_its_file(folder, capsys):
+    (folder / "specs" / "net.yaml").write_text(NET.replace("variants:", "expect: {params: 1}\nvariants:"))
+    code, out, _ = run(capsys, "check", "specs/net.yaml#wide")
+    assert (code, "net: params are 112, but 1 is expected" in out) == (1, True)
+
+
 def test_another_front_end_is_one_module(folder, monkeypatch, capsys):
     """Its name among the kinds, and what it opens can be asked of any command."""
     module = ModuleType("costmodel.sources.letters")

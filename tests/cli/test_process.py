@@ -29,6 +29,22 @@ def test_nothing_slow_is_imported(words):
     assert not HEAVY & loaded
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "report nin",
+        "diff nin nin_cifar10",
+        "check nin",
+        "whatif nin --set classes=5",
+        "latency nin --device rtx3090",
+    ],
+)
+def test_what_is_slow_need_not_be_there(words):
+    blocked = "import sys; sys.modules |= dict.fromkeys(('numpy', 'pandas', 'networkx', 'matplotlib'))"
+    program = f"{blocked}; from costmodel.cli import main; main({words.split()!r})"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True)
+
+
 def test_help_imports_no_subcommand():
     assert not {"costmodel.spec", "costmodel.pricing", "pydantic"} & imported_by(["--help"])
 
