@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from costmodel.cli.arguments import ARCH, batch_option, dtype_option, opened
-from costmodel.cli.output import emit, screen
+from costmodel.cli.output import emit, format_option, screen, show
 from costmodel.cli.progress import progress
 from costmodel.cli.sweep import device_option
+from costmodel.render.answer import Answer
 
 
 @click.command("suggest")
@@ -20,7 +21,8 @@ from costmodel.cli.sweep import device_option
 @batch_option
 @dtype_option
 @device_option
-def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, device: str | None) -> None:
+@format_option
+def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, device: str | None, form: str) -> None:
     """Find design moves that reach a goal.
 
     Every move is tried on the whole network and on each of its parts, and every parameter at a few values: alone, the
@@ -54,6 +56,11 @@ def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, devi
 
     with progress("networks", wait=2.0) as tell:
         now, ways, tried, left_out = suggest(opened(arch).needed_spec(), condition, measure, tell)
+    if form != "text":
+        _show_raw(arch, condition, now, ways[:top], form)
+        if not condition.holds(now) and not (ways and ways[0].reached):
+            sys.exit(1)
+        return
     if condition.holds(now):
         emit(f"{arch} meets {goal} as it is\n")
         return
@@ -62,6 +69,19 @@ def suggest_command(arch: str, goal: str, top: int, batch: int, dtype: str, devi
         emit(f"\n{tried:,} networks were tried; {left_out:,} more were left out, for they are large\n")
     if not ways or not ways[0].reached:
         sys.exit(1)
+
+
+def _show_raw(arch: str, goal: Any, now: Any, ways: list[Any], form: str) -> None:
+    """Show what the network costs now and the ways, the first row being what it costs as it is."""
+    from costmodel.render.page import Column, Page, Section
+    from costmodel.render.pareto import columns_of
+
+    told = [("", True, now), *((way.command(arch), way.reached, way.row) for way in ways)]
+    rows = [{"command": command, "reached": reached, **row} for command, reached, row in told]
+    rows[0]["reached"] = bool(goal.holds(now))
+    commands = Column("command", [command or "now" for command, _, _ in told], left=True)
+    columns = [*columns_of([row for _, _, row in told], list(now)), commands]
+    show(Answer(lambda: Page(f"Ways to {goal.text}", sections=[Section("", columns)]), lambda: rows), form)
 
 
 def _shown(arch: str, goal: str, now: Any, ways: list[Any], count: int) -> str:
