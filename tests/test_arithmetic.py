@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.documents.expressions import ARITHMETIC, MAX_VALUE, parse
-from costmodel.documents.grammar import MAX_DEPTH, BadArithmetic
+from costmodel.documents.grammar import MAX_DEPTH, BadArithmeticError
 
 NAMES = {"a": 3, "b_2": 7, "width": 0.75, "zero": 0}
 
@@ -77,11 +77,11 @@ def test_values_are_those_of_python(text):
     try:
         expected = reference(text)
     except ZeroDivisionError:
-        with pytest.raises(BadArithmetic, match="divides by zero"):
+        with pytest.raises(BadArithmeticError, match="divides by zero"):
             parse(text)(NAMES)
         return
     if abs(expected) > MAX_VALUE:
-        with pytest.raises(BadArithmetic, match="more than"):
+        with pytest.raises(BadArithmeticError, match="more than"):
             parse(text)(NAMES)
         return
     found = parse(text)(NAMES)
@@ -96,7 +96,7 @@ def test_arrays_and_symbols_give_what_numbers_give(text, sizes):
     try:
         expected = [parse(text)(NAMES | {"a": size}) for size in sizes]
         symbolic = sympy.sympify(parse(text)(NAMES | {"a": a}))
-    except (BadArithmetic, ZeroDivisionError):
+    except (BadArithmeticError, ZeroDivisionError):
         return
     at_once = parse(text)(NAMES | {"a": np.array(sizes)})
     assert np.broadcast_to(at_once, len(sizes)).tolist() == expected
@@ -152,7 +152,7 @@ def test_the_names_that_are_read_and_where():
 
 
 def refusal(text: str, **names: object) -> tuple[str, int | None]:
-    with pytest.raises(BadArithmetic) as error:
+    with pytest.raises(BadArithmeticError) as error:
         parse(text)(NAMES | names)
     return str(error.value), error.value.offset
 
@@ -215,7 +215,7 @@ def test_length_and_depth_are_bounded():
 def test_any_text_has_a_value_or_a_message(text):
     try:
         value = parse(text)(NAMES)
-    except BadArithmetic as error:
+    except BadArithmeticError as error:
         offset = error.offset
     except KeyError as missing:
         value, offset = 0, text.index(missing.args[0])
@@ -242,5 +242,5 @@ def test_powers_of_arrays_and_symbols():
 
 @pytest.mark.parametrize("text", ["power(10, 99999999)", "power(-8, 0.5)", "power(0, -1)", "power(power(2, 60), 60)"])
 def test_powers_without_a_value_in_bounds_are_refused_at_once(text):
-    with pytest.raises(BadArithmetic, match=r"comes to no finite number|2\*\*63"):
+    with pytest.raises(BadArithmeticError, match=r"comes to no finite number|2\*\*63"):
         parse(text)({})

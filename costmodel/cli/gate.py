@@ -17,7 +17,7 @@ from costmodel.judging.budget import Budget, Judged, judge, limit, read_budget, 
 from costmodel.judging.budget import growth as grown
 from costmodel.pricing.table import CostTable
 from costmodel.sources import Source
-from costmodel.sources.git import NotThere, before_in
+from costmodel.sources.git import NotThereError, before_in
 from costmodel.spec import expand
 from costmodel.spec.library import names, names_in
 from costmodel.units import DTYPES, MOST_IMAGES
@@ -157,7 +157,7 @@ def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
         if gate.against is not None:
             try:
                 asked, before = before_in(gate.against, arch)
-            except NotThere as gone:
+            except NotThereError as gone:
                 new.append(f"{arch} is new since {gate.against}: {gone}")
                 continue
             notes += [f"{arch} was {asked} in {gate.against}"] if asked != arch else []

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from costmodel.documents.grammar import PRODUCT, SUM, Apply, BadArithmetic, Env, Evaluate, Language, Parser, Token
+from costmodel.documents.grammar import PRODUCT, SUM, Apply, BadArithmeticError, Env, Evaluate, Language, Parser, Token
 from costmodel.errors import quote
 from costmodel.numbers.arithmetic import (
     Number,
@@ -76,17 +76,17 @@ class Expression:
         """Return the value where the names have the values of `env`.
 
         Raises:
-            BadArithmetic: if a name is not a number, or the arithmetic has no value or too large a one.
+            BadArithmeticError: if a name is not a number, or the arithmetic has no value or too large a one.
             KeyError: if a name has no value in `env`.
         """
         try:
             value = self.evaluate(env)
         except ZeroDivisionError:
-            raise BadArithmetic(f"{quote(self.text)} divides by zero") from None
+            raise BadArithmeticError(f"{quote(self.text)} divides by zero") from None
         except (OverflowError, ValueError) as error:
-            if isinstance(error, BadArithmetic):
+            if isinstance(error, BadArithmeticError):
                 raise
-            raise BadArithmetic(f"{quote(self.text)} comes to no finite number") from None
+            raise BadArithmeticError(f"{quote(self.text)} comes to no finite number") from None
         return bounded(value, quote(self.text))
 
 
@@ -94,11 +94,11 @@ def bounded(value: Number, what: str) -> Number:
     """Return `value`, a plain number only if it is finite and no larger than `MAX_VALUE`.
 
     Raises:
-        BadArithmetic: if it is not; `what` says whose value it is.
+        BadArithmeticError: if it is not; `what` says whose value it is.
     """
     if isinstance(value, (int, float)) and not -MAX_VALUE <= value <= MAX_VALUE:
         finite = isinstance(value, int) or math.isfinite(value)
-        raise BadArithmetic(f"{what} comes to {'more than 2**63' if finite else 'no finite number'}")
+        raise BadArithmeticError(f"{what} comes to {'more than 2**63' if finite else 'no finite number'}")
     return value
 
 
@@ -107,7 +107,7 @@ def parse(text: str) -> Expression:
     """Parse arithmetic.
 
     Raises:
-        BadArithmetic: with the offset of the first thing that does not belong.
+        BadArithmeticError: with the offset of the first thing that does not belong.
     """
     parser = _Arithmetic(text, ARITHMETIC)
     evaluate = parser.whole()
@@ -126,8 +126,8 @@ class _Arithmetic(Parser):
         value = int(digits) if digits.isdigit() else float(digits)
         try:
             bounded(value, quote(token.text))
-        except BadArithmetic as error:
-            raise BadArithmetic(str(error), token.offset, len(token.text)) from None
+        except BadArithmeticError as error:
+            raise BadArithmeticError(str(error), token.offset, len(token.text)) from None
         return lambda env: value
 
     def name(self, token: Token) -> Evaluate:
@@ -138,7 +138,9 @@ class _Arithmetic(Parser):
             value: Number = env[name]
             if isinstance(value, (str, tuple)):
                 shown = list(value) if isinstance(value, tuple) else value
-                raise BadArithmetic(f"{name} is {quote(shown)}, so nothing can be computed with it", offset, len(name))
+                raise BadArithmeticError(
+                    f"{name} is {quote(shown)}, so nothing can be computed with it", offset, len(name)
+                )
             return value
 
         return look_up

@@ -15,7 +15,7 @@ from costmodel.errors import quote, suggest
 MAX_DEPTH = 30
 
 
-class BadArithmetic(ValueError):  # noqa: N818 - reads as what it is
+class BadArithmeticError(ValueError):
     """A text that is no arithmetic, or that has no value. `offset` is where in the text, or None for all of it."""
 
     def __init__(self, message: str, offset: int | None = None, width: int = 1, hint: str = "") -> None:
@@ -114,7 +114,7 @@ class Parser:
 
     def __init__(self, text: str, language: Language) -> None:
         if len(text) > language.longest:
-            raise BadArithmetic(f"it is longer than {language.longest} characters")
+            raise BadArithmeticError(f"it is longer than {language.longest} characters")
         self.text, self.language = text, language
         self.joined: set[str] = set()
         self._tokens = list(tokens(text, language))
@@ -137,7 +137,7 @@ class Parser:
         """Return what the whole text means.
 
         Raises:
-            BadArithmetic: with the offset of the first thing that does not belong.
+            BadArithmeticError: with the offset of the first thing that does not belong.
         """
         part = self._terms(self._loosest, 0)
         if self._peek().kind != "end":
@@ -187,7 +187,7 @@ class Parser:
     def _term(self, least: int, depth: int) -> Part:
         token = self._next()
         if depth > MAX_DEPTH:
-            raise BadArithmetic(f"it is nested more than {MAX_DEPTH} deep", token.offset)
+            raise BadArithmeticError(f"it is nested more than {MAX_DEPTH} deep", token.offset)
         if token.kind == "number":
             return Part(self.number(token), token.offset)
         if token.kind == "name":
@@ -213,7 +213,7 @@ class Parser:
         known = self.language.functions
         if token.text not in known:
             hint = suggest(token.text, known) or f"known: {', '.join(known)}"
-            raise BadArithmetic(f"unknown function {quote(token.text)}", token.offset, len(token.text), hint)
+            raise BadArithmeticError(f"unknown function {quote(token.text)}", token.offset, len(token.text), hint)
         apply, count = known[token.text]
         self._expect("(")
         arguments = [self._terms(SUM, depth + 1)]
@@ -223,7 +223,9 @@ class Parser:
         self._expect(")")
         if len(arguments) != count:
             wanted = f"{count} number{'s' * (count > 1)}"
-            raise BadArithmetic(f"{token.text} takes {wanted}, not {len(arguments)}", token.offset, len(token.text))
+            raise BadArithmeticError(
+                f"{token.text} takes {wanted}, not {len(arguments)}", token.offset, len(token.text)
+            )
         if any(argument.truth for argument in arguments):
             raise self._misplaced(token)
         values = [argument.evaluate for argument in arguments]
@@ -238,20 +240,24 @@ class Parser:
         """Raise unless a part is true or false; what is missing is missing `before` a token, or at the next one."""
         if not part.truth:
             at = (before or self._peek()).offset
-            raise BadArithmetic(f"a comparison ({', '.join(s for s in COMPARISONS if s != '=')}) is missing here", at)
+            raise BadArithmeticError(
+                f"a comparison ({', '.join(s for s in COMPARISONS if s != '=')}) is missing here", at
+            )
 
-    def _misplaced(self, token: Token, at_end: str = "") -> BadArithmetic:
+    def _misplaced(self, token: Token, at_end: str = "") -> BadArithmeticError:
         """Return the complaint about a token that cannot stand where it does."""
         shown, width = repr(token.text), max(len(token.text), 1)
         if token.kind == "end":
-            return BadArithmetic(at_end, token.offset)
+            return BadArithmeticError(at_end, token.offset)
         power = "a power is written power(2, x)"
         if token.kind == "other":
             hint = power if token.text == "^" else self.language.known
-            return BadArithmetic(f"{shown} is not part of it", token.offset, width, hint)
+            return BadArithmeticError(f"{shown} is not part of it", token.offset, width, hint)
         if token.kind in ("name", "number") or token.text == "(":
-            return BadArithmetic(f"a sign is missing before {shown}", token.offset, width, "as in 3 * x")
-        return BadArithmetic(f"{shown} does not belong here", token.offset, width, power if token.text == "*" else "")
+            return BadArithmeticError(f"a sign is missing before {shown}", token.offset, width, "as in 3 * x")
+        return BadArithmeticError(
+            f"{shown} does not belong here", token.offset, width, power if token.text == "*" else ""
+        )
 
 
 def _applied(apply: Apply, left: Evaluate, right: Evaluate) -> Evaluate:

@@ -80,7 +80,7 @@ def parse(text: str, file: str, places: Places | None = None) -> Any:
         if not reader.problems:
             return data
         problems = reader.problems
-    except _Refused as refused:
+    except _RefusedError as refused:
         problems = [refused.problem]
     except yaml.MarkedYAMLError as error:
         problems = [_not_yaml(error, split_lines(text))]
@@ -132,7 +132,7 @@ def _not_yaml(error: yaml.MarkedYAMLError, lines: list[str]) -> Problem:
     return Problem(f"not YAML: {detail}", place)
 
 
-class _Refused(Exception):  # noqa: N818 - it carries a problem up to `parse`, and is no error of ours to see
+class _RefusedError(Exception):
     def __init__(self, message: str, mark: Any, hint: str = "", width: int = 1) -> None:
         super().__init__(message)
         self.problem = Problem(message, Place(mark.line + 1, mark.column + 1, width), hint)
@@ -213,13 +213,13 @@ class _Reader:
         next(self._events)  # the document's end
         event = next(self._events)
         if not isinstance(event, yaml.StreamEndEvent):
-            raise _Refused("a second document starts here", event.start_mark, "one file holds one document", 3)
+            raise _RefusedError("a second document starts here", event.start_mark, "one file holds one document", 3)
         return data
 
     def _value(self, event: Any, path: KeyPath, depth: int) -> Any:
         _refuse_specials(event)
         if depth > MAX_DEPTH:
-            raise _Refused(f"nested more than {MAX_DEPTH} deep", event.start_mark)
+            raise _RefusedError(f"nested more than {MAX_DEPTH} deep", event.start_mark)
         if self._places is not None:
             self._places.values[path] = _place(event)
         if isinstance(event, yaml.ScalarEvent):
@@ -246,7 +246,7 @@ class _Reader:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             _refuse_specials(event)
             if not isinstance(event, yaml.ScalarEvent):
-                raise _Refused("a key must be a plain word", event.start_mark)
+                raise _RefusedError("a key must be a plain word", event.start_mark)
             key: str = event.value
             value = next(self._events)
             if split is not None and _nothing(value) and split.takes(event, key=True):
@@ -278,10 +278,10 @@ def _nothing(event: Any) -> bool:
 def _refuse_specials(event: Any) -> None:
     if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
         message = "anchors and aliases (& and *) are not part of the language"
-        raise _Refused(message, event.start_mark, "use a block, or quote the text")
+        raise _RefusedError(message, event.start_mark, "use a block, or quote the text")
     if getattr(event, "tag", None) and event.tag != "!":
         message = "tags (!) are not part of the language"
-        raise _Refused(message, event.start_mark, "quote the text if it starts with '!'")
+        raise _RefusedError(message, event.start_mark, "quote the text if it starts with '!'")
 
 
 def _place(event: Any) -> Place:

@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from costmodel.numbers.arithmetic import show_shape
-from costmodel.onnx.node import Node, Unread, short
+from costmodel.onnx.node import Node, UnreadError, short
 
 if TYPE_CHECKING:
     import onnx
@@ -26,7 +26,7 @@ MOST_NUMBERS = 2**63 - 1
 """Numbers that a tensor may have."""
 
 
-class Unknown(ValueError):  # noqa: N818 - said of a value, not of a program
+class UnknownValueError(ValueError):
     """The values of a constant are not known, and are asked for."""
 
 
@@ -34,12 +34,12 @@ def require_sizes(shape: Sequence[int]) -> None:
     """Refuse a shape that no tensor has, before anything of that size is there.
 
     Raises:
-        Unread: if it has too many axes, a negative size, or too many numbers.
+        UnreadError: if it has too many axes, a negative size, or too many numbers.
     """
     if len(shape) > MOST_AXES:
-        raise Unread(f"a tensor of {len(shape)} axes; at most {MOST_AXES} are read")
+        raise UnreadError(f"a tensor of {len(shape)} axes; at most {MOST_AXES} are read")
     if min(shape, default=0) < 0 or prod(shape) > MOST_NUMBERS:
-        raise Unread(f"{show_shape(tuple(shape))} is no shape of a tensor")
+        raise UnreadError(f"{show_shape(tuple(shape))} is no shape of a tensor")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Known:
     the stored numbers stand in it, `dtype` of which type they are stored.
 
     Raises:
-        Unread: if no tensor has the shape.
+        UnreadError: if no tensor has the shape.
     """
 
     shape: tuple[int, ...]
@@ -71,10 +71,10 @@ class Known:
         """Return the values as an array.
 
         Raises:
-            Unknown: if they are more than `most`, or not in the file.
+            UnknownValueError: if they are more than `most`, or not in the file.
         """
         if self.held is None or self.size > most or self._array is None:
-            raise Unknown
+            raise UnknownValueError
         return self._array
 
     @cached_property
@@ -95,21 +95,21 @@ class Known:
         """Return its only value; None if it has several, or an unknown one."""
         try:
             return short(float(self.values().reshape(-1)[0])) if self.size == 1 else None
-        except (Unknown, TypeError, ValueError, OverflowError):
+        except (UnknownValueError, TypeError, ValueError, OverflowError):
             return None
 
     def is_untrained(self, number: float) -> bool:
         """Say whether it stands for something absent: a constant of the file, no weight, with one value everywhere."""
         try:
             return not self.origin and bool((self.values(most=2**20) == number).all())
-        except Unknown:
+        except UnknownValueError:
             return False
 
     def integers(self) -> list[int]:
         """Return its values as whole numbers, in a row.
 
         Raises:
-            Unknown: if they are not known.
+            UnknownValueError: if they are not known.
         """
         return [int(value) for value in self.values().reshape(-1)]
 
@@ -117,7 +117,7 @@ class Known:
         """Return the same numbers under another shape."""
         try:
             return replace(self, shape=tuple(shape), held=self.values().reshape(shape))
-        except Unknown:
+        except UnknownValueError:
             return replace(self, shape=tuple(shape), held=None)
 
     def transposed(self, perm: Sequence[int]) -> Known:
@@ -125,7 +125,7 @@ class Known:
         shape = tuple(self.shape[i] for i in perm)
         try:
             return replace(self, shape=shape, held=self.values().transpose(perm))
-        except Unknown:
+        except UnknownValueError:
             return replace(self, shape=shape, held=None)
 
     def repeated(self, shape: Sequence[int]) -> Known:
@@ -138,7 +138,7 @@ class Known:
 
         try:
             return replace(self, held=self.values().astype(helper.tensor_dtype_to_np_dtype(kind)))
-        except Unknown:
+        except UnknownValueError:
             return replace(self, held=None)
 
 
@@ -184,7 +184,7 @@ def evaluated(node: Node, opset: int, inputs: Mapping[str, Known]) -> Known:
     """Return what a node of `EVALUATED` makes of constants, by ONNX's own reference.
 
     Raises:
-        Unknown: if a value is not known, or the node cannot be evaluated.
+        UnknownValueError: if a value is not known, or the node cannot be evaluated.
     """
     from onnx import helper
     from onnx.reference import ReferenceEvaluator
@@ -192,13 +192,13 @@ def evaluated(node: Node, opset: int, inputs: Mapping[str, Known]) -> Known:
     values = {name: known.values() for name, known in inputs.items()}
     node.ignore(*node.attributes)
     if _most_numbers(node, [inputs[name].shape for name in node.inputs if name]) > FEW:
-        raise Unknown
+        raise UnknownValueError
     try:
         proto = helper.make_node(node.op_type, node.inputs, node.outputs, **node.attributes)
         (result,) = ReferenceEvaluator(proto, opsets={"": opset}).run(None, values)
         return constant(result)
     except Exception:
-        raise Unknown from None
+        raise UnknownValueError from None
 
 
 def _most_numbers(node: Node, shapes: Sequence[tuple[int, ...]]) -> int:

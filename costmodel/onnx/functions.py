@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from costmodel.errors import CostModelError
-from costmodel.onnx.node import Unread, node_of
+from costmodel.onnx.node import UnreadError, node_of
 
 if TYPE_CHECKING:
     import onnx
@@ -49,11 +49,11 @@ def expanded(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
         try:
             total = _and(total, sizes.of_node(proto, ()))
             if total.nodes > MOST_NODES or total.bytes > MOST_BYTES:
-                raise Unread(
+                raise UnreadError(
                     f"its local functions are more than {MOST_NODES:,} nodes, or {MOST_BYTES:,} bytes of them",
                     "export the network without local functions",
                 )
-        except Unread as error:
+        except UnreadError as error:
             raise node_of(proto).complaint(file, error.message, error.hint) from None
     from onnx.inliner import inline_local_functions
 
@@ -82,15 +82,15 @@ class _Sizes:
 
     def _of(self, key: Key, around: tuple[Key, ...]) -> Size:
         if key in around:
-            raise Unread(f"the local function {'.'.join(key[:2])!r} calls itself")
+            raise UnreadError(f"the local function {'.'.join(key[:2])!r} calls itself")
         if len(around) >= DEEPEST:
-            raise Unread(TOO_DEEP)
+            raise UnreadError(TOO_DEEP)
         if key not in self.known:
             total = Size()
             for proto in _all(self.functions[key].node):
                 total = _and(total, self.of_node(proto, (*around, key)))
                 if total.depth >= DEEPEST:
-                    raise Unread(TOO_DEEP)
+                    raise UnreadError(TOO_DEEP)
             self.known[key] = total
         return self.known[key]
 

@@ -32,7 +32,7 @@ Axes: TypeAlias = tuple[tuple[Atom, ...], ...]
 """For each axis of a tensor the atoms that vary along it, slowest first. Atoms of size 1 are left out."""
 
 
-class Unfit(ValueError):  # noqa: N818 - said of a shape, not of a program
+class LayoutError(ValueError):
     """A rearrangement that atoms cannot express."""
 
 
@@ -64,7 +64,7 @@ def regrouped(axes: Axes, shape: Sequence[int]) -> Axes:
     """Return the same numbers in the same order under another shape.
 
     Raises:
-        Unfit: if a size of `shape` is no product of factors of what is there.
+        LayoutError: if a size of `shape` is no product of factors of what is there.
     """
     left = [atom for atoms in axes for atom in atoms]
     found = []
@@ -72,7 +72,7 @@ def regrouped(axes: Axes, shape: Sequence[int]) -> Axes:
         taken = []
         while size > 1:
             if not left:
-                raise Unfit
+                raise LayoutError
             atom = left.pop(0)
             if size % atom.size == 0:
                 size //= atom.size
@@ -81,7 +81,7 @@ def regrouped(axes: Axes, shape: Sequence[int]) -> Axes:
                 left.insert(0, Atom(atom.axis, atom.step, inner))
                 atom, size = Atom(atom.axis, atom.step * inner, size), 1
             else:
-                raise Unfit
+                raise LayoutError
             taken.append(atom)
         found.append(joined(taken))
     return tuple(found)
@@ -138,10 +138,10 @@ class View:
         """Return the same numbers in the same order under another shape.
 
         Raises:
-            Unfit: if atoms cannot express it.
+            LayoutError: if atoms cannot express it.
         """
         if self.repeats:
-            raise Unfit
+            raise LayoutError
         return replace(self, shape=tuple(shape), axes=regrouped(self.axes, shape))
 
     def transposed(self, perm: Sequence[int]) -> View:
@@ -154,12 +154,12 @@ class View:
         shape[axis], axes[axis] = size, whole(self.channel, size)
         return View(source, of, tuple(shape), tuple(axes))
 
-    def made_by(self) -> Operator | Unfit | None:
+    def made_by(self) -> Operator | LayoutError | None:
         """Return the operator that makes this of its layer's output; None for the output itself, Unfit if none does."""
         if self.plain:
             return None
         if self.repeats or self.shape[0] != self.batch or (self.batch > 1 and self.axes[0] != whole(BATCH, self.batch)):
-            return Unfit()
+            return LayoutError()
         return _operator(self.of, self.shape[1:], self.axes[1:])
 
 
@@ -172,7 +172,7 @@ class Scores:
     weighed: bool = False
 
 
-def _operator(of: Shape, shape: tuple[int, ...], axes: Axes) -> Operator | Unfit:
+def _operator(of: Shape, shape: tuple[int, ...], axes: Axes) -> Operator | LayoutError:
     """Return the operator that makes a tensor of one image's `shape`, lying along `axes`, of one of shape `of`."""
     atoms, order = in_order(axes), joined(Atom(axis, 1, size) for axis, size in enumerate(of))
     if len(shape) == 1 and atoms == order:
@@ -181,7 +181,7 @@ def _operator(of: Shape, shape: tuple[int, ...], axes: Axes) -> Operator | Unfit
         return OPERATORS["tokens"]()
     if len(of) == 3 and shape == of and axes[1:] == plain_axes(of, 1)[2:] and len(axes[0]) == 2:
         return OPERATORS["channel_shuffle"](groups=axes[0][1].size)
-    return Unfit()
+    return LayoutError()
 
 
 def order_of(of: Shape, *axes: int) -> tuple[Atom, ...]:

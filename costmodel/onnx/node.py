@@ -32,7 +32,7 @@ FAULTS = (
 """What an attribute or a constant of the wrong kind ends in, wherever it is looked at."""
 
 
-class Unread(Exception):  # noqa: N818 - said of a node, not of a program
+class UnreadError(Exception):
     """A node that no operator stands for; the text says what is the matter."""
 
     def __init__(self, message: str, hint: str = "") -> None:

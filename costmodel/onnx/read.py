@@ -18,7 +18,7 @@ from costmodel.onnx.constants import Known, dtype_name, stored
 from costmodel.onnx.file import read_model
 from costmodel.onnx.functions import MOST_NODES, expanded
 from costmodel.onnx.layout import View, in_order, output, plain_axes
-from costmodel.onnx.node import STANDARD, Node, Unread, needed, nodes_of, readers
+from costmodel.onnx.node import STANDARD, Node, UnreadError, needed, nodes_of, readers
 from costmodel.onnx.rewrite import rewritten
 from costmodel.onnx.walk import Value, Walk
 
@@ -139,7 +139,7 @@ def _require_bounded(graph: onnx.GraphProto, file: str) -> None:
 def _stored(tensor: onnx.TensorProto, file: str) -> Known:
     try:
         return stored(tensor)
-    except Unread as error:
+    except UnreadError as error:
         raise CostModelError(f"{file}: its array {quote(tensor.name)}: {error.message}") from None
 
 

@@ -12,8 +12,8 @@ from itertools import permutations
 from math import isclose
 from typing import Any, TypeAlias
 
-from costmodel.onnx.constants import Known, Unknown, of_node
-from costmodel.onnx.node import FAULTS, Node, Unread, readers
+from costmodel.onnx.constants import Known, UnknownValueError, of_node
+from costmodel.onnx.node import FAULTS, Node, UnreadError, readers
 
 Pattern: TypeAlias = "str | float | tuple[Any, ...]"
 """The name of any value (the same wherever it stands), a constant number, or a node: its type and patterns of its first
@@ -62,7 +62,7 @@ class Nodes:
             return self.stored.get(value)
         try:
             return of_node(node.attributes) if node.op_type == "Constant" else None
-        except (Unread, *FAULTS):
+        except (UnreadError, *FAULTS):
             return None
 
     def scalar(self, value: str) -> float | None:
@@ -75,7 +75,7 @@ class Nodes:
         known = self.known(value)
         try:
             return known.integers() if known else []
-        except Unknown:
+        except UnknownValueError:
             return []
 
     def length(self, value: str) -> int | None:

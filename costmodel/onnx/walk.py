@@ -11,10 +11,10 @@ from typing import TypeAlias
 from costmodel.errors import ShapeError, quote
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.numbers.arithmetic import Shape, product, show_shape
-from costmodel.onnx.constants import EVALUATED, FEW, Known, Unknown, evaluated, require_sizes
+from costmodel.onnx.constants import EVALUATED, FEW, Known, UnknownValueError, evaluated, require_sizes
 from costmodel.onnx.functions import MOST_NODES
-from costmodel.onnx.layout import Scores, Unfit, View, output
-from costmodel.onnx.node import FAULTS, STANDARD, Node, Unread
+from costmodel.onnx.layout import LayoutError, Scores, View, output
+from costmodel.onnx.node import FAULTS, STANDARD, Node, UnreadError
 from costmodel.onnx.rewrite import Nodes
 from costmodel.ops.base import Operator
 from costmodel.units import counted
@@ -72,11 +72,11 @@ class Walk:
         for node in nodes:
             try:
                 self._read(node)
-            except Unread as error:
+            except UnreadError as error:
                 raise node.complaint(self.file, error.message, error.hint) from None
             except ShapeError as error:
                 raise node.complaint(self.file, error.message) from None
-            except Unknown:
+            except UnknownValueError:
                 raise node.complaint(
                     self.file, "it depends on numbers that are not in the file, or on too many"
                 ) from None
@@ -86,24 +86,24 @@ class Walk:
     def _read(self, node: Node) -> None:
         for name in filter(None, node.inputs):
             if name not in self.values:
-                raise Unread(f"it reads {name!r}, which nothing above it gives")
+                raise UnreadError(f"it reads {name!r}, which nothing above it gives")
         found = self._understood(node)
         results = [found] if isinstance(found, (Known, View, Scores)) else list(found)
         for value in results:
             if isinstance(value, View):
                 require_sizes(value.shape)
         if node.unasked():
-            raise Unread(f"its attribute {node.unasked()[0]!r} is not known")
+            raise UnreadError(f"its attribute {node.unasked()[0]!r} is not known")
         for position, name in enumerate(node.outputs):
             if name in self.values:
-                raise Unread(f"its output {name!r} is there already")
+                raise UnreadError(f"its output {name!r} is there already")
             if not name:
                 continue
             if position < len(results):
                 self.values[name] = results[position]
                 self._makers[name] = node
             elif self.is_read(name):
-                raise Unread(f"its output {name!r} is read, and only its first is known")
+                raise UnreadError(f"its output {name!r} is read, and only its first is known")
 
     def _understood(self, node: Node) -> Value | Sequence[Value]:
         """Return what the node's outputs are."""
@@ -112,7 +112,7 @@ class Walk:
         if node.domain in STANDARD and node.op_type in EVALUATED and len(constants) == len(given):
             return evaluated(node, self.opset, constants)
         if node.domain not in STANDARD or node.op_type not in RULES:
-            raise Unread("no operator stands for it", f"known are {', '.join(sorted(RULES))}")
+            raise UnreadError("no operator stands for it", f"known are {', '.join(sorted(RULES))}")
         return RULES[node.op_type](self, node)
 
     @property
@@ -127,25 +127,25 @@ class Walk:
     def value(self, node: Node, position: int) -> Value:
         """Return an input of a node."""
         if not node.has(position):
-            raise Unread(f"its input {position + 1} is missing")
+            raise UnreadError(f"its input {position + 1} is missing")
         return self.values[node.inputs[position]]
 
     def view(self, node: Node, position: int = 0, *, border: bool = False) -> View:
         """Return an input that holds values of the image; with a border of zeros only where the rule can take one."""
         value = self.value(node, position)
         if isinstance(value, Known):
-            raise Unread(f"its input {position + 1} is a constant, where values computed from the image are known")
+            raise UnreadError(f"its input {position + 1} is a constant, where values computed from the image are known")
         if isinstance(value, Scores):
-            raise Unread("products of two computed values are known within attention only")
+            raise UnreadError("products of two computed values are known within attention only")
         if value.border and not border:
-            raise Unread("padding of height and width is known before convolutions and pools only")
+            raise UnreadError("padding of height and width is known before convolutions and pools only")
         return value
 
     def plain(self, node: Node, position: int = 0, *, border: bool = False) -> View:
         """Return an input as `view` does, that holds a layer's output as it is."""
         view = self.view(node, position, border=border)
         if not view.plain:
-            raise Unread(
+            raise UnreadError(
                 f"it reads the {show_shape(view.of)} of {view.source!r} rearranged to {show_shape(view.shape[1:])}, "
                 "which no operator does"
             )
@@ -155,7 +155,7 @@ class Walk:
         """Return an input that is a constant."""
         value = self.value(node, position)
         if not isinstance(value, Known):
-            raise Unread(f"its input {position + 1} is computed from the image, where only constants are known")
+            raise UnreadError(f"its input {position + 1} is computed from the image, where only constants are known")
         return value
 
     def optional(self, node: Node, position: int) -> Known | None:
@@ -167,7 +167,7 @@ class Walk:
         given = node.get(name, None)
         if given is not None:
             if len(given) > FEW:
-                raise Unknown
+                raise UnknownValueError
             return [int(number) for number in given]
         known = self.optional(node, position)
         return known.integers() if known is not None else None
@@ -176,16 +176,18 @@ class Walk:
         """Add a layer to the graph and return its path. `arrays` are the weights and buffers that the file has for it.
 
         Raises:
-            Unread: if they are not those that the operator has, or another layer's.
+            UnreadError: if they are not those that the operator has, or another layer's.
         """
         if len(self.graph) >= MOST_NODES:
-            raise Unread(f"with it the network has more than {MOST_NODES:,} layers")
+            raise UnreadError(f"with it the network has more than {MOST_NODES:,} layers")
         path = self._free(path or node.path)
         layer = self.graph.add(path, op, tuple(view.source for view in reads))
         wanted = (op.weights(*layer.input_shapes) | op.buffers(*layer.input_shapes)).values()
         if sorted(map(product, wanted)) != sorted(known.size // known.copies for known in arrays):
             ours, theirs = (", ".join(map(show_shape, shapes)) for shapes in (wanted, [a.shape for a in arrays]))
-            raise Unread(f"as {op.name} it would have arrays of {ours or 'none'}, but the file has {theirs or 'none'}")
+            raise UnreadError(
+                f"as {op.name} it would have arrays of {ours or 'none'}, but the file has {theirs or 'none'}"
+            )
         self._own(path, [known for known in arrays if known.origin])
         return path
 
@@ -198,7 +200,7 @@ class Walk:
         everything = bool(users) and path not in users
         for known, user in zip(arrays, users, strict=True):
             if user != path and (everything or len(known.shape) > 1):
-                raise Unread(
+                raise UnreadError(
                     f"it shares the weights {known.origin!r} with {user!r}",
                     "layers here have weights of their own, and they would be counted twice",
                 )
@@ -268,7 +270,7 @@ class Walk:
             for node in self.readers.get(value, []):
                 self._steps += 1
                 if self._steps > MOST_STEPS:
-                    raise Unread("what reads it, and what reads that, is too much to follow")
+                    raise UnreadError("what reads it, and what reads that, is too much to follow")
                 yield node
                 if node.op_type in through and node.outputs[0] not in seen:
                     seen.add(node.outputs[0])
@@ -284,20 +286,22 @@ class Walk:
         view = self.view(node)
         try:
             after = change(view)
-        except Unfit:
+        except LayoutError:
             after = None
         goes_on = view.of[1:] == (1, 1) and self._goes_on(node)  # a vector that becomes a map of one pixel again
-        if after is None or (isinstance(after.made_by(), Unfit) and not goes_on):
+        if after is None or (isinstance(after.made_by(), LayoutError) and not goes_on):
             before = self.made(self._makers.get(node.inputs[0], node), view)
             if before is not None:
                 view = before
                 self.values[node.inputs[0]] = before
                 try:
                     after = change(before)
-                except Unfit:
+                except LayoutError:
                     after = None
         if after is None:
-            raise Unread(f"it rearranges the {show_shape(view.of)} of {view.source!r} in a way that is not followed")
+            raise UnreadError(
+                f"it rearranges the {show_shape(view.of)} of {view.source!r} in a way that is not followed"
+            )
         return self.settled(node, after)
 
 
@@ -311,8 +315,8 @@ def axis_in(axis: int, shape: Sequence[int] | Shape) -> int:
     """Return an axis, counted from the front.
 
     Raises:
-        Unread: if there is none.
+        UnreadError: if there is none.
     """
     if not -len(shape) <= axis < len(shape):
-        raise Unread(f"there is no axis {axis} in {show_shape(tuple(shape))}")
+        raise UnreadError(f"there is no axis {axis} in {show_shape(tuple(shape))}")
     return axis % len(shape)

@@ -54,7 +54,7 @@ MOST_AXES = 8
 """No tensor has more; a longer list is a slip."""
 
 
-class Unfit(ValueError):  # noqa: N818 - said of a value, not of a program
+class UnfitError(ValueError):
     """What was written cannot be a value of the field's type; the text says what the field takes."""
 
 
@@ -80,7 +80,7 @@ class FieldType:
         """Return the value of what was `written`; `number` evaluates a single number or expression.
 
         Raises:
-            Unfit: if it cannot be one.
+            UnfitError: if it cannot be one.
         """
         if isinstance(written, str) and (self.text or written in self.words):
             return written
@@ -88,10 +88,10 @@ class FieldType:
             return tuple((name, number(value, self)) for name, value in written.items())
         if isinstance(written, list) and self.lengths:
             if len(written) not in self.lengths:
-                raise Unfit(self.says)
+                raise UnfitError(self.says)
             return tuple(number(item, self) for item in written)
         if not self.number or isinstance(written, (list, dict)):
-            raise Unfit(self.says)
+            raise UnfitError(self.says)
         return number(written, self)
 
     @property

@@ -21,7 +21,7 @@ LINK = "120000"
 """The mode that git gives symbolic links."""
 
 
-class NotThere(CostModelError):  # noqa: N818 - says what is the case
+class NotThereError(CostModelError):
     """The revision is there, but the file is not in it."""
 
 
@@ -62,7 +62,7 @@ def _text(revision: str, path: Path, folder: Path, name: str) -> str:
     commit = _commit(revision, path, folder)
     entry = _git(folder, "ls-tree", "-z", commit, "--", name)
     if not entry:
-        raise NotThere(f"git has no {path} in {revision}")
+        raise NotThereError(f"git has no {path} in {revision}")
     mode, kind, blob = os.fsdecode(entry).partition("\t")[0].split()
     if kind != "blob" or mode == LINK:
         what = "a symbolic link" if mode == LINK else f"a {kind}"
@@ -115,7 +115,7 @@ def before_in(against: str, arch: str) -> tuple[str, Spec]:
         what it was called, `arch` itself where its file was not renamed since, and the spec.
 
     Raises:
-        NotThere: if the file or the variant was not there.
+        NotThereError: if the file or the variant was not there.
         CostModelError: if there is no such architecture now, or git cannot show it.
         SpecError: with everything that was wrong in it.
     """
@@ -130,7 +130,7 @@ def before_in(against: str, arch: str) -> tuple[str, Spec]:
     called = arch
     try:
         text = at_revision(revision, Path(path))
-    except NotThere:
+    except NotThereError:
         before = named_before(revision, Path(path))
         if before is None:
             raise
@@ -138,7 +138,7 @@ def before_in(against: str, arch: str) -> tuple[str, Spec]:
         text = _text(revision, before, Path(path).parent, os.path.relpath(before, Path(path).parent.resolve()))
     spec = checked(text, f"{against}:{path}")
     if variant and variant not in spec.variants:
-        raise NotThere(f"{path} had no variant {quote(variant)} in {revision}")
+        raise NotThereError(f"{path} had no variant {quote(variant)} in {revision}")
     return called, spec.choose(variant) if variant else spec
 
 

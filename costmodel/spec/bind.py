@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from costmodel.documents import expressions as arithmetic
-from costmodel.documents.grammar import BadArithmetic
+from costmodel.documents.grammar import BadArithmeticError
 from costmodel.errors import quote
 from costmodel.graph import MAX_SIZE
 from costmodel.numbers.arithmetic import Number, Shape, holds, is_array, whole
-from costmodel.ops.fields import FIELD_TYPES, FieldType, Unfit
+from costmodel.ops.fields import FIELD_TYPES, FieldType, UnfitError
 from costmodel.spec.check import INPUT_SIZES
 from costmodel.spec.document import Spec
 from costmodel.spec.form import shown
@@ -22,7 +22,7 @@ AXES = (FIELD_TYPES["Axis"], FIELD_TYPES["Axes"])
 """Fields of which a network has one value, as of true and false."""
 
 
-class Bad(Exception):  # noqa: N818 - carries a fault up to the layer it belongs to
+class BadValueError(Exception):
     """What is wrong with a value.
 
     `field` names the field that it was written for; `offset` and `width` say which part of its text is at fault.
@@ -54,7 +54,7 @@ def input_size(written: Any, env: Env) -> Number:
     """Return a size of the network's input.
 
     Raises:
-        Bad: if it is none.
+        BadValueError: if it is none.
     """
     return _number(written, _SIZE, env)
 
@@ -63,14 +63,14 @@ def repeats(written: Any, env: Env, most: int) -> int:
     """Return how many copies a layer has.
 
     Raises:
-        Bad: if it is no single whole number, or more than `most`.
+        BadValueError: if it is no single whole number, or more than `most`.
     """
     value = _number(written, _COUNT, env)
     if not isinstance(value, int):
         hint = "take its values one at a time"
-        raise Bad(f"repeat shapes the network, so it cannot be {_figure(value)}", hint)
+        raise BadValueError(f"repeat shapes the network, so it cannot be {_figure(value)}", hint)
     if value > most:
-        raise Bad(f"a network has at most {most:,} layers, but {_show(written, value)}{_where(written, env)}")
+        raise BadValueError(f"a network has at most {most:,} layers, but {_show(written, value)}{_where(written, env)}")
     return value
 
 
@@ -78,7 +78,7 @@ def argument(name: str, written: Any, env: Env, spec: Spec) -> Any:
     """Return the value of a block's argument: a number, true or false, a pair (as a tuple), or a name.
 
     Raises:
-        Bad: if it has none.
+        BadValueError: if it has none.
     """
     try:
         if isinstance(written, list):
@@ -86,7 +86,7 @@ def argument(name: str, written: Any, env: Env, spec: Spec) -> Any:
         if isinstance(written, str) and written not in env and spec.holds_name(written):
             return written
         return _evaluate(written, env)
-    except Bad as bad:
+    except BadValueError as bad:
         bad.field = name
         raise
 
@@ -95,7 +95,7 @@ def field_value(name: str, written: Any, kind: FieldType, env: Env) -> Any:
     """Return the value of an operator's field.
 
     Raises:
-        Bad: if it cannot be one.
+        BadValueError: if it cannot be one.
     """
     value = written
     if isinstance(written, str) and not kind.text and written not in kind.words:
@@ -103,12 +103,12 @@ def field_value(name: str, written: Any, kind: FieldType, env: Env) -> Any:
         value = list(held) if isinstance(held, tuple) else held if isinstance(held, str) else written
     try:
         if isinstance(value, str) and value is not written and value not in kind.words:
-            raise Bad(f"{kind.says} belongs here, but {written} is {quote(value)}")
+            raise BadValueError(f"{kind.says} belongs here, but {written} is {quote(value)}")
         return kind.read(value, lambda item, kind: _number(item, kind, env))
-    except Unfit as unfit:
+    except UnfitError as unfit:
         found = f"{written} is {value}" if value is not written else f"this is {shown(value)}"
-        raise Bad(f"{name} takes {unfit}; {found}", field=name) from None
-    except Bad as bad:
+        raise BadValueError(f"{name} takes {unfit}; {found}", field=name) from None
+    except BadValueError as bad:
         bad.field = name
         raise
 
@@ -121,48 +121,48 @@ def _evaluate(written: Any, env: Env) -> Any:
         return env[written]
     try:
         return arithmetic.parse(written)(env)
-    except BadArithmetic as error:
+    except BadArithmeticError as error:
         where = _where(written, env) if error.offset is None else ""
-        raise Bad(str(error) + where, error.hint, error.offset, error.width) from None
+        raise BadValueError(str(error) + where, error.hint, error.offset, error.width) from None
     except KeyError as error:
         missing = str(error.args[0])
         sizes = [name for name in INPUT_SIZES if name in env]
         message = f"the input has no {missing}" if missing in INPUT_SIZES else f"unknown name {quote(missing)}"
-        raise Bad(message, f"its sizes are {', '.join(sizes)}") from None
+        raise BadValueError(message, f"its sizes are {', '.join(sizes)}") from None
 
 
 def _number(written: Any, kind: FieldType, env: Env) -> Any:
     """Return a number of the field's type.
 
     Raises:
-        Bad: if it is not one.
+        BadValueError: if it is not one.
     """
     value = _evaluate(written, env)
     if kind is _BOOL:
         return _truth(written, value)
     if isinstance(value, (bool, str, list, tuple, dict)) or value is None:
-        raise Bad(f"{kind.says} belongs here, but {_show(written, value)}")
+        raise BadValueError(f"{kind.says} belongs here, but {_show(written, value)}")
     if not kind.whole:
         return value
     size = whole(value)
     if size is None:
         hint = f"say how to round: floor({written}), ceil({written}), round({written}) or divisible({written}, 8)"
-        raise Bad(
+        raise BadValueError(
             f"{_show(written, value)}, which is not whole{_where(written, env)}",
             hint if isinstance(written, str) else "write a whole number",
         )
     if kind in AXES and not isinstance(size, int):
-        raise Bad(f"an axis cannot be {_figure(size)}", "take its values one at a time")
+        raise BadValueError(f"an axis cannot be {_figure(size)}", "take its values one at a time")
     if kind.least is not None and not holds(size >= kind.least):
-        raise Bad(f"{kind.says} belongs here, but {_show(written, size)}{_where(written, env)}")
+        raise BadValueError(f"{kind.says} belongs here, but {_show(written, size)}{_where(written, env)}")
     if not holds(size <= MAX_SIZE):
-        raise Bad(f"a size is at most {MAX_SIZE:,}, but {_show(written, size)}{_where(written, env)}")
+        raise BadValueError(f"a size is at most {MAX_SIZE:,}, but {_show(written, size)}{_where(written, env)}")
     return size
 
 
 def _truth(written: Any, value: Any) -> bool:
     if not isinstance(value, (bool, int)) or value not in (0, 1):
-        raise Bad(f"{_BOOL.says} belongs here, but {_show(written, value)}")
+        raise BadValueError(f"{_BOOL.says} belongs here, but {_show(written, value)}")
     return bool(value)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from costmodel.documents import expressions as arithmetic
 from costmodel.documents.faults import MAX_FAULTS, Fault
-from costmodel.documents.grammar import BadArithmetic
+from costmodel.documents.grammar import BadArithmeticError
 from costmodel.documents.text import KeyPath
 from costmodel.errors import known_or_suggest, quote, suggest
 from costmodel.graph import INPUT
@@ -122,7 +122,7 @@ def _parameter_value(spec: Spec, value: Any, path: KeyPath) -> Iterator[Fault]:
         return
     try:
         arithmetic.bounded(value, str(path[-1]))
-    except BadArithmetic as error:
+    except BadArithmeticError as error:
         yield Fault(path, str(error))
 
 
@@ -368,7 +368,7 @@ def _expression(value: Any, path: KeyPath, scope: Scope, wanted: _Wanted = _NUMB
             arithmetic.bounded(value, "this")
             return
         parsed = arithmetic.parse(value)
-    except BadArithmetic as error:
+    except BadArithmeticError as error:
         scope.used.update(re.findall(r"\w+", str(value)))
         hint = f"{error.hint}; {_COPY_HINT}" if error.hint and COPY in scope.names else error.hint
         yield Fault(path, f"not arithmetic: {error}", hint, offset=error.offset, width=error.width)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from costmodel.documents.text import KeyPath
 from costmodel.numbers.arithmetic import is_array, is_symbol
 from costmodel.ops import OPERATORS
-from costmodel.spec.bind import Bad, argument, repeats
+from costmodel.spec.bind import BadValueError, argument, repeats
 from costmodel.spec.document import LayerSpec, Spec
 
 MAX_STEPS = 5_000
@@ -56,7 +56,7 @@ class _Counter:
         """Return how many copies of a line are alike."""
         try:
             copies = 1 if layer.repeat is None else repeats(layer.repeat, env, self.most)
-        except Bad:
+        except BadValueError:
             return 0
         return max(copies - 1, 0) if layer.first else copies
 
@@ -82,7 +82,7 @@ class _Counter:
             written, names = (layer.fields[key], env) if key in layer.fields else (default, given)
             try:
                 given |= _known({key: argument(key, written, names, self.spec)})
-            except Bad:
+            except BadValueError:
                 continue
         return given
 

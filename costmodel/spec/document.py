@@ -21,7 +21,7 @@ from pydantic import (
 
 from costmodel.documents.expressions import bounded
 from costmodel.documents.faults import Fault, complain
-from costmodel.documents.grammar import BadArithmetic
+from costmodel.documents.grammar import BadArithmeticError
 from costmodel.documents.text import KeyPath, parse
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.graph import INPUT, MAX_SIZE
@@ -265,7 +265,7 @@ class Spec(_Part):
             raise CostModelError(f"{name} of {self.name} takes a number, like {now}, not {quote(value)}{hint}")
         try:
             return bounded(number, f"{name} of {self.name}")
-        except BadArithmetic as error:
+        except BadArithmeticError as error:
             raise CostModelError(str(error)) from None
 
     def holds_name(self, text: str) -> bool:

@@ -15,7 +15,7 @@ from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import Number, guarded
 from costmodel.ops import OPERATORS, Operator
 from costmodel.ops.fields import REQUIRED, FieldType, declared
-from costmodel.spec.bind import Bad, argument, field_value, input_size, input_sizes, repeats
+from costmodel.spec.bind import BadValueError, argument, field_value, input_size, input_sizes, repeats
 from costmodel.spec.check import BLOCK_INPUTS, COPIES, COPY, reads_nothing
 from costmodel.spec.count import excess
 from costmodel.spec.document import BlockSpec, LayerSpec, Spec
@@ -79,7 +79,7 @@ def _circumstances(spec: Spec) -> str:
     return f"found {' '.join(said)}" if said else ""
 
 
-class _Stop(Exception):  # noqa: N818 - leaves the walk when going on is pointless
+class _StopError(Exception):
     """The network is too large to go on with."""
 
 
@@ -132,7 +132,7 @@ class _Builder:
         )
         if not self.faults:
             env = {**self._parameters, **input_sizes(self.graph.input_shape)}
-            with suppress(_Stop):
+            with suppress(_StopError):
                 if (found := excess(spec, MAX_LAYERS, MAX_NESTING)) is not None:
                     many = f"would have more than {MAX_LAYERS:,} layers, so none of it was built"
                     self._stop(many, found.line, found.callers)
@@ -146,12 +146,14 @@ class _Builder:
             for index, written in enumerate(given.sizes):
                 try:
                     sizes.append(input_size(written, self._parameters))
-                except Bad as bad:
+                except BadValueError as bad:
                     self._fault(bad, (*given.path, index))
             found[name] = Tensor(tuple(sizes), given.dtype)
         return found
 
-    def _fault(self, bad: Bad, path: KeyPath, callers: tuple[KeyPath, ...] = (), on_key: bool = False) -> None:
+    def _fault(
+        self, bad: BadValueError, path: KeyPath, callers: tuple[KeyPath, ...] = (), on_key: bool = False
+    ) -> None:
         fault = Fault(path, bad.message, bad.hint, on_key, bad.offset, bad.width, callers)
         self.faults.setdefault((path, bad.message), fault)
 
@@ -168,7 +170,7 @@ class _Builder:
                 inputs = [path for source in layer.reads for path in _paths(source, known, copies)]
             line = _Line(layer.op, layer.fields, scope.prefix + name, (*scope.base, name), scope, layer)
             if not inputs:
-                self._fault(Bad("there are no copies to read"), (*line.at, "from"), scope.callers)
+                self._fault(BadValueError("there are no copies to read"), (*line.at, "from"), scope.callers)
                 last = None
             elif layer.repeat is None:
                 last = self._build(line, inputs)
@@ -187,8 +189,10 @@ class _Builder:
             count = repeats(layer.repeat, scope.env, MAX_LAYERS)
             if count == 0 and layer.reads is None and reads_nothing(line.op):
                 hint = "leave out the layer that reads it instead"
-                raise Bad(f"{line.op} reads nothing, so nothing can stand in its place where it is left out", hint)
-        except Bad as bad:
+                raise BadValueError(
+                    f"{line.op} reads nothing, so nothing can stand in its place where it is left out", hint
+                )
+        except BadValueError as bad:
             self._fault(bad, (*line.at, "repeat"), scope.callers)
             return [None]
         outs: list[str | None] = []
@@ -221,15 +225,15 @@ class _Builder:
             sources = tuple(source for source in inputs if source is not None)
             trainable = line.scope.trainable and line.layer.trainable
             self.graph.add(line.path, operator, sources, shares=self._shares(line), trainable=trainable)
-        except Bad as bad:
+        except BadValueError as bad:
             self._blame(line, bad, bad.field)
             return None
         except ShapeError as error:
-            self._blame(line, Bad(error.message, error.hint), error.field)
+            self._blame(line, BadValueError(error.message, error.hint), error.field)
             return None
         return line.path
 
-    def _blame(self, line: _Line, bad: Bad, field: str | None) -> None:
+    def _blame(self, line: _Line, bad: BadValueError, field: str | None) -> None:
         """Note a fault where the field is written: in `first`, in the layer, or at the layer where it is a default."""
         layer = line.layer
         written = {*layer.fields, *layer.model_fields_set, *(["from"] if layer.from_ is not None else [])}
@@ -273,7 +277,7 @@ class _Builder:
         inner = [layer.path for layer in self.graph.layers if layer.path.startswith(f"{path}.")]
         hint = f"name a layer in it, as {inner[0]}" if inner else ""
         hint = hint or suggest(path, [layer.path for layer in self.graph.layers])
-        raise Bad(
+        raise BadValueError(
             f"there is no layer {quote(path)} above {line.path!r} whose weights it could use", hint, field="shares"
         )
 
@@ -287,8 +291,8 @@ class _Builder:
 
     def _stop(self, many: str, line: KeyPath, callers: tuple[KeyPath, ...]) -> NoReturn:
         hint = "repeats, and blocks inside one another, multiply up"
-        self._fault(Bad(f"the network {many}", hint), line, callers, True)
-        raise _Stop
+        self._fault(BadValueError(f"the network {many}", hint), line, callers, True)
+        raise _StopError
 
     def _operator(self, name: str, line: _Line) -> Operator:
         """Return the operator with its fields bound; equal ones are one object."""
@@ -299,7 +303,7 @@ class _Builder:
         values: dict[str, Any] = {}
         for key, written in line.fields.items():
             if key not in known:
-                raise Bad(f"{name} takes no {quote(key)}", known_or_suggest(key, known), field=key)
+                raise BadValueError(f"{name} takes no {quote(key)}", known_or_suggest(key, known), field=key)
             values[key] = field_value(key, written, known[key][0], line.scope.env)
         if len(values) < len(known):
             _require([key for key, (_, default) in known.items() if default is REQUIRED and key not in values], name)
@@ -312,12 +316,12 @@ class _Builder:
             found = self._operators[question] = kind(**values)
         return found
 
-    def _no_operator(self, name: str, line: _Line) -> Bad:
+    def _no_operator(self, name: str, line: _Line) -> BadValueError:
         held = line.scope.env.get(line.op)
         if held is not None and not isinstance(held, str):
-            return Bad(f"{line.op} is {quote(held)}, not the name of an operator or block", field="op")
+            return BadValueError(f"{line.op} is {quote(held)}, not the name of an operator or block", field="op")
         hint = known_or_suggest(name, [*OPERATORS, *self.spec.blocks])
-        return Bad(f"unknown operator {quote(name)}", hint, field="op")
+        return BadValueError(f"unknown operator {quote(name)}", hint, field="op")
 
     def _block(self, name: str, line: _Line, inputs: list[str | None]) -> str | None:
         """Build a block with its arguments bound."""
@@ -325,15 +329,17 @@ class _Builder:
         wanted = self._wanted[name]
         if len(inputs) != wanted:
             needs = f"{name} reads {wanted} input{'s' * (wanted > 1)} ({', '.join(BLOCK_INPUTS[:wanted])})"
-            raise Bad(f"{needs}, but is given {len(inputs)}", "name them with `from`", field="from")
+            raise BadValueError(f"{needs}, but is given {len(inputs)}", "name them with `from`", field="from")
         if inputs[0] is None:
             return None
         self._spend(len(block.takes) + len(block.layers) + self._length(block.takes), line)
         env = self._arguments(name, block, line, input_sizes(self.graph.shape(inputs[0])))
         callers = (line.at, *line.scope.callers)
         if len(callers) > MAX_NESTING:
-            self._fault(Bad(f"blocks nest more than {MAX_NESTING} deep"), line.at, line.scope.callers, on_key=True)
-            raise _Stop
+            self._fault(
+                BadValueError(f"blocks nest more than {MAX_NESTING} deep"), line.at, line.scope.callers, on_key=True
+            )
+            raise _StopError
         scope = _Scope(
             env,
             f"{line.path}.",
@@ -356,7 +362,7 @@ class _Builder:
         takes, fields = block.takes, line.fields
         for key in fields:
             if key not in takes:
-                raise Bad(f"{name} takes no {quote(key)}", known_or_suggest(key, takes), field=key)
+                raise BadValueError(f"{name} takes no {quote(key)}", known_or_suggest(key, takes), field=key)
         _require([key for key, default in takes.items() if default == "required" and key not in fields], name)
         env: dict[str, Any] = dict(sizes)
         for key, default in takes.items():
@@ -376,7 +382,7 @@ def _paths(
 
 def _require(missing: list[str], name: str) -> None:
     if missing:
-        raise Bad(f"{name} needs {' and '.join(map(repr, missing))}")
+        raise BadValueError(f"{name} needs {' and '.join(map(repr, missing))}")
 
 
 @cache

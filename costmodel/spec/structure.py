@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from costmodel.documents import expressions as arithmetic
-from costmodel.documents.grammar import BadArithmetic
+from costmodel.documents.grammar import BadArithmeticError
 from costmodel.ops import OPERATORS
 from costmodel.ops.fields import FIELD_TYPES, declared
 from costmodel.spec.bind import AXES
@@ -78,5 +78,5 @@ def _reads(written: Any) -> Iterable[str]:
         return ()
     try:
         return [name for name, _ in arithmetic.parse(written).names]
-    except BadArithmetic:
+    except BadArithmeticError:
         return ()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from costmodel.documents import quantity
-from costmodel.documents.grammar import COMPARISONS, PRODUCT, SUM, BadArithmetic, Evaluate, Language, Parser, Token
+from costmodel.documents.grammar import COMPARISONS, PRODUCT, SUM, BadArithmeticError, Evaluate, Language, Parser, Token
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.measures import MEASURES, meant
 from costmodel.numbers.arithmetic import is_array
@@ -93,13 +93,13 @@ def parse_condition(text: str, columns: Collection[str]) -> Condition:
     try:
         parser = _Condition(text, columns)
         holds = parser.whole()
-    except BadArithmetic as error:
+    except BadArithmeticError as error:
         raise _shown(error, text) from None
     conjunction = not parser.joined & {"or", "not"}
     return Condition(text, tuple(parser.names), tuple(parser.comparisons), holds, conjunction)
 
 
-def _shown(error: BadArithmetic, text: str) -> CostModelError:
+def _shown(error: BadArithmeticError, text: str) -> CostModelError:
     if error.offset is None:
         return CostModelError(f"the condition cannot be read: {error}")
     hint = error.hint or LANGUAGE.known
@@ -121,7 +121,7 @@ class _Condition(Parser):
         try:
             value, unit = quantity.parts(token.text, token.unit)
         except CostModelError as error:
-            raise BadArithmetic(str(error), token.offset, len(token.text)) from None
+            raise BadArithmeticError(str(error), token.offset, len(token.text)) from None
         if unit:
             self._written.add(unit)
         found = value if value < LARGEST and unit in quantity.WHOLE else float(value)
@@ -131,7 +131,7 @@ class _Condition(Parser):
         name, size = (token.text, 1.0) if token.text in self.columns else meant(token.text)
         if name not in self.columns:
             known = known_or_suggest(token.text, self.columns)
-            raise BadArithmetic(f"there is no column {quote(token.text)}", token.offset, len(token.text), known)
+            raise BadArithmeticError(f"there is no column {quote(token.text)}", token.offset, len(token.text), known)
         self.names[name] = None
         if size != 1:
             each = round(1 / size)
@@ -143,7 +143,7 @@ class _Condition(Parser):
     def compared(self, text: str, offset: int, signs: Sequence[str], sides: Sequence[Evaluate]) -> Evaluate:
         for unit in sorted(self._written - self._counted):
             said = SPOKEN.get(unit, unit)
-            raise BadArithmetic(f"this compares {said} with a column that is not in {said}", offset, len(text))
+            raise BadArithmeticError(f"this compares {said} with a column that is not in {said}", offset, len(text))
         self._written, self._counted = set(), set()
         pairs = zip(signs, sides, sides[1:], strict=False)
         chain = [Comparison(text, sign, left, right) for sign, left, right in pairs]

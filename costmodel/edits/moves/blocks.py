@@ -6,7 +6,7 @@ from typing import Any
 
 from costmodel.edits.lines import flow
 from costmodel.edits.moves.draft import (
-    Cannot,
+    CannotError,
     Draft,
     computed,
     kernel,
@@ -41,7 +41,7 @@ def bottleneck(draft: Draft, pattern: str, _: Any) -> None:
                 second = _second(draft, layer, free)
                 _bottleneck(draft, layer, second)
                 free -= {layer.path, second.path}
-            except Cannot as reason:
+            except CannotError as reason:
                 reasons[layer.path] = str(reason)
     for path, why in reasons.items():
         if path in free:
@@ -60,7 +60,7 @@ def _second(draft: Draft, layer: Layer, free: set[str]) -> Layer:
             return following
         if following.op.kind(*following.input_shapes) not in ("norm", "activation"):
             break
-    raise Cannot("no second 3x3 follows it")
+    raise CannotError("no second 3x3 follows it")
 
 
 def _is_3x3(layer: Layer) -> bool:
@@ -101,7 +101,7 @@ def squeeze_excite(draft: Draft, pattern: str, ratio: int) -> None:
     for use in draft.tree.matching(pattern):
         try:
             _squeeze_excite(draft, use, ratio)
-        except Cannot as reason:
+        except CannotError as reason:
             draft.leave(use.path, reason)
 
 
@@ -111,7 +111,7 @@ def _squeeze_excite(draft: Draft, use: Use, ratio: int) -> None:
         use = draft.tree.children[use.path][-1]
     shape = _output(draft.tree, use)
     if shape is None:
-        raise Cannot("what stands above it does not fit")
+        raise CannotError("what stands above it does not fit")
     require(len(shape) == 3, f"its output {show_shape(shape)} is no feature map")
     require(shape[0] // ratio >= 1, f"1/{ratio} of its {shape[0]} channels is nothing")
     lines: dict[str, dict[str, Any]] = {

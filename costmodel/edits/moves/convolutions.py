@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from costmodel.edits.moves.draft import Cannot, Draft, each, kernel, passed, put_block, require, tail
+from costmodel.edits.moves.draft import CannotError, Draft, each, kernel, passed, put_block, require, tail
 from costmodel.edits.moves.registry import move
 from costmodel.edits.rewrite import Put
 from costmodel.graph import Layer
@@ -74,7 +74,7 @@ def _stacked_padding(padding: Any, count: int) -> Any:
     if padding in ("same", "valid", 0):
         return padding
     if padding != count:
-        raise Cannot("its padding is neither 0 nor half its kernel")
+        raise CannotError("its padding is neither 0 nor half its kernel")
     return 1
 
 

@@ -13,7 +13,7 @@ from costmodel.edits.uses import Tree
 from costmodel.graph import Layer, LayerGraph
 
 
-class Cannot(Exception):  # noqa: N818 - says why a move does not apply somewhere
+class CannotError(Exception):
     """A move does not apply to a layer; the text says why."""
 
 
@@ -71,14 +71,14 @@ def each(draft: Draft, pattern: str, rewrite_one: Callable[[Draft, Layer], None]
     for layer in under(draft, pattern, *kinds):
         try:
             rewrite_one(draft, layer)
-        except Cannot as reason:
+        except CannotError as reason:
             draft.leave(layer.path, reason)
 
 
 def require(condition: bool, reason: str) -> None:
     """Leave a layer alone unless `condition` holds."""
     if not condition:
-        raise Cannot(reason)
+        raise CannotError(reason)
 
 
 def kernel(conv: Any) -> tuple[int, int]:

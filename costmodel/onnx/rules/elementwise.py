@@ -7,7 +7,7 @@ from math import inf, isclose
 
 from costmodel.onnx.constants import FEW, Known, constant, of_node
 from costmodel.onnx.layout import Scores, View
-from costmodel.onnx.node import Node, Unread
+from costmodel.onnx.node import Node, UnreadError
 from costmodel.onnx.rewrite import NEAR
 from costmodel.onnx.walk import Value, Walk, along_channels, rule
 from costmodel.ops import OPERATORS
@@ -29,14 +29,14 @@ def _named(walk: Walk, node: Node) -> View:
 @rule("Swish")
 def _swish(walk: Walk, node: Node) -> View:
     if node.get("alpha", 1.0) != 1:
-        raise Unread(f"its alpha is {node.get('alpha', 1.0):g}, and only 1 is known")
+        raise UnreadError(f"its alpha is {node.get('alpha', 1.0):g}, and only 1 is known")
     return _per_element(walk, node, OPERATORS["silu"]())
 
 
 @rule("Gelu")
 def _gelu(walk: Walk, node: Node) -> View:
     if node.get("approximate", "none") != "none":
-        raise Unread("only the exact GELU is known, by erf and not by tanh")
+        raise UnreadError("only the exact GELU is known, by erf and not by tanh")
     return _per_element(walk, node, OPERATORS["gelu"]())
 
 
@@ -44,7 +44,7 @@ def _gelu(walk: Walk, node: Node) -> View:
 def _hard_sigmoid(walk: Walk, node: Node) -> View:
     alpha, beta = node.get("alpha", 0.2), node.get("beta", 0.5)
     if not (isclose(alpha, 1 / 6, rel_tol=NEAR) and isclose(beta, 0.5, rel_tol=NEAR)):
-        raise Unread(f"alpha {alpha:g} and beta {beta:g} are not known, only 1/6 and 1/2")
+        raise UnreadError(f"alpha {alpha:g} and beta {beta:g} are not known, only 1/6 and 1/2")
     return _per_element(walk, node, OPERATORS["hardsigmoid"]())
 
 
@@ -58,13 +58,13 @@ def _clip(walk: Walk, node: Node) -> View:
     given = [walk.optional(node, position) for position in (1, 2)]
     scalars = [known.scalar() if known is not None else None for known in given]
     if any(known is not None and scalar is None for known, scalar in zip(given, scalars, strict=True)):
-        raise Unread("its bounds are not in the file")
+        raise UnreadError("its bounds are not in the file")
     low, high = (
         node.get(name, default) if scalar is None else scalar
         for name, default, scalar in zip(("min", "max"), (-inf, inf), scalars, strict=True)
     )
     if low != 0 or (high != 6 and high < LARGE):
-        raise Unread(f"it clips to {low:g} and {high:g}; known are 0 and 6 (relu6), and 0 without end (relu)")
+        raise UnreadError(f"it clips to {low:g} and {high:g}; known are 0 and 6 (relu6), and 0 without end (relu)")
     return _per_element(walk, node, OPERATORS["relu6" if high == 6 else "relu"]())
 
 
@@ -73,7 +73,7 @@ def _prelu(walk: Walk, node: Node) -> View:
     view, slope = walk.view(node), walk.known(node, 1)
     shared = slope.size == 1 and view.of[view.channel] != 1
     if not shared and not per_channel(view, slope):
-        raise Unread("its slopes are neither one for all nor one for each channel")
+        raise UnreadError("its slopes are neither one for all nor one for each channel")
     return walk.alike(view, node, OPERATORS["prelu"](shared=shared, **along_channels(view, 0)), arrays=[slope])
 
 
@@ -101,7 +101,7 @@ def _cast(walk: Walk, node: Node) -> Known:
     node.ignore("saturate")
     value = walk.value(node, 0)
     if not isinstance(value, Known):
-        raise Unread("no operator changes the type of numbers; export the network in one type")
+        raise UnreadError("no operator changes the type of numbers; export the network in one type")
     return value.cast(node.get("to", 0))
 
 
@@ -119,7 +119,7 @@ def _dropout(walk: Walk, node: Node) -> Value:
 def _constant(walk: Walk, node: Node) -> Known:
     found = of_node(node.attributes)
     if found is None:
-        raise Unread("it holds neither numbers nor an array")
+        raise UnreadError("it holds neither numbers nor an array")
     node.ignore(*node.attributes)
     return found
 
@@ -128,7 +128,7 @@ def _constant(walk: Walk, node: Node) -> Known:
 def _shape(walk: Walk, node: Node) -> Known:
     value = walk.value(node, 0)
     if isinstance(value, Scores):
-        raise Unread("products of two computed values are known within attention only")
+        raise UnreadError("products of two computed values are known within attention only")
     return constant(list(value.shape)[node.get("start", 0) : node.get("end", None)])
 
 

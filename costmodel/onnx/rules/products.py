@@ -7,7 +7,7 @@ from math import prod
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.constants import Known
 from costmodel.onnx.layout import BATCH, Atom, Scores, View, in_order, joined, whole
-from costmodel.onnx.node import Node, Unread
+from costmodel.onnx.node import Node, UnreadError
 from costmodel.onnx.walk import Value, Walk, rule
 from costmodel.ops import OPERATORS
 
@@ -18,9 +18,9 @@ def _linear(walk: Walk, node: Node, view: View, weight: Known, bias: Known | Non
     """
     axis = len(view.shape) - 1
     if len(weight.shape) != 2 or weight.shape[0] != view.shape[axis]:
-        raise Unread(f"its weights are {show_shape(weight.shape)}, and what it reads is {show_shape(view.shape)}")
+        raise UnreadError(f"its weights are {show_shape(weight.shape)}, and what it reads is {show_shape(view.shape)}")
     if view.repeats or not view.holds_channels(axis):
-        raise Unread(
+        raise UnreadError(
             f"only products with all channels or features are known, and it reads {show_shape(view.of)} of "
             f"{view.source!r} rearranged to {show_shape(view.shape[1:])}"
         )
@@ -35,7 +35,7 @@ def _linear(walk: Walk, node: Node, view: View, weight: Known, bias: Known | Non
 def _gemm(walk: Walk, node: Node) -> View:
     view, weight, bias = walk.view(node), walk.known(node, 1), walk.optional(node, 2)
     if node.get("transA", 0) or node.get("alpha", 1.0) != 1 or node.get("beta", 1.0) != 1:
-        raise Unread("only products as they are, neither scaled nor with the first matrix transposed, are known")
+        raise UnreadError("only products as they are, neither scaled nor with the first matrix transposed, are known")
     node.ignore("broadcast")
     return _linear(walk, node, view, weight.transposed([1, 0]) if node.get("transB", 0) else weight, bias)
 
@@ -46,7 +46,7 @@ def _matmul(walk: Walk, node: Node) -> Value:
     if isinstance(right, Known):
         return _linear(walk, node, walk.view(node), right, walk.optional(node, 2))
     if node.has(2):
-        raise Unread("a product of two computed values and a bias are not known together")
+        raise UnreadError("a product of two computed values and a bias are not known together")
     if isinstance(left, Scores):
         return _attention(walk, node, left, walk.view(node, 1))
     return Scores(walk.view(node), walk.view(node, 1))
@@ -59,9 +59,11 @@ def _attention(walk: Walk, node: Node, scores: Scores, values: View) -> View:
     """
     queries, keys = scores.queries, scores.keys
     if not scores.weighed:
-        raise Unread("products of two computed values are known within attention only, with a softmax between them")
+        raise UnreadError(
+            "products of two computed values are known within attention only, with a softmax between them"
+        )
     if any(len(view.of) != 2 or len(view.shape) < 3 or view.repeats for view in (queries, keys, values)):
-        raise Unread("attention is known between token sequences only")
+        raise UnreadError("attention is known between token sequences only")
     heads = prod(queries.shape[:-2]) // queries.batch
     lies = [
         _as_heads(queries, heads, queries.axes[-2], queries.axes[-1]),
@@ -69,7 +71,7 @@ def _attention(walk: Walk, node: Node, scores: Scores, values: View) -> View:
         _as_heads(values, heads, values.axes[-2], values.axes[-1]),
     ]
     if not all(lies):
-        raise Unread("its queries, keys and values do not lie as the heads of token sequences")
+        raise UnreadError("its queries, keys and values do not lie as the heads of token sequences")
     path = walk.add(node, OPERATORS["attention"](heads=heads), queries, keys, values)
     of = walk.graph.shape(path)
     axes = (*values.axes[:-2], whole(0, of[0]), values.axes[-1])

@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import prod
 
 from costmodel.onnx.constants import Known
-from costmodel.onnx.layout import Atom, Unfit, View, joined, whole
-from costmodel.onnx.node import Node, Unread
+from costmodel.onnx.layout import Atom, LayoutError, View, joined, whole
+from costmodel.onnx.node import Node, UnreadError
 from costmodel.onnx.walk import Value, Walk, along_channels, axis_in, rule
 from costmodel.ops import OPERATORS
 
@@ -31,11 +31,11 @@ def _reshape(walk: Walk, node: Node) -> Value:
     if not node.get("allowzero", 0):
         wanted = [before[axis] if size == 0 else size for axis, size in enumerate(wanted)]
     if wanted.count(-1) > 1 or min(wanted, default=1) < -1:
-        raise Unread(f"its shape {wanted} is none")
+        raise UnreadError(f"its shape {wanted} is none")
     rest = prod(size for size in wanted if size != -1)
     shape = [prod(before) // max(rest, 1) if size == -1 else size for size in wanted]
     if prod(shape) != prod(before):
-        raise Unread(f"{prod(before):,} numbers cannot have the shape {shape}")
+        raise UnreadError(f"{prod(before):,} numbers cannot have the shape {shape}")
     return _reshaped(walk, node, shape)
 
 
@@ -68,7 +68,7 @@ def _transpose(walk: Walk, node: Node) -> Value:
     rank = len(_shape_of(walk, node))
     perm = [axis_in(axis, [1] * rank) for axis in node.get("perm", range(rank)[::-1])]
     if sorted(perm) != list(range(rank)):
-        raise Unread(f"its perm {perm} is no order of {rank} axes")
+        raise UnreadError(f"its perm {perm} is no order of {rank} axes")
     if isinstance(value, Known):
         return value.transposed(perm)
     return walk.rearranged(node, lambda view: view.transposed(perm))
@@ -83,11 +83,11 @@ def _expand(walk: Walk, node: Node) -> Value:
     sizes = [1] * (len(shape) - len(wanted)) + list(wanted)
     wide = tuple(max(own, new) for own, new in zip((*lead, *shape), sizes, strict=True))
     if any(own not in (1, size) for own, size in zip((*lead, *shape), wide, strict=True)):
-        raise Unread("its shapes do not fit each other")
+        raise UnreadError("its shapes do not fit each other")
     if isinstance(value, Known):
         return value.repeated(wide)
     if lead:
-        raise Unread("values are known to be repeated along axes that they have only")
+        raise UnreadError("values are known to be repeated along axes that they have only")
     return replace(walk.view(node), shape=wide)
 
 
@@ -97,7 +97,7 @@ def _gather(walk: Walk, node: Node) -> View:
     view, index = walk.view(node), walk.known(node, 1)
     axis = axis_in(node.get("axis", 0), view.shape)
     if index.size != 1:
-        raise Unread("only one place along an axis can be gathered")
+        raise UnreadError("only one place along an axis can be gathered")
     at = index.integers()[0]
     at += view.shape[axis] if at < 0 else 0
     taken = _selected(walk, node, view, axis, at, at + 1)
@@ -109,8 +109,8 @@ def _settled_without(walk: Walk, node: Node, view: View, axis: int) -> View:
     shape = [size for place, size in enumerate(view.shape) if place != axis]
     try:
         return walk.settled(node, view.reshaped(shape))
-    except Unfit:
-        raise Unread("it selects from what is repeated") from None
+    except LayoutError:
+        raise UnreadError("it selects from what is repeated") from None
 
 
 @rule("Slice")
@@ -122,7 +122,7 @@ def _slice(walk: Walk, node: Node) -> View:
     for start, end, axis, step in zip(starts, ends, range(len(starts)) if axes is None else axes, steps, strict=True):
         along = axis_in(axis, view.shape)
         if step != 1:
-            raise Unread(f"only slices without gaps are known, and its step is {step}")
+            raise UnreadError(f"only slices without gaps are known, and its step is {step}")
         first, last, _ = slice(start, end).indices(view.shape[along])
         view = _selected(walk, node, view, along, first, last)
     return view
@@ -134,7 +134,7 @@ def _split(walk: Walk, node: Node) -> list[Value]:
     axis = axis_in(node.get("axis", 0), view.shape)
     parts = node.get("num_outputs", len(node.outputs))
     if parts != len(node.outputs):
-        raise Unread(f"it has {len(node.outputs)} outputs, and its num_outputs is {parts:,}")
+        raise UnreadError(f"it has {len(node.outputs)} outputs, and its num_outputs is {parts:,}")
     each = -(-view.shape[axis] // parts)
     sizes = walk.integers(node, "split", 1) or [min(each, view.shape[axis] - each * part) for part in range(parts)]
     found: list[Value] = []
@@ -150,7 +150,7 @@ def _split(walk: Walk, node: Node) -> list[Value]:
 def _selected(walk: Walk, node: Node, view: View, axis: int, start: int, stop: int, path: str = "") -> View:
     """Return the places `start` up to `stop` along an axis: a range of channels or features, or one token."""
     if not 0 <= start < stop <= view.shape[axis]:
-        raise Unread(f"places {start} up to {stop} are not among {view.shape[axis]}")
+        raise UnreadError(f"places {start} up to {stop} are not among {view.shape[axis]}")
     if stop - start == view.shape[axis]:
         return view
     atoms, number = view.axes[axis], view.of[view.channel]
@@ -158,7 +158,7 @@ def _selected(walk: Walk, node: Node, view: View, axis: int, start: int, stop: i
         made = walk.add(node, OPERATORS["select_token"](index=start), view, path=path)
         return _as_vector(walk, view, axis, made)
     if len(atoms) != 1 or atoms[0].axis != view.channel or atoms[0].step * atoms[0].size != number or view.repeats:
-        raise Unread("only ranges of channels or features, and single tokens, can be selected")
+        raise UnreadError("only ranges of channels or features, and single tokens, can be selected")
     step = atoms[0].step
     op = OPERATORS["slice_channels"](start=start * step, stop=stop * step, **along_channels(view, 0))
     made = walk.add(node, op, view, path=path)

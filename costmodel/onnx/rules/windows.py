@@ -11,7 +11,7 @@ from costmodel.graph import INPUT
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.constants import Known
 from costmodel.onnx.layout import View
-from costmodel.onnx.node import Node, Unread
+from costmodel.onnx.node import Node, UnreadError
 from costmodel.onnx.walk import Value, Walk, axis_in, rule
 from costmodel.ops import OPERATORS, windows
 from costmodel.ops.pool import MaxPool
@@ -32,19 +32,19 @@ def _two(node: Node, name: str) -> tuple[int, int]:
     """Return an attribute with a number for height and one for width, 1 by default."""
     given = node.get(name, [1, 1])
     if len(given) != 2 or min(given) < 1:
-        raise Unread(f"only numbers for height and width, at least 1, are known, and its {name} is {list(given)}")
+        raise UnreadError(f"only numbers for height and width, at least 1, are known, and its {name} is {list(given)}")
     return (int(given[0]), int(given[1]))
 
 
 def _kernel(node: Node, weight: Known) -> tuple[int, int]:
     """Return the kernel of a convolution, which its weights show."""
     if len(weight.shape) != 4:
-        raise Unread(
+        raise UnreadError(
             f"only convolutions over height and width are known, and its weights are {show_shape(weight.shape)}"
         )
     size = tuple(node.get("kernel_shape", weight.shape[2:]))
     if size != weight.shape[2:]:
-        raise Unread(f"its kernel_shape is {show_shape(size)}, but its weights are {show_shape(weight.shape)}")
+        raise UnreadError(f"its kernel_shape is {show_shape(size)}, but its weights are {show_shape(weight.shape)}")
     return weight.shape[2], weight.shape[3]
 
 
@@ -61,9 +61,11 @@ def _padding(node: Node, view: View, kernel: Any, stride: Any, dilation: Any) ->
     elif way == "VALID":
         given = NONE
     elif way not in ("NOTSET", ""):
-        raise Unread(f"its auto_pad {way!r} is not known")
+        raise UnreadError(f"its auto_pad {way!r} is not known")
     if len(given) != 4 or min(given) < 0:
-        raise Unread(f"its pads {list(given)} are not known; they are two or more for height and width, none negative")
+        raise UnreadError(
+            f"its pads {list(given)} are not known; they are two or more for height and width, none negative"
+        )
     return _tidy([own + outer for own, outer in zip(given, border, strict=True)])
 
 
@@ -93,7 +95,7 @@ def _conv_transpose(walk: Walk, node: Node) -> View:
     elif way in ("NOTSET", "", "VALID") and len(given) == 4 and min(given) >= 0:
         padding = _tidy(NONE if way == "VALID" else given)
     else:
-        raise Unread(f"its auto_pad {way!r} with pads {list(given)} is not known")
+        raise UnreadError(f"its auto_pad {way!r} with pads {list(given)} is not known")
     op = OPERATORS["conv_transpose"](
         out_channels=weight.shape[1] * node.get("group", 1),
         kernel_size=_tidy(kernel),
@@ -124,7 +126,7 @@ def _max_pool(walk: Walk, node: Node) -> list[Value]:
     view = walk.plain(node, border=True)
     fields = _pool_fields(node, view)
     if node.get("storage_order", 0):
-        raise Unread("only the order of rows is known, and storage_order is 1")
+        raise UnreadError("only the order of rows is known, and storage_order is 1")
     read = [walk.is_read(name) for name in (*node.outputs, "")[:2]]
     found = [
         walk.output(walk.add(node, OPERATORS[name](**fields), view)) if wanted else view
@@ -140,7 +142,7 @@ def _mod(walk: Walk, node: Node) -> View:
     pool = _pool_of_indices(walk, view)
     rows, columns = walk.graph.layer(pool).input_shapes[0][1:]
     if plane != rows * columns:
-        raise Unread("only the remainder that makes indices of a max pool those of a channel is known")
+        raise UnreadError("only the remainder that makes indices of a max pool those of a channel is known")
     return view
 
 
@@ -154,7 +156,7 @@ def _pool_of_indices(walk: Walk, view: View) -> str:
         if not layer.op.view:
             break
         path = layer.inputs[0]
-    raise Unread("only indices that a max pool gives are known")
+    raise UnreadError("only indices that a max pool gives are known")
 
 
 @rule("MaxUnpool")
@@ -165,7 +167,7 @@ def _max_unpool(walk: Walk, node: Node) -> View:
     kernel, stride = windows.spread(pool.kernel_size, 2), windows.spread(pool.stride, 2)
     given = node.get("kernel_shape", kernel), node.get("strides", stride)
     if (tuple(given[0]), tuple(given[1])) != (kernel, stride):
-        raise Unread("its kernel or stride is not that of the max pool whose indices it reads")
+        raise UnreadError("its kernel or stride is not that of the max pool whose indices it reads")
     padding = _tidy(node.get("pads", NONE)) if "pads" in node.attributes or pool.padding == "same" else pool.padding
     least = windows.transposed_size(view.of[1:], kernel, stride, padding, 1, 0)
     shape = walk.optional(node, 2)
@@ -173,7 +175,7 @@ def _max_unpool(walk: Walk, node: Node) -> View:
     extra = [wanted - own for wanted, own in zip(size, least, strict=True)]
     fields = {"kernel_size": pool.kernel_size, "stride": pool.stride, "padding": padding}
     if min(extra) < 0:
-        raise Unread(f"it gives {show_shape(tuple(size))}, less than its windows span")
+        raise UnreadError(f"it gives {show_shape(tuple(size))}, less than its windows span")
     op = OPERATORS["max_unpool"](**fields, output_padding=_tidy(extra))
     return walk.output(walk.add(node, op, view, indices))
 
@@ -183,7 +185,7 @@ def _average_pool(walk: Walk, node: Node) -> View:
     view = walk.plain(node, border=True)
     fields = _pool_fields(node, view)
     if fields.pop("dilation") != 1:
-        raise Unread("average pooling is known without dilation only")
+        raise UnreadError("average pooling is known without dilation only")
     counts = bool(node.get("count_include_pad", 0))
     if view.border and not counts:
         fields |= _counted_border(node, view, fields)
@@ -199,7 +201,9 @@ def _counted_border(node: Node, view: View, fields: dict[str, Any]) -> dict[str,
     if own != NONE:
         over = windows.onnx_pads(windows.overhang(view.of, fields["kernel_size"], fields["stride"], padding, 1))
         if tuple(over) != own or fields["ceil_mode"]:
-            raise Unread("a border of zeros that counts and padding that does not are known together in ceil mode only")
+            raise UnreadError(
+                "a border of zeros that counts and padding that does not are known together in ceil mode only"
+            )
         return {"padding": padding, "ceil_mode": True}
     return {"padding": padding}
 
@@ -218,7 +222,7 @@ def _reduce(walk: Walk, node: Node) -> View:
     keep = bool(node.get("keepdims", 1))
     along = {axis_in(axis, view.shape) for axis in axes or ()}
     if len(view.of) != 3 or {view.axis_of(1), view.axis_of(2)} != along or view.repeats:
-        raise Unread("only the mean or maximum over height and width of a map is known")
+        raise UnreadError("only the mean or maximum over height and width of a map is known")
     name = "global_avg_pool" if node.op_type == "ReduceMean" else "global_max_pool"
     dims = keep or (node.outputs[0] not in walk.outputs and walk.becomes_map(node.outputs[0]))
     path = walk.add(node, OPERATORS[name](keep_dims=dims), view)
@@ -234,7 +238,7 @@ def _reduce(walk: Walk, node: Node) -> View:
 @rule("Pad")
 def _pad(walk: Walk, node: Node) -> View:
     if node.get("mode", "constant") != "constant":
-        raise Unread(f"only padding with zeros is known, and its mode is {node.get('mode', '')!r}")
+        raise UnreadError(f"only padding with zeros is known, and its mode is {node.get('mode', '')!r}")
     view, fill = walk.plain(node, border=True), walk.optional(node, 2)
     value = node.get("value", 0.0) if fill is None else fill.scalar()
     pads, axes = walk.integers(node, "pads", 1) or [], walk.optional(node, 3)
@@ -244,11 +248,11 @@ def _pad(walk: Walk, node: Node) -> View:
     for position, axis in enumerate(along):
         around[0][axis], around[1][axis] = pads[position], pads[position + len(along)]
     if value not in (0, -inf) or min(min(side) for side in around) < 0 or around[0][0] or around[1][0]:
-        raise Unread(f"only padding with zeros is known, and its value is {value}, its pads {pads}")
+        raise UnreadError(f"only padding with zeros is known, and its value is {value}, its pads {pads}")
     if not any(around[0]) and not any(around[1]):
         return view
     if rank != 4 or (view.border and (around[0][1] or around[1][1])):
-        raise Unread("only the padding of feature maps is known")
+        raise UnreadError("only the padding of feature maps is known")
     if around[0][1] or around[1][1]:
         op = OPERATORS["pad_channels"](before=around[0][1], after=around[1][1])
         view = walk.output(walk.add(node, op, view))
@@ -266,10 +270,10 @@ def _resize(walk: Walk, node: Node) -> View:
     )
     view, mode = walk.plain(node), node.get("mode", "nearest")
     if mode not in ("nearest", "linear") or node.get("antialias", 0) or len(view.of) != 3:
-        raise Unread(f"only nearest and bilinear resizing of maps is known, and its mode is {mode!r}")
+        raise UnreadError(f"only nearest and bilinear resizing of maps is known, and its mode is {mode!r}")
     scale = _scales(walk, node, view)
     if any(size <= 0 for size in scale):
-        raise Unread("only whole multiples of height and width are known")
+        raise UnreadError("only whole multiples of height and width are known")
     op = OPERATORS["upsample"](scale=_tidy(scale), bilinear=mode == "linear")
     return walk.output(walk.add(node, op, view))
 
@@ -278,7 +282,7 @@ def _scales(walk: Walk, node: Node, view: View) -> tuple[int, int]:
     """Return how many times as high and wide a map gets; 0 where that is no whole number."""
     axes = node.get("axes", [0, 1, 2, 3])
     if list(axes) != [0, 1, 2, 3] or node.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise Unread("only sizes or scales of all four axes are known")
+        raise UnreadError("only sizes or scales of all four axes are known")
     place = 2 if node.op_type == "Resize" and walk.opset >= 11 else 1
     sizes = walk.optional(node, 3)
     if sizes is not None and sizes.size:
@@ -288,7 +292,7 @@ def _scales(walk: Walk, node: Node, view: View) -> tuple[int, int]:
     else:
         ratios = [float(number) for number in walk.known(node, place).values().reshape(-1)]
     if len(ratios) != 4 or ratios[:2] != [1, 1]:
-        raise Unread("only height and width can be resized")
+        raise UnreadError("only height and width can be resized")
     return (_whole(ratios[2]), _whole(ratios[3]))
 
 
