@@ -92,10 +92,10 @@ def many(inputs: str, layers: str) -> cm.LayerGraph:
 def test_several_inputs_are_named_in_from_and_the_first_layer_reads_the_first():
     graph = many(
         "{image: [3, 8, 8], words: {shape: [5], dtype: index}, seen: {shape: [3, 8, 8], dtype: mask}}",
-        "a: {op: relu}\nb: {op: add, from: [a, seen]}\nc: {op: relu, from: words, output: true}\n"
+        "a: {op: relu}\nb: {op: where, from: [seen, a, a]}\nc: {op: relu, from: words, output: true}\n"
         "d: {op: add, from: [in, b]}",
     )
-    assert [layer.inputs for layer in graph.layers] == [("image",), ("a", "seen"), ("words",), ("image", "b")]
+    assert [layer.inputs for layer in graph.layers] == [("image",), ("seen", "a", "a"), ("words",), ("image", "b")]
     assert {name: (given.shape, given.dtype) for name, given in graph.inputs.items()} == {
         "image": ((3, 8, 8), None),
         "words": ((5,), "int64"),
@@ -127,11 +127,11 @@ def test_inputs_are_set_by_name_and_what_only_they_read_is_no_parameter_any_more
     with pytest.raises(cm.CostModelError, match="a size of input is a whole number from 1 to 2,147,483,648, not 0"):
         family.set(input=[3, 0, 4])
     text = (
-        "inputs: {x: {shape: [n], dtype: index}, y: [n, 2]}\nparameters: {n: 4}\nlayers: {a: {op: add, from: [x, y]}}"
+        "inputs: {x: {shape: [n], dtype: index}, y: [n, 2]}\nparameters: {n: 4}\nlayers: {a: {op: gather, from: [y, x]}}"
     )
     longer = checked(text, "net.yaml").set(x=[2])
     assert cm.load(longer).inputs["x"] == Tensor((2,), "int64")
-    assert cm.load(longer).layers[0].shape == (4, 2)
+    assert cm.load(longer).layers[0].shape == (2, 2)
 
 
 def test_an_edit_of_a_network_with_another_input_keeps_it():

@@ -29,7 +29,7 @@ COPY = "copy"
 _COPY_HINT = "the number of the copy is called `copy`, as in power(2, copy)"
 COPIES = ".*"
 """After a layer's name in `from`: all copies of its `repeat`."""
-RESERVED = {*WORDS, *INPUT_NAMES, *WIRING, *INPUT_SIZES, COPY, *arithmetic.FUNCTIONS}
+RESERVED = {*WORDS} - {*OPERATORS} | {*INPUT_NAMES, *WIRING, *INPUT_SIZES, COPY, *arithmetic.FUNCTIONS}
 
 
 @dataclass

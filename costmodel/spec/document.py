@@ -214,7 +214,7 @@ class Spec(_Part):
 
     def _without_unread(self, changed: dict[str, Any], resized: dict[str, Any]) -> Spec:
         """Return the spec without the parameters that nothing reads any more, since only an input read them."""
-        rest = self.model_dump(include={"input", "inputs", "blocks", "layers"})
+        rest = self.model_dump(include={"input", "inputs", "blocks", "layers"}, warnings=False)
         read = {word for text in _texts(rest) for word in _WORD.findall(text)}
         unread = self.parameters.keys() - read
         for name in changed:
