@@ -36,7 +36,7 @@ def at_its_smallest(name: str) -> LayerGraph:
 def test_every_layer_agrees_with_onnx_runtime(name: str) -> None:
     graph = at_its_smallest(name)
     paths = [layer.path for layer in graph.layers]
-    exported = model(graph.name, graph.layers, {INPUT: graph.input_shape}, paths)
+    exported = model(graph.name, graph.layers, graph.inputs, paths)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # so that every layer is run
     options.intra_op_num_threads = 1  # the tests run side by side

@@ -21,7 +21,7 @@ FEW_MAPS = ((64, 56), (128, 28))
 RARE: dict[str, type[Operator]] = {
     name: op
     for name, op in OPERATORS.items()
-    if op.effort in ("smooth", "slow", "window") and op.inputs == 1 and "product" not in op.joins
+    if (op.effort == "window" or (op.effort and op.fuses == "tail")) and "product" not in op.joins
 }
 """Operators that cost more than what they move, and that no other kernel hides."""
 UNPOOL = "max_unpool"

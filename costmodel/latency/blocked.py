@@ -70,7 +70,7 @@ class Blocks:
             if page(row.op).blocks == "kept":
                 continue
             row = row._replace(inputs=tuple(map(self.wiring.map_of, row.inputs)))
-            source = row.inputs[0]
+            source = row.inputs[0] if row.inputs else ""
             if row.kernel is None:
                 if source in self.blocked:
                     yield row.path, {"reordered_bytes": self._turn(source, row.input_shapes[0], 0)}

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 
 class Source(Operator, abstract=True):
-    """What sources share: no input, no arithmetic, and a batch of 1 in `run` and in ONNX."""
+    """What sources share: no input, no arithmetic, and a batch of 1 in `run` and in ONNX. They lie among the weights, so
+    that nothing is moved or allocated until somebody reads them.
+    """
 
     family = "source"
     inputs = 0
+    view = True
 
     def cost(self) -> Cost:
         return Cost()

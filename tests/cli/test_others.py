@@ -135,7 +135,7 @@ def test_verify_shows_layers(capsys, tiny, monkeypatch):
 
 def test_verify_exits_with_1_where_a_layer_differs(capsys, tiny, monkeypatch):
     honest = OPERATORS["linear"].cost
-    monkeypatch.setattr(OPERATORS["linear"], "cost", lambda self, x: honest(self, x) + Cost(mult_adds=5))
+    monkeypatch.setattr(OPERATORS["linear"], "cost", lambda self, x: replace(honest(self, x), mult_adds=5))
     code, out, err = run(capsys, "verify", tiny, "mobilenet_v1", "--resolution", "32")
     assert (code, err) == (1, "")
     assert out.count("1 differ") == 2

@@ -30,6 +30,7 @@ from costmodel.ops.layouts import Flatten
 from costmodel.ops.linear import Linear
 from costmodel.ops.pool import MaxPool
 from costmodel.ops.windows import spread
+from costmodel.tensor import Tensor
 from latency.planted import total_counts
 
 DEVICES = [find_device(name) for name in sorted(device_files())]
@@ -95,28 +96,11 @@ def test_winograd_layers_are_those_whose_operator_says_so(network):
 
 
 def alone(case):
-    """Return a network of one layer; every input that it reads is a copy of the network's own."""
-    graph = LayerGraph("alone", case.shapes[0])
-    names = [INPUT]
-    for place, shape in enumerate(case.shapes[1:]):
-        graph.add(f"also{place}", Given(of=shape), (INPUT,))
-        names.append(f"also{place}")
-    graph.add("layer", case.op, tuple(names))
+    """Return a network of one layer, which reads what the case reads."""
+    inputs = {f"x{place}": Tensor(shape, dtype) for place, (shape, dtype) in enumerate(zip(case.shapes, case.dtypes))}
+    graph = LayerGraph("alone", inputs or (1,))
+    graph.add("layer", case.op, tuple(inputs))
     return graph
-
-
-class Given(Operator, abstract=True):
-    """A view of any shape, in no registry: what else a layer reads."""
-
-    name, view = "given", True
-    of: Size
-
-    def shape(self, x):
-        return self.of
-
-    def cost(self, x):
-        return Cost()
-
 
 @pytest.mark.parametrize("name", sorted(OPERATORS))
 @settings(max_examples=8, deadline=None)

@@ -155,7 +155,11 @@ def repeated(case: Case, times: int) -> Case:
         for field in dataclasses.fields(case.op)
         if str(field.type).removesuffix(" | None") in ("Axis", "Axes")
     }
-    spaces = {name: getattr(case.op, name) for name in SIZES_SPACE & vars(case.op).keys()}
+    spaces = {
+        field.name: getattr(case.op, field.name)
+        for field in dataclasses.fields(case.op)
+        if field.name in SIZES_SPACE and "Real" not in str(field.type)
+    }
     spaces = {name: value for name, value in spaces.items() if value is not None}
     if not changed and not any(isinstance(value, tuple) for value in spaces.values()):
         changed |= {name: (value,) * (axes.pop() - 1) for name, value in spaces.items()}

@@ -42,7 +42,7 @@ class Case:
     def dtypes(self) -> tuple[str | None, ...]:
         whole = "int8" if isinstance(self.op, ops.quantize.Dequantize) else "int64"
         known = dict.fromkeys(self.op.indices, whole) | dict.fromkeys(self.masks, "bool")
-        return self.kinds or tuple(known.get(place) for place in range(len(self.shapes)))
+        return self.kinds if any(self.kinds) else tuple(known.get(place) for place in range(len(self.shapes)))
 
     def batch(self, images: int) -> int:
         """How many images a case gives of so many: one, where it reads no input."""

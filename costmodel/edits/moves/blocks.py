@@ -109,9 +109,11 @@ def _squeeze_excite(draft: Draft, use: Use, ratio: int) -> None:
     while copy_of(use) is not None:
         require(use.path in draft.tree.children, "it is repeated and no block, so no line stands after each copy")
         use = draft.tree.children[use.path][-1]
-    shape = _output(draft.tree, use)
-    if shape is None:
+    output = _output(draft.tree, use)
+    if output is None:
         raise CannotError("what stands above it does not fit")
+    require(output.dtype is None, f"its output is {output.dtype}, and no real numbers")
+    shape = output.shape
     require(len(shape) == 3, f"its output {show_shape(shape)} is no feature map")
     require(shape[0] // ratio >= 1, f"1/{ratio} of its {shape[0]} channels is nothing")
     lines: dict[str, dict[str, Any]] = {
@@ -128,8 +130,8 @@ def _squeeze_excite(draft: Draft, use: Use, ratio: int) -> None:
     draft.edit(use.path, Insert(fresh(line, beside) if line in beside else line, flow({"op": name, "ratio": ratio})))
 
 
-def _output(tree: Tree, use: Use) -> Shape | None:
-    """Return the output shape of a layer, or of a block's last layer; None where it could not be built."""
+def _output(tree: Tree, use: Use) -> Tensor | None:
+    """Return the output of a layer, or of a block's last layer; None where it could not be built."""
     while use.path in tree.children:
         use = tree.children[use.path][-1]
-    return tree.graph.shape(use.path) if use.path in tree.graph.digraph else None
+    return tree.graph.tensor(use.path) if use.path in tree.graph.digraph else None
