@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from costmodel.ops.base import Array
 
 LEAST, MOST = -128, 127
+ONNX_INT8 = 3
+"""The number that ONNX has for the dtype."""
 
 
 ONNX_INT8 = 3

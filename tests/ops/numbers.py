@@ -135,7 +135,12 @@ def _turned_value(value: Any) -> Any:
 
 
 def is_picture(case: Case) -> bool:
-    """Whether height and width are axes that the case could swap: it works along no other axis than the first."""
+    """Whether height and width are axes that the case could swap: it works along no other axis than the first.
+
+    A pattern names them all, and a volume has more than two.
+    """
+    if hasattr(case.op, "pattern") or len(case.shapes[0]) > 3:
+        return False
     named = [
         getattr(case.op, field.name)
         for field in dataclasses.fields(case.op)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -122,6 +124,35 @@ def test_inputs_of_which_one_carries_no_batch_are_stacked_for_each_image() -> No
 
 def test_a_map_is_cropped_to_another() -> None:
     np.testing.assert_array_equal(run("crop", X, numbered(1, 4, 4)), X[0, :, 1:5, 2:6])
+
+
+HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "window"),
+    [
+        ("rearrange", {"pattern": "(a b) h w -> (b a) h w", "sizes": (("a", 2),)}, ()),
+        ("rearrange", {"pattern": "a b c -> (a b) c"}, None),
+        ("rearrange", {"pattern": "a b c -> a c b"}, None),
+        ("pixel_shuffle", {"upscale_factor": 2}, ((1, HALF), (1, HALF))),
+        ("pixel_unshuffle", {"downscale_factor": 3}, ((3, 3), (3, 3))),
+        ("slice", {"axis": (0, 1), "step": (2, 3)}, ((1, 3), (1, 1))),
+        ("slice", {"axis": 0, "step": 2}, ()),
+        ("pad", {"before": 2}, ()),
+        ("roll", {"shifts": 1, "axis": 0}, ()),
+        ("roll", {"shifts": 1, "axis": 1}, None),
+        ("resize", {"scale": (2, 3)}, ((1, HALF), (1, THIRD))),
+        ("resize", {"scale": (2, 3), "mode": "bilinear"}, ((2, HALF), (2, THIRD))),
+        ("resize", {"size": (3, 3), "mode": "bilinear"}, ((2, 2), (1, 3))),
+        ("resize", {"scale": 1.5}, None),
+        ("resize", {"scale": 2, "mode": "bilinear", "align_corners": True}, None),
+        ("adaptive_avg_pool", {"output_size": (3, 1)}, ((2, 2), (inf, 9))),
+        ("adaptive_avg_pool", {"output_size": 4}, None),
+    ],
+)
+def test_what_one_output_sees(name: str, fields: dict[str, Any], window: Any) -> None:
+    assert OPERATORS[name](**fields).window((4, 6, 9)) == window
 
 
 @pytest.mark.parametrize(
