@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 class Source(Operator, abstract=True):
-    """What sources share: no input, no arithmetic, and a batch of 1 in `run` and in ONNX. They lie among the weights, so
-    that nothing is moved or allocated until somebody reads them.
+    """What sources share: no input, no arithmetic, and a batch of 1 in `run` and in ONNX. They lie among the weights,
+    so that nothing is moved or allocated until somebody reads them.
     """
 
     family = "source"

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,6 @@ import costmodel as cm
 from cli.command import SPECS, process, run
 from costmodel.cli import COMMANDS
 from costmodel.ops import OPERATORS
-from costmodel.ops.base import Cost
 from costmodel.spec.check import check
 from costmodel.spec.document import read_spec
 
@@ -135,7 +135,12 @@ def test_verify_shows_layers(capsys, tiny, monkeypatch):
 
 def test_verify_exits_with_1_where_a_layer_differs(capsys, tiny, monkeypatch):
     honest = OPERATORS["linear"].cost
-    monkeypatch.setattr(OPERATORS["linear"], "cost", lambda self, x: replace(honest(self, x), mult_adds=5))
+
+    def dearer(self, x):
+        cost = honest(self, x)
+        return replace(cost, mult_adds=cost.mult_adds + 5)
+
+    monkeypatch.setattr(OPERATORS["linear"], "cost", dearer)
     code, out, err = run(capsys, "verify", tiny, "mobilenet_v1", "--resolution", "32")
     assert (code, err) == (1, "")
     assert out.count("1 differ") == 2

@@ -97,10 +97,12 @@ def test_winograd_layers_are_those_whose_operator_says_so(network):
 
 def alone(case):
     """Return a network of one layer, which reads what the case reads."""
-    inputs = {f"x{place}": Tensor(shape, dtype) for place, (shape, dtype) in enumerate(zip(case.shapes, case.dtypes))}
+    tensors = map(Tensor, case.shapes, case.dtypes)
+    inputs = {f"x{place}": tensor for place, tensor in enumerate(tensors)}
     graph = LayerGraph("alone", inputs or (1,))
     graph.add("layer", case.op, tuple(inputs))
     return graph
+
 
 @pytest.mark.parametrize("name", sorted(OPERATORS))
 @settings(max_examples=8, deadline=None)

@@ -21,9 +21,10 @@ from costmodel.edits.moves.registry import move
 from costmodel.edits.rewrite import Insert, Put, fresh
 from costmodel.edits.uses import Tree, copy_of, parent
 from costmodel.graph import Layer
-from costmodel.numbers.arithmetic import Shape, show_shape
+from costmodel.numbers.arithmetic import show_shape
 from costmodel.ops.conv import Conv
 from costmodel.spec.expand import Use
+from costmodel.tensor import Tensor
 
 
 @move(
