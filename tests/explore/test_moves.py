@@ -152,6 +152,23 @@ def test_where_a_move_does_not_apply_it_says_why(arch, move, why):
         edit(cm.read(arch), [f"move {move}"])
 
 
+@pytest.mark.parametrize("move", ["stack3x3", "factorize"])
+@pytest.mark.parametrize(("sizes", "kernel"), [("[2, 16]", "5"), ("[2, 16]", "[5]"), ("[2, 8, 8, 8]", "5")])
+def test_what_is_said_of_maps_leaves_sequences_and_volumes_alone(spec, move, sizes, kernel):
+    conv = f"{{op: conv, out_channels: 4, kernel_size: {kernel}, padding: same}}"
+    text = f"name: net\ninput: {sizes}\nlayers:\n  conv: {conv}\n"
+    with pytest.raises(CostModelError, match="it is no convolution over height and width"):
+        edit(spec(text), [f"move {move}:conv"])
+
+
+@pytest.mark.parametrize("sizes", ["[4, 16]", "[4, 8, 8, 8]"])
+def test_separable_serves_sequences_and_volumes(spec, sizes):
+    conv = "{op: conv, out_channels: 6, kernel_size: 3, padding: 1, bias: false}"
+    text = f"name: net\ninput: {sizes}\nlayers:\n  conv: {conv}\n"
+    made = edit(spec(text), ["move separable:conv"]).graph
+    assert totals(made).params == {2: 3, 4: 27}[len(sizes.split(","))] * 4 + 4 * 6
+
+
 SMALL = [path.stem for path in files() if path.stem not in ("preresnet",)]
 
 

@@ -66,7 +66,7 @@ def _second(draft: Draft, layer: Layer, free: set[str]) -> Layer:
 
 def _is_3x3(layer: Layer) -> bool:
     conv: Any = layer.op
-    return kernel(conv) == (3, 3) and conv.groups == 1 and conv.dilation == 1 and conv.padding in (1, "same")
+    return set(kernel(layer)) == {3} and conv.groups == 1 and conv.dilation == 1 and conv.padding in (1, "same")
 
 
 def _bottleneck(draft: Draft, first: Layer, second: Layer) -> None:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from costmodel.edits.moves.draft import CannotError, Draft, each, kernel, passed, put_block, require, tail
+from costmodel.edits.moves.draft import (
+    CannotError,
+    Draft,
+    each,
+    kernel,
+    kernel_of_map,
+    passed,
+    put_block,
+    require,
+    tail,
+)
 from costmodel.edits.moves.registry import move
 from costmodel.edits.rewrite import Put
 from costmodel.graph import Layer
@@ -24,7 +34,7 @@ def separable(draft: Draft, pattern: str, _: Any) -> None:
 
 def _separable(draft: Draft, layer: Layer) -> None:
     conv: Any = layer.op
-    require(kernel(conv) != (1, 1), "its kernel is 1x1 already")
+    require(set(kernel(layer)) != {1}, "its kernel is 1x1 already")
     require(conv.groups == 1, "it is grouped or depthwise already")
 
     def lines(takes: dict[str, Any]) -> Lines:
@@ -49,7 +59,7 @@ def stack3x3(draft: Draft, pattern: str, _: Any) -> None:
 
 def _stack3x3(draft: Draft, layer: Layer) -> None:
     conv: Any = layer.op
-    high, wide = kernel(conv)
+    high, wide = kernel_of_map(layer)
     require(high == wide and high % 2 == 1 and high >= 5, "its kernel is not 5x5, 7x7 or a larger odd square")
     require(conv.dilation == 1, "it is dilated")
     count = (high - 1) // 2
@@ -89,7 +99,7 @@ def factorize(draft: Draft, pattern: str, _: Any) -> None:
 
 def _factorize(draft: Draft, layer: Layer) -> None:
     conv: Any = layer.op
-    high, wide = kernel(conv)
+    high, wide = kernel_of_map(layer)
     require(high > 1 and wide > 1, "its kernel has one row or one column already")
     require(conv.groups == 1, "it is grouped or depthwise")
     require(not isinstance(conv.stride, tuple), "its strides differ by direction")
@@ -129,7 +139,7 @@ def grouped(draft: Draft, pattern: str, groups: int) -> None:
 
     def one(draft: Draft, layer: Layer) -> None:
         conv: Any = layer.op
-        require(kernel(conv) != (1, 1), "its kernel is 1x1, and grouping those needs a channel shuffle as well")
+        require(set(kernel(layer)) != {1}, "its kernel is 1x1, and grouping those needs a channel shuffle as well")
         require(conv.groups == 1, "it is grouped or depthwise already")
         for count in (layer.input_shapes[0][0], layer.shape[0]):
             require(count % groups == 0, f"{groups} groups do not divide its {count} channels")

@@ -81,10 +81,19 @@ def require(condition: bool, reason: str) -> None:
         raise CannotError(reason)
 
 
-def kernel(conv: Any) -> tuple[int, int]:
-    """Return a convolution's kernel as (height, width)."""
+def kernel(layer: Layer) -> tuple[int, ...]:
+    """Return the size of a convolution's kernel on each axis of space, of which it has one to three."""
+    conv: Any = layer.op
     size = conv.kernel_size
-    return size if isinstance(size, tuple) else (size, size)
+    return size if isinstance(size, tuple) else (size,) * (len(layer.input_shapes[0]) - 1)
+
+
+def kernel_of_map(layer: Layer) -> tuple[int, int]:
+    """Return a convolution's kernel as (height, width), or leave it alone where it is none over a map."""
+    sizes = kernel(layer)
+    require(len(sizes) == 2, "it is no convolution over height and width")
+    high, wide = sizes
+    return high, wide
 
 
 def tail(graph: LayerGraph, path: str) -> dict[str, dict[str, Any]]:
