@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+import small
 from graphs import graphs, network
 from hypothesis import given, settings
 
@@ -26,22 +27,11 @@ from costmodel.ops.base import Cost
 from costmodel.spec.library import files, names
 from costmodel.weights import RandomWeights
 
-SIZES = (32, 64, 75, 96, 128, 160, 224, 299)
 TOLERANCE = 1e-4
 """Of the largest output: float32 sums over a hundred layers, added up in another order."""
 
 
-@cache
-def smallest(name: str) -> LayerGraph:
-    """The network at the smallest picture, of a few, that leaves something for every window."""
-    parameters = cm.read(name).parameters
-    sizes = [side for side in ("resolution", "height", "width") if isinstance(parameters.get(side), int)]
-    for size in SIZES if sizes else ():
-        try:
-            return cm.load(name, **dict.fromkeys(sizes, size))
-        except CostModelError:
-            continue
-    return cm.load(name)
+smallest = cache(small.smallest)
 
 
 def structure(graph: LayerGraph) -> frozenset[Any]:

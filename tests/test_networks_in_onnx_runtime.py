@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime
 import pytest
+from small import smallest
 
-from costmodel.api import load
-from costmodel.errors import CostModelError
 from costmodel.execute import run
-from costmodel.graph import INPUT, LayerGraph
+from costmodel.graph import INPUT
 from costmodel.onnx.export import model
 from costmodel.spec.library import files
 
@@ -19,22 +18,9 @@ order.
 """
 
 
-def at_its_smallest(name: str) -> LayerGraph:
-    """The network at the smallest picture of a few that leaves something for every window; as it is, if its size is
-    fixed.
-    """
-    for size in (32, 64, 96, 115, 139):
-        for sizes in ({"resolution": size}, {"height": size, "width": size}):
-            try:
-                return load(name, **sizes)
-            except CostModelError:
-                continue
-    return load(name)
-
-
 @pytest.mark.parametrize("name", [path.stem for path in files()])
 def test_every_layer_agrees_with_onnx_runtime(name: str) -> None:
-    graph = at_its_smallest(name)
+    graph = smallest(name)
     paths = [layer.path for layer in graph.layers]
     exported = model(graph.name, graph.layers, graph.inputs, paths)
     options = onnxruntime.SessionOptions()
