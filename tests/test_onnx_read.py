@@ -68,7 +68,10 @@ def sums(graph: LayerGraph) -> tuple[Any, ...]:
     return totals.params, totals.matrix_params, totals.buffers, totals.mult_adds, totals.other_ops
 
 
-LATER = ("r3d r3d_18 unet wavenet").split()
+LATER = (
+    "deeplabv3 deeplabv3_resnet101 deeplabv3_resnet50 deeplabv3_resnet50_no_aux fcn_resnet50 "
+    "fcn_resnet50_no_aux r3d r3d_18 unet wavenet"
+).split()
 """Networks with operators that are written but not read as such yet: crops, a resize to a size, space of one or three
 axes.
 """
