@@ -70,7 +70,7 @@ def sums(graph: LayerGraph) -> tuple[Any, ...]:
 
 LATER = (
     "deeplabv3 deeplabv3_resnet101 deeplabv3_resnet50 deeplabv3_resnet50_no_aux fcn_resnet50 "
-    "fcn_resnet50_no_aux r3d r3d_18 unet wavenet"
+    "fcn_resnet50_no_aux r3d r3d_18 unet wavenet yolov8 yolov8l yolov8m yolov8n yolov8s yolov8x"
 ).split()
 """Networks with operators that are written but not read as such yet: crops, a resize to a size, space of one or three
 axes.
