@@ -710,3 +710,26 @@ def test_groups_are_those_of_convolutions_only():
     graph.add("shuffle", OPERATORS["channel_shuffle"](groups=2), ("conv",))
     graph.add("up", OPERATORS["conv_transpose"](out_channels=8, kernel_size=2, stride=2, groups=8), ("shuffle",))
     assert cm.price(graph).columns["groups"] == [4, 1, 8]
+
+
+# --- what earlier steps kept -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_step_of_decoding_reads_the_keys_and_values_of_the_tokens_before(batch: int) -> None:
+    def step(past: int) -> LayerGraph:
+        graph = LayerGraph("step", (1, 12))
+        for name, width in (("q", 12), ("k", 6), ("v", 4)):
+            graph.add(name, OPERATORS["linear"](out_features=width), ("input",))
+            if name != "q":
+                graph.mark_output(name)
+        graph.add("mix", OPERATORS["attention"](heads=4, kv_heads=2, past=past), ("q", "k", "v"))
+        return graph
+
+    none, some = (cm.price(step(past), batch=batch, dtype="float16") for past in (0, 7))
+    kept = 7 * (6 + 4) * 2 * batch  # tokens, features of a key and a value, bytes
+    assert some.columns["input_bytes"][-1] - none.columns["input_bytes"][-1] == kept
+    for name in ("input_bytes", "traffic_bytes", "fused_traffic_bytes"):
+        assert getattr(some.totals, name) - getattr(none.totals, name) == kept
+        assert sums(step(7), batch, "float16", [name])[name] == getattr(some.totals, name)
+    assert some.totals.output_bytes == none.totals.output_bytes

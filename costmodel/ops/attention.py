@@ -88,7 +88,7 @@ class Attention(Operator):
         return v[-1] if self.kv_heads is None else v[-1] * (self.heads // self.kv_heads)
 
     def kept(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Number:
-        return self.past * (product(k) // k[-2] + product(v) // v[-2])
+        return self.past * (product((*k[:-2], k[-1])) + product((*v[:-2], v[-1])))
 
     def cost(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Cost:
         *before, _, width = self.shape(q, k, v, mask)

@@ -84,6 +84,8 @@ class _Sums:
         if name == "saved_bytes":
             return self._saved()
         moved = self._together(self._moved(name))
+        if name != "output_bytes":
+            moved = moved + self._kept()
         return moved + self._read() if name.endswith("traffic_bytes") else moved
 
     def _backward(self) -> Number:
@@ -130,6 +132,11 @@ class _Sums:
         """Return the bytes of weights that are read."""
         read = ((weights_read(x.op, x.input_shapes, cost, self._images(x)), n) for x, cost, n in self._distinct_costs())
         return _weighted(pair for pair in read if not (is_plain(pair[0]) and pair[0] == 0)) * self.itemsize
+
+    def _kept(self) -> Number:
+        """Return the bytes that are read of what earlier steps kept."""
+        kept = ((layer, layer.op.kept(*layer.input_shapes), times) for layer, _, times in self._distinct_costs())
+        return self._for_images(entry for entry in kept if not (is_plain(entry[1]) and entry[1] == 0)) * self.itemsize
 
     def _images(self, layer: Layer) -> Number:
         return self.batch if layer.batched else 1

@@ -78,7 +78,7 @@ class Walk:
         self._peak: Number = 0
         self._peak_layer: str | None = None
         self._view: View | None = None
-        self._costs: dict[Any, tuple[dict[str, Any], Number]] = {}
+        self._costs: dict[Any, tuple[dict[str, Any], Number, Number]] = {}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         graph = self.graph
@@ -113,12 +113,12 @@ class Walk:
     def _row(
         self, layer: Layer, head: str | None, sizes: dict[str, Number], last_of: dict[str | None, str]
     ) -> dict[str, Any]:
-        counts, read_bytes = self._counts(layer)
+        counts, read_bytes, kept_bytes = self._counts(layer)
         op = layer.op
         moved = not op.view
-        input_bytes = sum([sizes[name] for name in layer.inputs]) if moved else 0
+        input_bytes = sum([sizes[name] for name in layer.inputs], kept_bytes) if moved else 0
         output_bytes = sizes[layer.path] if moved else 0
-        fused_bytes = read_bytes + (input_bytes if head == layer.path else 0)
+        fused_bytes = read_bytes + (input_bytes if head == layer.path else kept_bytes)
         if moved and last_of[head] == layer.path:
             fused_bytes = fused_bytes + output_bytes
         return {
@@ -141,9 +141,9 @@ class Walk:
         """Return how often a layer's work is done: for each image, or once if it comes from sources alone."""
         return self.batch if layer.batched else 1
 
-    def _counts(self, layer: Layer) -> tuple[dict[str, Any], Number]:
-        """Return what follows from the operator's cost, which is asked for once for each distinct question, and the
-        bytes of weights that are read.
+    def _counts(self, layer: Layer) -> tuple[dict[str, Any], Number, Number]:
+        """Return what follows from the operator's cost, asked for once for each distinct question, the bytes of
+        weights that are read and those of what earlier steps kept.
         """
         if not self.plain:
             return self._counted(layer)
@@ -153,7 +153,7 @@ class Walk:
             counts = self._costs[key] = self._counted(layer)
         return counts
 
-    def _counted(self, layer: Layer) -> tuple[dict[str, Any], Number]:
+    def _counted(self, layer: Layer) -> tuple[dict[str, Any], Number, Number]:
         op, shapes, images = layer.op, layer.input_shapes, self._images_of(layer)
         cost = op.price(*shapes)
         read_bytes = weights_read(op, shapes, cost, images) * self.itemsize
@@ -163,7 +163,7 @@ class Walk:
         known = {**counts, "batch": self.batch, "itemsize": self.itemsize}
         for measure in OF_COSTS:
             counts[measure.name] = known[measure.name] = measure.of(known)
-        return counts, read_bytes
+        return counts, read_bytes, op.kept(*shapes) * images * self.itemsize
 
     def _reader(self, wanted: tuple[str, ...]) -> Callable[[dict[str, Any]], Iterable[Any]]:
         """Return what takes a rule's arguments out of a row."""
