@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import costmodel as cm
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
+from costmodel.spec.library import files, read_file
 
 SIZES = (32, 64, 75, 96, 115, 128, 139, 160, 188, 224, 299)
-SHRUNK = {"r3d": {"frames": 4}, "unet": {"width": 8}, "wavenet": {"samples": 300, "width": 16}}
-"""What is set besides the size of the picture, by file."""
+_SEQUENCE = {"tokens": 5, "width": 64, "vocabulary": 50}
+_LAYERS = {"depth": 2, "width": 64, "heads": 4}
+SHRUNK: dict[str, dict[str, int]] = {
+    "bert": {**_SEQUENCE, **_LAYERS},
+    "deit": {**_LAYERS, "resolution": 32},
+    "gpt2": {**_SEQUENCE, **_LAYERS, "past": 3},
+    "llama_block": {"tokens": 5, "past": 3, "width": 64, "hidden": 96, "heads": 8, "kv_heads": 2},
+    "lstm_lm": {**_SEQUENCE},
+    "mixer": {"depth": 2, "width": 64, "resolution": 64},
+    "r3d": {"frames": 4},
+    "swin": {"window": 2, "resolution": 64, "width": 32, "n3": 2},
+    "unet": {"width": 8},
+    "wavenet": {"samples": 300, "width": 16},
+}
+"""What is set besides the size of the picture, by file: nothing else about its networks changes."""
+
+FAMILY = {name: path.stem for path in files() for name in (path.stem, *read_file(path).variants)}
+"""The file of each network."""
 
 
 def smallest(name: str) -> LayerGraph:
     """Return the network at the smallest picture, of a few, that leaves something for every window."""
-    spec = cm.read(name)
-    shrunk = SHRUNK.get(Path(spec.file).stem, {})
+    shrunk = SHRUNK.get(FAMILY[name], {})
+    parameters = cm.read(name).parameters
     sides = [
         side
         for side in ("resolution", "height", "width")
-        if isinstance(spec.parameters.get(side), int) and side not in shrunk
+        if isinstance(parameters.get(side), int) and side not in shrunk
     ]
     for size in SIZES if sides else ():
         try:

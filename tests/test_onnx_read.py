@@ -21,6 +21,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 from ops.strategies import CASES
+from small import FAMILY
 
 import costmodel as cm
 from costmodel.cli import main
@@ -68,23 +69,22 @@ def sums(graph: LayerGraph) -> tuple[Any, ...]:
     return totals.params, totals.matrix_params, totals.buffers, totals.mult_adds, totals.other_ops
 
 
-LATER = (
-    "deeplabv3 deeplabv3_resnet101 deeplabv3_resnet50 deeplabv3_resnet50_no_aux fcn_resnet50 "
-    "fcn_resnet50_no_aux r3d r3d_18 unet wavenet yolov8 yolov8l yolov8m yolov8n yolov8s yolov8x"
-).split()
-"""Networks with operators that are written but not read as such yet: crops, a resize to a size, space of one or three
-axes.
+UNREAD = {"bert", "deeplabv3", "gpt2", "llama_block", "lstm_lm", "mixer", "r3d", "swin", "unet", "wavenet", "yolov8"}
+"""Files of networks that are written but not read as such yet: indices, sources, products over tokens, crops, a resize
+to a size, space of one or three axes.
 """
+READ = [name for name in names() if FAMILY[name] not in UNREAD and name != "deit_b_distilled"]
+ON_MAPS = [name for name in names() if FAMILY[name] in {"deeplabv3", "r3d", "unet", "wavenet", "yolov8"}]
 
 
-@pytest.mark.parametrize("name", LATER)
+@pytest.mark.parametrize("name", ON_MAPS)
 def test_a_network_that_does_not_come_back_yet_is_refused_or_counted_right(name):
     graph = cm.load(name)
     with suppress(CostModelError):
         assert sums(read(to_onnx(graph, "batch", NoWeights()))) == sums(graph)
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name not in LATER])
+@pytest.mark.parametrize("name", READ)
 def test_every_network_comes_back_layer_by_layer(name, monkeypatch):
     """Paths, operators, wiring, shapes and each column of the cost table, from a file that holds no weights."""
     graph = cm.load(name)
