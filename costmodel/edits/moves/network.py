@@ -11,7 +11,7 @@ from costmodel.edits.moves.draft import Draft, computed, each, require
 from costmodel.edits.moves.registry import move
 from costmodel.edits.rewrite import Drop, Insert, Put, fresh_line
 from costmodel.edits.uses import Tree, means, parent
-from costmodel.graph import INPUT, Layer, LayerGraph
+from costmodel.graph import Layer, LayerGraph
 from costmodel.ops.conv import Conv
 from costmodel.ops.layouts import Flatten
 from costmodel.ops.linear import Linear
@@ -69,7 +69,7 @@ def _heads(graph: LayerGraph) -> set[str]:
     while frontier:
         layer = graph.layer(frontier.pop())
         if not isinstance(layer.op, (Conv, Linear)):
-            above = {path for path in layer.inputs if path != INPUT} - heads
+            above = {path for path in layer.inputs if path not in graph.inputs} - heads
             heads |= above
             frontier += above
     return heads
