@@ -23,6 +23,7 @@ from costmodel.measures import MEASURES, names
 from costmodel.ops import OPERATORS
 from costmodel.ops.arrays import counting
 from costmodel.pricing import totals
+from costmodel.pricing.receptive import START, _merged
 from costmodel.pricing.sums import PRICED, sums
 from costmodel.pricing.table import COLUMNS
 from costmodel.units import DTYPES, TRAINED
@@ -733,3 +734,29 @@ def test_a_step_of_decoding_reads_the_keys_and_values_of_the_tokens_before(batch
         assert getattr(some.totals, name) - getattr(none.totals, name) == kept
         assert sums(step(7), batch, "float16", [name])[name] == getattr(some.totals, name)
     assert some.totals.output_bytes == none.totals.output_bytes
+
+
+class Compared(int):
+    """A size that counts how often it is compared."""
+
+    times = 0
+
+    def __lt__(self, other):
+        Compared.times += 1
+        return int(self) < int(other)
+
+    def __gt__(self, other):
+        Compared.times += 1
+        return int(self) > int(other)
+
+    def __eq__(self, other):
+        Compared.times += 1
+        return int(self) == int(other)
+
+    __hash__ = int.__hash__
+
+
+def test_the_view_of_a_merge_takes_work_in_proportion_to_its_inputs():
+    inputs = 500
+    _merged([START] * inputs, [(3, Compared(8))] * inputs, 1)
+    assert 0 < Compared.times <= 5 * inputs

@@ -133,10 +133,11 @@ def _merged(axes: list[Axis], shapes: Iterable[Shape], place: int) -> Axis:
     if len(axes) == 1:
         return axes[0]
     sizes = [shape[place] for shape in shapes]
-    maps = [axis for axis, size in zip(axes, sizes, strict=True) if size == max(sizes)]
+    largest = max(sizes)
+    maps = [axis for axis, size in zip(axes, sizes, strict=True) if size == largest]
     reaches = [item for axis in maps for item in axis.firsts.items()]
     # A gate of one position is spread over the map: all neighbours see the same of it.
-    reaches += [(Reach(pitch=0), axis.field) for axis, size in zip(axes, sizes, strict=True) if size < max(sizes)]
+    reaches += [(Reach(pitch=0), axis.field) for axis, size in zip(axes, sizes, strict=True) if size < largest]
     return Axis(_largest(reaches), max(axis.stride for axis in maps))
 
 
