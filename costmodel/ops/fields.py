@@ -52,6 +52,10 @@ Nonlinearity: TypeAlias = str
 Read: TypeAlias = Callable[[Any], Number]
 MOST_AXES = 8
 """No tensor has more; a longer list is a slip."""
+MOST_CHARACTERS = 300
+"""Of a pattern, as of arithmetic; a longer one is a slip, and would be read and quoted at length."""
+MOST_NAMES = 64
+"""Sizes that a pattern's names are given."""
 
 
 class UnfitError(ValueError):
@@ -83,8 +87,12 @@ class FieldType:
             UnfitError: if it cannot be one.
         """
         if isinstance(written, str) and (self.text or written in self.words):
+            if len(written) > MOST_CHARACTERS:
+                raise UnfitError(f"{self.says} of at most {MOST_CHARACTERS} characters")
             return written
         if self.names and isinstance(written, dict):
+            if len(written) > MOST_NAMES:
+                raise UnfitError(f"{self.says}, at most {MOST_NAMES} of them")
             return tuple((name, number(value, self)) for name, value in written.items())
         if isinstance(written, list) and self.lengths:
             if len(written) not in self.lengths:
