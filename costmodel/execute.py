@@ -11,7 +11,7 @@ from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import Shape, is_plain, show_shape
 from costmodel.pricing import price
 from costmodel.tensor import WHOLE_BYTES, Tensor
-from costmodel.weights import RandomWeights, WeightSource
+from costmodel.weights import RandomWeights, WeightSource, require_room
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,6 +149,8 @@ def random_inputs(graph: LayerGraph, batch: int = 1, seed: int = 0) -> dict[str,
     import numpy as np
 
     _require_plain(graph)
+    for name, tensor in [*graph.inputs.items(), *((layer.path, layer.tensor) for layer in graph.layers)]:
+        require_room((batch, *tensor.shape), name)
     draw = np.random.default_rng(seed)
     limits = [layer.op.most_index(*layer.input_shapes) for layer in graph.layers]
     most = min((limit for limit in limits if limit is not None), default=2)

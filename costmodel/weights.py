@@ -6,7 +6,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from costmodel.numbers.arithmetic import product
+from costmodel.errors import CostModelError
+from costmodel.numbers.arithmetic import product, show_shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
     from costmodel.numbers.arithmetic import Shape
 
     Array: TypeAlias = np.ndarray[Any, Any]
+
+LARGEST = 2**33
+"""Numbers in one array that is really made (32 GiB as float32); what is only priced may be larger."""
+
+
+def require_room(shape: Shape, what: str) -> None:
+    """Look at the size of an array before it is made.
+
+    Raises:
+        CostModelError: if it has more than `LARGEST` numbers.
+    """
+    if product(shape) > LARGEST:
+        raise CostModelError(f"{what} is {show_shape(shape)}; arrays of at most {LARGEST:,} numbers are made")
 
 
 class WeightSource(Protocol):
@@ -44,6 +58,7 @@ class RandomWeights:
     def _draw(self, key: str, name: str, shape: Shape) -> Array:
         import numpy as np
 
+        require_room(shape, key)
         draw = np.random.default_rng([self.seed, zlib.crc32(key.encode())])
         if name == "variance":
             return draw.uniform(0.5, 1.5, shape).astype(np.float32)

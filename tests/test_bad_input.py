@@ -346,6 +346,17 @@ def survive(text: str) -> None:
     assert re.match(r"net\.yaml(:\d+:\d+)?: \S", message)
 
 
+def test_where_memory_ends_is_said_in_a_line(monkeypatch, capsys):
+    def ends(*_):
+        raise MemoryError("Unable to allocate 24.0 GiB")
+
+    monkeypatch.setattr("costmodel.execute.verify", ends)
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", "alexnet"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: there is not enough memory for this. Unable to allocate 24.0 GiB\n"
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(TEXTS), st.integers(0, 2**32), st.integers(1, 4))
 def test_specs_with_slips_of_the_hand_give_messages(text, seed, slips):

@@ -234,3 +234,19 @@ def test_what_cannot_be_run_is_refused() -> None:
             call(many)
     with pytest.raises(CostModelError, match="whole number of at least 1"):
         verify(graph, batch=0)
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        (
+            "{op: conv, out_channels: 3, kernel_size: 1073741825, padding: same}",
+            "a/weight is 3x3x1073741825x1073741825",
+        ),
+        ("{op: resize, size: [2147483648, 2147483648]}", "a is 1x3x2147483648x2147483648"),
+    ],
+)
+def test_what_is_too_large_to_be_made_is_refused_before(layer, told, tmp_path):
+    (tmp_path / "net.yaml").write_text(f"name: net\ninput: [3, 64, 64]\nlayers:\n  a: {layer}\n", "utf-8")
+    with pytest.raises(cm.CostModelError, match=told):
+        verify(cm.load(str(tmp_path / "net.yaml")))

@@ -118,6 +118,9 @@ def _run(argv: list[str] | None) -> int:
     except OSError as error:
         complain(plain(error))
         return 2
+    except MemoryError as error:
+        complain(f"there is not enough memory for this. {error}".rstrip())
+        return 2
     except Exception:
         if interrupts.struck:
             return _stopped()
