@@ -127,7 +127,8 @@ def test_inputs_are_set_by_name_and_what_only_they_read_is_no_parameter_any_more
     with pytest.raises(cm.CostModelError, match="a size of input is a whole number from 1 to 2,147,483,648, not 0"):
         family.set(input=[3, 0, 4])
     text = (
-        "inputs: {x: {shape: [n], dtype: index}, y: [n, 2]}\nparameters: {n: 4}\n"
+        "inputs: {x: {shape: [n], dtype: index}, y: [n, 2]}\n"
+        "parameters: {n: 4}\n"
         "layers: {a: {op: gather, from: [y, x]}}"
     )
     longer = checked(text, "net.yaml").set(x=[2])
