@@ -153,6 +153,16 @@ def test_every_operator_comes_back_with_its_costs(name, data, batch):
     assert back.shape(back.outputs[-1]) == graph.shape("one")
 
 
+@pytest.mark.parametrize(("shape", "kernel", "padding"), [((1, 1, 2), 3, 1), ((1, 3, 1), 2, (0, 1)), ((4, 7, 8), 3, 1)])
+def test_an_average_pool_whose_border_counts_and_whose_sizes_round_up_comes_back(shape, kernel, padding):
+    fields = {"kernel_size": kernel, "stride": 2, "padding": padding, "ceil_mode": True, "count_include_pad": True}
+    graph = LayerGraph("one", shape)
+    graph.add("pool", OPERATORS["avg_pool"](**fields), (INPUT,))
+    back = read(to_onnx(graph, 1))
+    assert sums(back) == sums(graph)
+    assert back.shape(back.outputs[-1]) == graph.shape("pool")
+
+
 def test_a_sum_of_several_comes_back_as_sums_of_two():
     graph = network((4, 5, 5), ("a", "relu", "input"), ("b", "tanh", "a"), ("all", "add", ("input", "a", "b")))
     back = read(to_onnx(graph))

@@ -199,7 +199,7 @@ def _counted_border(node: Node, view: View, fields: dict[str, Any]) -> dict[str,
     border, own = view.border or NONE, tuple(node.get("pads", NONE))
     padding = _tidy(border)
     if own != NONE:
-        over = windows.onnx_pads(windows.overhang(view.of, fields["kernel_size"], fields["stride"], padding, 1))
+        over = windows.onnx_pads(windows.overhang(view.of[1:], fields["kernel_size"], fields["stride"], padding, 1))
         if tuple(over) != own or fields["ceil_mode"]:
             raise UnreadError(
                 "a border of zeros that counts and padding that does not are known together in ceil mode only"
