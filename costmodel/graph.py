@@ -10,7 +10,7 @@ from costmodel.documents.safe_text import one_line
 from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import Names, Shape, guarded, holds, is_symbol, show_shape
 from costmodel.ops.base import Operator
-from costmodel.tensor import Tensor
+from costmodel.tensor import Tensor, require_whole
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -123,6 +123,8 @@ class LayerGraph:
         read = [self._nodes[name] or self.inputs[name] for name in inputs]
         shapes = tuple([tensor.shape for tensor in read])
         shape = self._infer(op, shapes)
+        for place in op.indices:
+            require_whole(op.name, read[place].dtype)
         dtype = op.dtype(*[tensor.dtype for tensor in read])
         batched = any(tensor.batched for tensor in read)
         if shares is not None:

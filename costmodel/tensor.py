@@ -36,6 +36,16 @@ def one_kind(op: str, dtypes: tuple[str | None, ...], takes: str) -> str | None:
     return dtypes[0]
 
 
+def require_whole(op: str, dtype: str | None) -> None:
+    """Raise a ShapeError if what an operator takes for indices or other whole numbers is real ones."""
+    if dtype is None:
+        raise ShapeError(
+            f"{op} reads whole numbers such as indices, but is given real numbers",
+            hint="say of an input that it holds them: `inputs: {tokens: {shape: [8], dtype: index}}`; arange, argmax "
+            "and top_k_indices give them too",
+        )
+
+
 def said_kinds(dtypes: tuple[str | None, ...]) -> str:
     """Name dtypes, each once."""
     return " and ".join(dict.fromkeys(dtype or "real numbers" for dtype in dtypes))
