@@ -26,7 +26,8 @@ class Layer:
     """One operator at one place. `inputs` are the paths it reads, in order; shapes are of one image.
 
     `dtype` and `batched` are of its output, as in `Tensor`. `shares` is the path of the layer whose weights it uses;
-    `trainable` says whether its own are trained.
+    `trainable` says whether its own are trained. `tied` are those of its arrays that other layers keep, each with the
+    path and name where it is kept; `stored` is the dtype that its weights are kept in, where that is not the network's.
     """
 
     path: str
@@ -38,6 +39,8 @@ class Layer:
     batched: bool = True
     shares: str | None = None
     trainable: bool = True
+    tied: tuple[tuple[str, str], ...] = ()
+    stored: str | None = None
 
     @property
     def tensor(self) -> Tensor:
@@ -101,6 +104,9 @@ class LayerGraph:
         *,
         shares: str | None = None,
         trainable: bool = True,
+        tied: tuple[tuple[str, str], ...] = (),
+        stored: str | None = None,
+        gives: Tensor | None = None,
     ) -> Layer:
         """Add a layer that reads `inputs`, inferring its output.
 
@@ -110,6 +116,9 @@ class LayerGraph:
             inputs: paths of layers or names of the network's inputs, in order.
             shares: the path of a layer above whose weights it uses, which are of the same shapes.
             trainable: whether its weights are trained.
+            tied: those of its arrays that layers above keep, each with the path and name where it is kept.
+            stored: the dtype that its weights are kept in, where that is not the network's.
+            gives: what a file says of its output's dtype and batch, which is believed; they are inferred by default.
 
         Raises:
             ShapeError: if the inputs do not fit the operator, or the weights those that it is to share.
@@ -123,13 +132,16 @@ class LayerGraph:
         read = [self._nodes[name] or self.inputs[name] for name in inputs]
         shapes = tuple([tensor.shape for tensor in read])
         shape = self._infer(op, shapes)
-        for place in op.indices:
-            require_whole(op.name, read[place].dtype)
-        dtype = op.dtype(*[tensor.dtype for tensor in read])
-        batched = any(tensor.batched for tensor in read)
+        if gives is None:
+            for place in op.indices:
+                require_whole(op.name, read[place].dtype)
+            dtype = op.dtype(*[tensor.dtype for tensor in read])
+            batched = any([tensor.batched for tensor in read])
+        else:
+            dtype, batched = gives.dtype, gives.batched
         if shares is not None:
             shares = self._shared(op, shapes, shares)
-        layer = Layer(path, op, inputs, shapes, shape, dtype, batched, shares, trainable)
+        layer = Layer(path, op, inputs, shapes, shape, dtype, batched, shares, trainable, tied, stored)
         self._nodes[path] = layer
         self.layers.append(layer)
         self._digraph = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from costmodel.graph import LayerGraph
-from costmodel.numbers.arithmetic import Number, Shape
+from costmodel.graph import Layer, LayerGraph
+from costmodel.numbers.arithmetic import Number, Shape, product
 from costmodel.ops.base import Cost, Operator
 from costmodel.tensor import WHOLE_BYTES
 from costmodel.units import DTYPES
@@ -32,6 +32,20 @@ def weights_read(op: Operator, shapes: tuple[Shape, ...], cost: Cost, images: Nu
     return cost.params if looked_up is None else looked_up * images
 
 
-def without_weights(cost: Cost) -> Cost:
-    """Return the cost of a layer whose weights are another's: they are stored there."""
-    return replace(cost, params=0, buffers=0, matrix_params=0)
+def own_cost(layer: Layer) -> Cost:
+    """Return what a layer costs, of its weights only those that no other layer keeps."""
+    cost = layer.op.price(*layer.input_shapes)
+    if layer.shares is not None:
+        return replace(cost, params=0, buffers=0, matrix_params=0)
+    if not layer.tied:
+        return cost
+    elsewhere = dict(layer.tied)
+    trained = {n: s for n, s in layer.op.weights(*layer.input_shapes).items() if n in elsewhere}
+    stored = [product(s) for n, s in layer.op.buffers(*layer.input_shapes).items() if n in elsewhere]
+    matrices = 0 if layer.op.family == "norm" else sum(product(s) for s in trained.values() if len(s) > 1)
+    return replace(
+        cost,
+        params=cost.params - sum(map(product, trained.values())),
+        buffers=cost.buffers - sum(stored),
+        matrix_params=cost.matrix_params - matrices,
+    )

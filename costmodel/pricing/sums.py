@@ -15,7 +15,7 @@ from costmodel.graph import Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, names, needed
 from costmodel.numbers.arithmetic import Number, guarded, is_plain, largest, product
 from costmodel.ops.base import Cost
-from costmodel.pricing.elements import element_bytes, weights_read
+from costmodel.pricing.elements import element_bytes, own_cost, weights_read
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
 from costmodel.pricing.training import require_gradients, steps
@@ -115,7 +115,7 @@ class _Sums:
         return read + ([layer.path for layer in layers] if name != "input_bytes" else [])
 
     def _counted(self, name: str, each_image: bool) -> Number:
-        counts = ((layer, getattr(cost, name), times) for layer, cost, times in self._distinct_costs())
+        counts = ((x, getattr(own_cost(x) if x.tied else cost, name), times) for x, cost, times in self._distinct_costs())
         some = (entry for entry in counts if not (is_plain(entry[1]) and entry[1] == 0))
         if each_image:
             return self._for_images(some)
@@ -144,7 +144,9 @@ class _Sums:
     def _question(self, layer: Layer) -> Any:
         """Return what decides a layer's cost: its operator, the operator's fields and the inputs' sizes."""
         question = self.graph.question(layer.op, layer.input_shapes)
-        return question if layer.batched and layer.shares is None else (question, layer.batched, layer.shares is None)
+        if layer.batched and layer.shares is None and not layer.tied:
+            return question
+        return question, layer.batched, layer.shares is None, layer.tied
 
     def _distinct_costs(self) -> list[tuple[Layer, Cost, int]]:
         """Return the cost of each kind of layer there is, and how many layers are of that kind."""

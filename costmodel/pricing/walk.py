@@ -10,7 +10,7 @@ from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.graph import Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, completed, names
 from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, product, whole
-from costmodel.pricing.elements import bytes_of, weights_read, without_weights
+from costmodel.pricing.elements import bytes_of, own_cost, weights_read
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
 from costmodel.pricing.receptive import View, view_of, views
@@ -147,7 +147,7 @@ class Walk:
         """
         if not self.plain:
             return self._counted(layer)
-        key = (layer.op, layer.input_shapes, layer.batched, layer.shares is None)
+        key = (layer.op, layer.input_shapes, layer.batched, layer.shares is None, layer.tied)
         counts = self._costs.get(key)
         if counts is None:
             counts = self._costs[key] = self._counted(layer)
@@ -157,8 +157,8 @@ class Walk:
         op, shapes, images = layer.op, layer.input_shapes, self._images_of(layer)
         cost = op.price(*shapes)
         read_bytes = weights_read(op, shapes, cost, images) * self.itemsize
-        if layer.shares is not None:
-            cost = without_weights(cost)
+        if layer.shares is not None or layer.tied:
+            cost = own_cost(layer)
         counts = {name: getattr(cost, name) * images if each else getattr(cost, name) for name, each in COUNTED}
         known = {**counts, "batch": self.batch, "itemsize": self.itemsize}
         for measure in OF_COSTS:

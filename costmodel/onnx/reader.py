@@ -1,0 +1,207 @@
+"""The walk through the nodes of an ONNX file: each becomes operators on tensors as they lie, by the rule of its type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from costmodel.errors import ShapeError
+from costmodel.onnx.fold import folded
+from costmodel.onnx.model import FAULTS, Graph, Info, Node, Stored
+from costmodel.reading.draft import Draft
+from costmodel.reading.value import REALS, Array, UnreadError, Value, known
+
+if TYPE_CHECKING:
+    from costmodel.ops.base import Operator
+
+Given: TypeAlias = "Value | list[Value]"
+"""What a value of a file is; a sequence of tensors is a list."""
+Rule: TypeAlias = "Callable[[Reader, Node], Given | Sequence[Given]]"
+
+STANDARD = ("", "ai.onnx")
+"""The names of ONNX's own vocabulary."""
+MOST_STEPS = 200_000
+"""Layers that a file may become."""
+FEW = 2**16
+"""Numbers up to which a constant's values are looked at."""
+RULES: dict[tuple[str, str], Rule] = {}
+"""How each type of node is read, by its domain and name; the modules of `types` fill it."""
+
+
+def rule(*op_types: str, domain: str = "") -> Callable[[Rule], Rule]:
+    """Enter a function as the rule for nodes of these types.
+
+    A rule returns what the node's outputs are: one value, or one for each in order. It raises an UnreadError where it
+    does not understand the node, which then is a layer whose cost is not known.
+    """
+
+    def enter(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(((domain, op_type) for op_type in op_types), function))
+        return function
+
+    return enter
+
+
+class Reader:
+    """Reads nodes one after the other. `values` holds what each value of the file is, by its name."""
+
+    def __init__(self, file: str, opset: int, infos: Mapping[str, Info], sizes: Mapping[str, int]) -> None:
+        self.file, self.opset, self.infos, self.sizes = file, opset, infos, sizes
+        self.draft = Draft(MOST_STEPS)
+        self.values: dict[str, Given] = {}
+        self.node = Node("", "", "", [], [])
+        """The node being read."""
+
+    def store(self, arrays: Iterable[Stored]) -> None:
+        """Enter arrays of the file. They are trained if they hold real numbers, or stand for such (int8, int4)."""
+        for array in arrays:
+            self.values[array.name] = self.of(array, origin=True)
+
+    def of(self, array: Stored, origin: bool = False) -> Value:
+        """Return an array of the file as a value; `origin` says that it is kept as one of its own, as weights are."""
+        arrays = (Array(array.name, array.shape, array.dtype),) if origin else ()
+        return Value(array.shape, array.dtype, arrays=arrays, held=array.values(FEW), whole=origin)
+
+    def over(self, nodes: Iterable[Node]) -> None:
+        """Read nodes, in their order.
+
+        Raises:
+            CostModelError: if one reads what nothing gives, or nothing at all can be told of what one gives.
+        """
+        for node in nodes:
+            self.node = node
+            for name in node.inputs:
+                if name and name not in self.values:
+                    raise node.complaint(self.file, f"it reads {name!r}, which nothing above it gives")
+            results = self._read(node)
+            for name, value in zip(node.outputs, results, strict=False):
+                if name:
+                    self.values[name] = value
+
+    def _read(self, node: Node) -> Sequence[Given]:
+        try:
+            results = self._understood(node)
+        except (UnreadError, ShapeError) as error:
+            return self._opaque(node, error.message)
+        except FAULTS:
+            return self._opaque(node, "its inputs or attributes do not fit its type")
+        found = results if isinstance(results, tuple) else (results,)
+        if any(name and at >= len(found) for at, name in enumerate(node.outputs)):
+            return self._opaque(node, f"of its outputs only the first {len(found)} are known")
+        return found
+
+    def _understood(self, node: Node) -> Any:
+        domain = "" if node.domain in STANDARD else node.domain
+        given = [self.values[name] if name else None for name in node.inputs]
+        if not domain and all(value is None or _is_held(value) for value in given):
+            held = folded(node, self.opset, [None if value is None else value.held for value in given])  # type: ignore[union-attr]
+            if held is not None:
+                return tuple(known(array) for array in held)
+        one = RULES.get((domain, node.op_type))
+        if one is None:
+            raise UnreadError("no operator stands for it")
+        results = one(self, node)
+        return tuple(results) if isinstance(results, Sequence) and len(node.outputs) > 1 else results
+
+    def _opaque(self, node: Node, why: str) -> list[Given]:
+        """Add a layer that is not understood, of the shapes that the file gives it.
+
+        Raises:
+            CostModelError: if it gives none.
+        """
+        shapes = [self.said(name) for name in node.outputs]
+        if not shapes or any(shape is None for shape in shapes):
+            raise node.complaint(
+                self.file, why, "and the file does not say the shape of what it gives (onnx.shape_inference adds such)"
+            )
+        kind = node.op_type if node.domain in STANDARD else f"{node.domain}.{node.op_type}"
+        inputs = [value for name in node.inputs if name and isinstance(value := self.values[name], Value)]
+        return [*self.draft.opaque(node.path, kind, filter(None, shapes), *inputs, why=why)]
+
+    def said(self, name: str) -> tuple[int, ...] | None:
+        """Return the shape that the file says a value has, open sizes as they were given."""
+        info = self.infos.get(name)
+        if info is None or info.shape is None:
+            return None
+        sizes = [self.sizes.get(size, 0) if isinstance(size, str) else size or 0 for size in info.shape]
+        return tuple(sizes) if all(size > 0 for size in sizes) else None
+
+    def value(self, node: Node, position: int) -> Value:
+        """Return an input of a node."""
+        if not node.has(position):
+            raise UnreadError(f"its input {position + 1} is missing")
+        found = self.values[node.inputs[position]]
+        if not isinstance(found, Value):
+            raise UnreadError(f"its input {position + 1} is a sequence of tensors")
+        return found
+
+    def optional(self, node: Node, position: int) -> Value | None:
+        """Return an input of a node if it is there."""
+        return self.value(node, position) if node.has(position) else None
+
+    def all(self, node: Node) -> list[Value]:
+        """Return all inputs of a node that are there."""
+        return [self.value(node, position) for position in range(len(node.inputs)) if node.has(position)]
+
+    def integers(self, node: Node, name: str, position: int) -> list[int] | None:
+        """Return whole numbers that older files give as an attribute, newer ones as an input; None where neither."""
+        given = node.get(name, None)
+        if given is not None:
+            return [int(number) for number in given]
+        value = self.optional(node, position)
+        return None if value is None else value.integers()
+
+    def number(self, node: Node, name: str, position: int) -> float | None:
+        """Return a number that older files give as an attribute, newer ones as an input; None where neither.
+
+        Raises:
+            UnreadError: if it is an input that is not known.
+        """
+        given = node.get(name, None)
+        if given is not None:
+            return float(given)
+        value = self.optional(node, position)
+        if value is None:
+            return None
+        found = value.scalar()
+        if found is None:
+            raise UnreadError(f"its {name} is not known")
+        return found
+
+    def add(
+        self,
+        node: Node,
+        op: Operator,
+        *inputs: Value,
+        arrays: Mapping[str, Value] | None = None,
+        dtype: str = "",
+        path: str = "",
+    ) -> Value:
+        """Add the operator that a node is, and return what it gives."""
+        return self.draft.add(path or node.path, op, *inputs, arrays=arrays, dtype=dtype)
+
+    def chain(self, node: Node, ops: Sequence[Operator], value: Value) -> Value:
+        """Add operators of one input one after the other."""
+        for op in ops:
+            value = self.add(node, op, value)
+        return value
+
+    def inside(self, graph: Graph, *given: Given) -> list[Given]:
+        """Read a graph within a node, which sees what is around it, and return its outputs."""
+        around, infos = dict(self.values), self.infos
+        self.infos = {**infos, **graph.infos}
+        self.store(graph.arrays.values())
+        self.values.update(zip((one.name for one in graph.inputs), given, strict=False))
+        self.over(graph.nodes)
+        results = [self.values[one.name] for one in graph.outputs]
+        self.values, self.infos = around, infos
+        return results
+
+
+def _is_held(value: Given) -> bool:
+    """Say whether a value's numbers are known and are no weights, which stay as they are stored."""
+    return (
+        isinstance(value, Value)
+        and value.held is not None
+        and not (value.arrays and value.dtype in REALS and value.size > 1)
+    )

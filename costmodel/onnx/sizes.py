@@ -1,0 +1,132 @@
+"""The sizes of an ONNX file's inputs: what the file says, what was asked for, and what is assumed and said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from costmodel.documents.safe_text import one_line
+from costmodel.errors import CostModelError, known_or_suggest, quote
+from costmodel.numbers.arithmetic import show_shape
+from costmodel.onnx.model import Info
+
+SPACE = 224
+"""Height and width of a picture whose sizes are open."""
+LENGTH = 128
+"""Any other open size: tokens, frames, samples."""
+CHANNELS = 3
+BATCH = ("batch", "n", "bs", "b")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What was asked for: whole shapes of inputs by name, sizes by the names that the file has for them, the height and
+    width of pictures, and the batch. What is not given is assumed.
+    """
+
+    inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    names: Mapping[str, int] = field(default_factory=dict)
+    space: tuple[int, int] | None = None
+    batch: int | None = None
+    length: int = LENGTH
+
+
+@dataclass
+class Chosen:
+    """The shapes of all inputs, the sizes by name, which were open, the batch and the inputs that have it first."""
+
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
+    parameters: dict[str, int] = field(default_factory=dict)
+    batch: int = 1
+    carrying: list[str] = field(default_factory=list)
+    fixed: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
+    """Return the sizes of a file's inputs.
+
+    Raises:
+        CostModelError: if an input or size that was asked for is not there, or an input's shape is unknown.
+    """
+    found = Chosen()
+    known = {one.name: one for one in inputs}
+    for name in asked.inputs:
+        if name not in known:
+            raise CostModelError(f"{file}: it has no input {quote(name)}; {known_or_suggest(name, list(known))}")
+    for one in inputs:
+        found.shapes[one.name] = _shape(one, asked, found, file)
+    return _batched(inputs, found)
+
+
+def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]:
+    whole = asked.inputs.get(one.name)
+    if one.shape is None:
+        if whole is None:
+            raise CostModelError(
+                f"{file}: its input {quote(one.name)} is of unknown shape; give it with --input {one_line(one.name)}=1x3x224x224"
+            )
+        return whole
+    if whole is not None and len(whole) != len(one.shape):
+        raise CostModelError(
+            f"{file}: its input {quote(one.name)} has {len(one.shape)} axes, and {show_shape(whole)} has {len(whole)}"
+        )
+    sizes = []
+    for axis, said in enumerate(one.shape):
+        if whole is not None:
+            size = whole[axis]
+            if isinstance(said, str):
+                found.names[said] = size
+        elif isinstance(said, int) and said > 0:
+            size = said
+        else:
+            label = said if isinstance(said, str) and said else f"{one.name}.{axis}"
+            size = _open(label, axis, one, asked, found)
+        sizes.append(size)
+    return tuple(sizes)
+
+
+def _open(label: str, axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
+    """Return an open size: as it was asked for, as it was chosen before, as a sum of known ones, or what is assumed."""
+    if label not in found.names:
+        parts = [part.strip() for part in label.split("+")]
+        if label in asked.names:
+            found.names[label] = asked.names[label]
+        elif len(parts) > 1 and all(part in found.names or part.isdigit() for part in parts):
+            found.names[label] = sum(found.names.get(part) or int(part) for part in parts)
+            return found.names[label]
+        else:
+            found.names[label] = _assumed(axis, one, asked)
+        found.parameters[one_line(label)] = found.names[label]
+    return found.names[label]
+
+
+def _assumed(axis: int, one: Info, asked: Sizes) -> int:
+    rank = len(one.shape or ())
+    if axis == 0:
+        return asked.batch or 1
+    if rank == 4:
+        last = isinstance(one.shape[-1], int) and one.shape[-1] in (1, 3, 4) if one.shape else False
+        space = (1, 2) if last else (2, 3)
+        if axis in space:
+            return (asked.space or (SPACE, SPACE))[space.index(axis)]
+        return CHANNELS
+    return asked.length
+
+
+def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:
+    """Tell which inputs have the batch on their first axis: those that have it as the first input has it."""
+    first = next((one for one in inputs if found.shapes[one.name]), None)
+    if first is None or not first.shape:
+        return found
+    label, size = first.shape[0], found.shapes[first.name][0]
+    found.batch = size
+    found.fixed = isinstance(label, int)
+    for one in inputs:
+        shape = found.shapes[one.name]
+        alike = one.shape and (one.shape[0] == label or not (isinstance(label, str) and isinstance(one.shape[0], str)))
+        if shape and shape[0] == size and alike:
+            found.carrying.append(one.name)
+    return found

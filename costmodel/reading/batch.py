@@ -1,0 +1,61 @@
+"""Where the first axis is the batch everywhere, it is taken off: what is left is one sample, as operators here want it."""
+
+from __future__ import annotations
+
+from costmodel.errors import ShapeError
+from costmodel.numbers.arithmetic import Shape
+from costmodel.reading.draft import Draft, Step
+from costmodel.reading.value import Value
+
+
+class Mixed(Exception):  # noqa: N818 - it is no error: tensors that mix the batch are read as they lie
+    """The first axis is not the batch here, or something depends on several images at once."""
+
+
+def samples(draft: Draft, batch: int, carrying: set[str]) -> dict[str, Shape] | None:
+    """Return the shape of one sample of each tensor, by its source; None where the batch is not the first axis of all
+    that is computed. `carrying` are the inputs that have it; what is computed from others alone has none.
+
+    Every operator is asked whether it does with a sample what it does with a batch: gives the sample of what it gives,
+    and for its share of the mult-adds.
+    """
+    found = {name: value.shape[1:] if name in carrying else value.shape for name, value in draft.inputs.items()}
+    carried = set(carrying)
+    try:
+        for step in draft.steps:
+            found[step.path] = _sample(step, batch, found, carried)
+    except (Mixed, ShapeError):
+        return None
+    return found
+
+
+def constant_sample(value: Value, rank: int) -> Shape:
+    """Return the shape of a constant beside tensors that had `rank` axes: a first axis of size 1 was the batch's."""
+    return value.shape[1:] if len(value.shape) == rank and rank and value.shape[0] == 1 else value.shape
+
+
+def _sample(step: Step, batch: int, found: dict[str, Shape], carried: set[str]) -> Shape:
+    with_batch = [value for value in step.inputs if value.source in carried]
+    if not with_batch:
+        return step.out.shape
+    carried.add(step.path)
+    rank = max(len(value.shape) for value in with_batch)
+    shapes = []
+    for value in step.inputs:
+        if value.source in carried:
+            shapes.append(found[value.source])
+        elif value.constant:
+            shapes.append(constant_sample(value, rank))
+        else:
+            shapes.append(found[value.source])
+    if step.op.name == "opaque":
+        if step.out.shape[:1] != (batch,):
+            raise Mixed
+        return step.out.shape[1:]
+    shape = tuple(step.op.shape(*shapes))
+    if (batch, *shape) != step.out.shape:
+        raise Mixed
+    whole, one = (step.op.cost(*all_shapes).mult_adds for all_shapes in ([v.shape for v in step.inputs], shapes))
+    if whole != one * batch:
+        raise Mixed
+    return shape

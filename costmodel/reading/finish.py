@@ -1,0 +1,117 @@
+"""From what was read to a graph of layers: constants become layers where something reads them, shared arrays are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from costmodel.errors import CostModelError, ShapeError
+from costmodel.graph import LayerGraph
+from costmodel.ops import OPERATORS
+from costmodel.reading.network import Network, Part
+from costmodel.reading.value import REALS, Value
+from costmodel.tensor import Tensor
+
+
+def finished(network: Network, graph: LayerGraph) -> LayerGraph:
+    """Add the parts of a network to a graph that has its inputs, and return it.
+
+    Raises:
+        CostModelError: if its sizes are beyond what a layer may have.
+    """
+    keepers = Keepers()
+    sources: dict[Any, str] = {}
+    for part in network.parts.values():
+        reads = tuple(_read(source, part, graph, sources, keepers) for source in part.inputs)
+        shares, tied = keepers.of(part, graph)
+        gives = Tensor(part.shape, _kind(part.dtype, graph.dtype), part.batched)
+        try:
+            graph.add(part.path, part.op, reads, shares=shares, tied=tied, gives=gives, stored=_stored(part, graph))
+        except (ShapeError, ValueError) as error:
+            raise CostModelError(f"{graph.file or graph.name}: layer {part.path}: {error}") from None
+    for path in network.outputs:
+        if path in network.parts:
+            graph.mark_output(path)
+    return graph
+
+
+class Keepers:
+    """Which layer keeps which stored array: the first that has it."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Any, tuple[str, str]] = {}
+
+    def of(self, part: Part, graph: LayerGraph) -> tuple[str | None, tuple[tuple[str, str], ...]]:
+        """Return the layer whose arrays a part shares, if those are all it has, and which single ones it shares."""
+        tied: dict[str, tuple[str, str]] = {}
+        for name, value in part.arrays.items():
+            keeper = self.kept.setdefault(key(value), (part.path, name))
+            if keeper != (part.path, name):
+                tied[name] = keeper
+        paths = {path for path, _ in tied.values()}
+        if tied and len(tied) == len(part.arrays) and len(paths) == 1 and part.path not in paths:
+            (path,) = paths
+            if path in graph and _alike(part, graph, path) and all(tied[name][1] == name for name in tied):
+                return path, ()
+        return None, tuple((name, "/".join(keeper)) for name, keeper in tied.items())
+
+
+def key(value: Value) -> Any:
+    """Return what is the same for two constants that are the same numbers of a file."""
+    return value.arrays[0].name if value.whole else id(value)
+
+
+def _alike(part: Part, graph: LayerGraph, path: str) -> bool:
+    """Say whether a part has arrays of the same names and shapes as the layer at a path."""
+    layer = graph.layer(path)
+    own = part.op.weights(*[_shape(source, graph) for source in part.inputs])
+    return own == layer.op.weights(*layer.input_shapes)
+
+
+def _shape(source: str | Value, graph: LayerGraph) -> tuple[Any, ...]:
+    return source.shape if isinstance(source, Value) else graph.shape(source)
+
+
+def _read(source: str | Value, part: Part, graph: LayerGraph, sources: dict[Any, str], keepers: Keepers) -> str:
+    """Return the path of what a part reads; a constant gets a layer of its own, once."""
+    if isinstance(source, str):
+        return source
+    at = (key(source), source.shape)
+    if at not in sources:
+        sources[at] = _constant(source, part, graph, keepers)
+    return sources[at]
+
+
+def _constant(value: Value, part: Part, graph: LayerGraph, keepers: Keepers) -> str:
+    trained = value.dtype in REALS and any(array.trained for array in value.arrays)
+    number = None if value.arrays else value.scalar()
+    fields: Mapping[str, Any] = {"size": value.shape}
+    if not trained and number is not None:
+        fields = {**fields, "value": number}
+    op = OPERATORS["parameter" if trained else "constant"](**fields)
+    name = value.arrays[0].name if value.whole else f"{part.path}.constant"
+    path, more = name, 1
+    while path in graph or not path:
+        more += 1
+        path = f"{name}_{more}"
+    tied: tuple[tuple[str, str], ...] = ()
+    if trained or number is None:
+        own = "weight" if trained else "value"
+        keeper = keepers.kept.setdefault(key(value), (path, own))
+        tied = ((own, "/".join(keeper)),) if keeper != (path, own) else ()
+    gives = Tensor(value.shape, _kind(value.dtype, graph.dtype), False)
+    graph.add(path, op, (), tied=tied, gives=gives)
+    return path
+
+
+def _kind(dtype: str, own: str) -> str | None:
+    """Return a tensor's dtype as layers have it: None where it follows the network's."""
+    return None if dtype == own or (dtype in REALS and own not in REALS) else dtype
+
+
+def _stored(part: Part, graph: LayerGraph) -> str | None:
+    """Return the dtype that a part's weights are kept in, where that is not the network's."""
+    kinds = {array.dtype for value in part.arrays.values() for array in value.arrays[:1]}
+    weights = part.arrays.get("weight")
+    kind = weights.arrays[0].dtype if weights is not None and weights.arrays else next(iter(kinds), graph.dtype)
+    return None if kind == graph.dtype else kind
