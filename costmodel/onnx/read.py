@@ -59,6 +59,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     network = network_of(reader.draft, given.batch, {one_line(name) for name in given.carrying})
     recognised(network)
     writer = f", written by {one_line(model.producer)}" if model.producer else ""
+    taken_off = network.batch is not None
     graph = LayerGraph(
         name,
         network.inputs,
@@ -67,9 +68,11 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
         parameters=given.parameters,
         file=file,
         dtype=_dtype(reader.draft.inputs, model.graph),
+        batch=given.batch if taken_off else 1,
+        whole="" if taken_off else given.why_whole(),
     )
-    graph.notes += given.notes
-    return finished(network, graph)
+    graph.notes += [*given.notes(taken_off), *reader.draft.notes]
+    return finished(network, graph, reader.draft.folded_mult_adds)
 
 
 def needed(graph: Graph) -> list[Node]:

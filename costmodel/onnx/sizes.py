@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from costmodel.documents.safe_text import one_line
@@ -16,7 +15,6 @@ SPACE = 224
 LENGTH = 128
 """Any other open size: tokens, frames, samples."""
 CHANNELS = 3
-BATCH = ("batch", "n", "bs", "b")
 
 
 @dataclass(frozen=True)
@@ -39,10 +37,28 @@ class Chosen:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     parameters: dict[str, int] = field(default_factory=dict)
+    assumed: dict[str, int] = field(default_factory=dict)
+    """The open sizes that nobody asked for."""
     batch: int = 1
     carrying: list[str] = field(default_factory=list)
-    fixed: bool = False
-    notes: list[str] = field(default_factory=list)
+    label: str = ""
+    """What the file calls the batch, where it leaves it open."""
+
+    def why_whole(self) -> str:
+        """Say why no other batch can be asked for, where the first axis is not the batch throughout."""
+        if self.label:
+            return f"its first axis is not the batch throughout; --set {self.label}=N sets that size and reads it anew"
+        return "the file fixes its sizes, and its first axis is not a batch throughout"
+
+    def notes(self, taken_off: bool) -> Iterator[str]:
+        """Yield what a reader of the costs has to know of the sizes."""
+        assumed = {name: size for name, size in self.assumed.items() if not (taken_off and name == self.label)}
+        if assumed:
+            said = ", ".join(f"{name} = {size}" for name, size in assumed.items())
+            name, size = next(iter(assumed.items()))
+            yield f"sizes that the file leaves open are taken to be {said}; --set {name}={2 * size} sets one"
+        if taken_off and not self.label and self.batch > 1:
+            yield f"batch {self.batch} of the file; --batch N asks for another"
 
 
 def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
@@ -98,7 +114,9 @@ def _open(label: str, axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
             found.names[label] = sum(found.names.get(part) or int(part) for part in parts)
             return found.names[label]
         else:
-            found.names[label] = _assumed(axis, one, asked)
+            found.names[label] = found.assumed[one_line(label)] = _assumed(axis, one, asked)
+            if _was_asked(axis, one, asked):
+                del found.assumed[one_line(label)]
         found.parameters[one_line(label)] = found.names[label]
     return found.names[label]
 
@@ -116,6 +134,13 @@ def _assumed(axis: int, one: Info, asked: Sizes) -> int:
     return asked.length
 
 
+def _was_asked(axis: int, one: Info, asked: Sizes) -> bool:
+    """Say whether an open size was asked for otherwise than by its name."""
+    if axis == 0:
+        return asked.batch is not None
+    return len(one.shape or ()) == 4 and asked.space is not None and _assumed(axis, one, asked) in asked.space
+
+
 def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:
     """Tell which inputs have the batch on their first axis: those that have it as the first input has it."""
     first = next((one for one in inputs if found.shapes[one.name]), None)
@@ -123,7 +148,7 @@ def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:
         return found
     label, size = first.shape[0], found.shapes[first.name][0]
     found.batch = size
-    found.fixed = isinstance(label, int)
+    found.label = one_line(label or f"{first.name}.0") if not isinstance(label, int) or label < 1 else ""
     for one in inputs:
         shape = found.shapes[one.name]
         alike = one.shape and (one.shape[0] == label or not (isinstance(label, str) and isinstance(one.shape[0], str)))

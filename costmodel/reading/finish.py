@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from costmodel.errors import CostModelError, ShapeError
@@ -13,12 +13,14 @@ from costmodel.reading.value import REALS, Value
 from costmodel.tensor import Tensor
 
 
-def finished(network: Network, graph: LayerGraph) -> LayerGraph:
-    """Add the parts of a network to a graph that has its inputs, and return it.
+def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0) -> LayerGraph:
+    """Add the parts of a network to a graph that has its inputs, and return it, with notes of what was folded.
 
     Raises:
         CostModelError: if its sizes are beyond what a layer may have.
     """
+    graph.read = True
+    graph.notes += _folded(network, folded_mult_adds)
     keepers = Keepers()
     sources: dict[Any, str] = {}
     for part in network.parts.values():
@@ -29,10 +31,31 @@ def finished(network: Network, graph: LayerGraph) -> LayerGraph:
             graph.add(part.path, part.op, reads, shares=shares, tied=tied, gives=gives, stored=_stored(part, graph))
         except (ShapeError, ValueError) as error:
             raise CostModelError(f"{graph.file or graph.name}: layer {part.path}: {error}") from None
+        if part.partial:
+            graph.unpriced[part.path] = (getattr(part.op, "type", part.op.name), part.partial)
     for path in network.outputs:
         if path in network.parts:
             graph.mark_output(path)
     return graph
+
+
+def _folded(network: Network, mult_adds: int) -> Iterator[str]:
+    """Yield what to say of what depends on no input, which is computed once and for all beforehand."""
+    if mult_adds:
+        yield f"{mult_adds:,} mult-adds depend on no input and are not counted: they are done once, beforehand"
+    constants = [
+        value
+        for part in network.parts.values()
+        for value in (*part.arrays.values(), *(one for one in part.inputs if isinstance(one, Value)))
+        if value.arrays
+    ]
+    counted = {key(value): value.size for value in constants if value.dtype in REALS}
+    stored = {array.name: array.size for value in constants for array in value.arrays if array.dtype in REALS}
+    if sum(counted.values()) != sum(stored.values()):
+        yield (
+            f"params are those of the arrays that are computed with, {sum(counted.values()):,} numbers in all; the file "
+            f"stores {sum(stored.values()):,} for them, of which some are folded into others"
+        )
 
 
 class Keepers:
