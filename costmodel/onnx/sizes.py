@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, known_or_suggest, quote
@@ -68,13 +68,32 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
         CostModelError: if an input or size that was asked for is not there, or an input's shape is unknown.
     """
     found = Chosen()
-    known = {one.name: one for one in inputs}
-    for name in asked.inputs:
-        if name not in known:
-            raise CostModelError(f"{file}: it has no input {quote(name)}; {known_or_suggest(name, list(known))}")
+    asked = _named(asked, [one.name for one in inputs], file)
     for one in inputs:
         found.shapes[one.name] = _shape(one, asked, found, file)
+    unknown = [name for name in asked.names if name not in found.parameters]
+    if unknown:
+        what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
+        raise CostModelError(f"{file}: it has no open size {quote(unknown[0])}; {what}")
     return _batched(inputs, found)
+
+
+def _named(asked: Sizes, names: list[str], file: str) -> Sizes:
+    """Return what was asked for with a name for the one input that was given none.
+
+    Raises:
+        CostModelError: if there is no such input, or there are several.
+    """
+    if "" in asked.inputs:
+        if len(names) != 1:
+            raise CostModelError(
+                f"{file}: it has {len(names)} inputs ({', '.join(map(quote, names))}); say which: --input NAME=SHAPE"
+            )
+        asked = replace(asked, inputs={names[0] if name == "" else name: s for name, s in asked.inputs.items()})
+    for name in asked.inputs:
+        if name not in names:
+            raise CostModelError(f"{file}: it has no input {quote(name)}; {known_or_suggest(name, names)}")
+    return asked
 
 
 def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]:
