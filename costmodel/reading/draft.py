@@ -91,8 +91,10 @@ class Draft:
             raise UnreadError(error.message, error.hint) from None
         kind = dtype or (inputs[0].dtype if inputs else "float32")
         if inputs and all(value.constant for value in inputs):
-            self.folded_mult_adds += int(op.cost(*shapes).mult_adds)
-            return Value(shape, kind, arrays=made_of([*inputs, *(arrays or {}).values()]))
+            cost = op.cost(*shapes)
+            self.folded_mult_adds += int(cost.mult_adds)
+            reckoned = bool(cost.mult_adds or cost.other_ops) or any(value.reckoned for value in inputs)
+            return Value(shape, kind, arrays=made_of([*inputs, *(arrays or {}).values()]), reckoned=reckoned)
         if len(self.steps) >= self.most:
             raise UnreadError(f"with it the network has more than {self.most:,} layers")
         out = Value(shape, kind, self.free(path))

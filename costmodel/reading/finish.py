@@ -43,14 +43,10 @@ def _folded(network: Network, mult_adds: int) -> Iterator[str]:
     """Yield what to say of what depends on no input, which is computed once and for all beforehand."""
     if mult_adds:
         yield f"{mult_adds:,} mult-adds depend on no input and are not counted: they are done once, beforehand"
-    constants = [
-        value
-        for part in network.parts.values()
-        for value in (*part.arrays.values(), *(one for one in part.inputs if isinstance(one, Value)))
-        if value.arrays
-    ]
-    counted = {key(value): value.size for value in constants if value.dtype in REALS}
-    stored = {array.name: array.size for value in constants for array in value.arrays if array.dtype in REALS}
+    weights = [value for part in network.parts.values() for value in part.arrays.values() if value.real]
+    read = [one for part in network.parts.values() for one in part.inputs if isinstance(one, Value)]
+    counted = {key(value): value.size for value in weights} | {key(one): one.size for one in read if one.trained}
+    stored = {array.name: array.size for value in [*weights, *read] for array in value.arrays if array.dtype in REALS}
     if sum(counted.values()) != sum(stored.values()):
         yield (
             f"params are those of the arrays that are computed with, {sum(counted.values()):,} numbers in all; the file "
@@ -106,7 +102,7 @@ def _read(source: str | Value, part: Part, graph: LayerGraph, sources: dict[Any,
 
 
 def _constant(value: Value, part: Part, graph: LayerGraph, keepers: Keepers) -> str:
-    trained = value.dtype in REALS and any(array.trained for array in value.arrays)
+    trained = value.trained
     number = None if value.arrays else value.scalar()
     fields: Mapping[str, Any] = {"size": value.shape}
     if not trained and number is not None:
