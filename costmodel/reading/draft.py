@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Step:
     """One operator at one place: what it reads and gives, and which stored arrays are its weights, by their names.
 
-    `partial` is why its cost is not known, where it is not.
+    `partial` is why its cost is not known, where it is not; `name` is its path without the number that made it free.
     """
 
     path: str
@@ -28,6 +28,7 @@ class Step:
     out: Value
     arrays: dict[str, Value] = field(default_factory=dict)
     partial: str = ""
+    name: str = ""
 
 
 class Draft:
@@ -98,7 +99,7 @@ class Draft:
         if len(self.steps) >= self.most:
             raise UnreadError(f"with it the network has more than {self.most:,} layers")
         out = Value(shape, kind, self.free(path))
-        self.steps.append(Step(out.source, op, list(inputs), out, dict(arrays or {}), partial))
+        self.steps.append(Step(out.source, op, list(inputs), out, dict(arrays or {}), partial, path))
         return out
 
     def opaque(self, path: str, what: str, shapes: Iterable[tuple[int, ...]], *inputs: Value, why: str) -> list[Value]:
