@@ -11,8 +11,9 @@ from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.onnx import types  # noqa: F401 - fills the rules
-from costmodel.onnx.model import Graph, Model, Node, scanned
-from costmodel.onnx.reader import STANDARD, Reader
+from costmodel.onnx.messages import read_model
+from costmodel.onnx.model import STANDARD, Graph, Model, Node
+from costmodel.onnx.reader import Reader
 from costmodel.onnx.sizes import Sizes, chosen
 from costmodel.reading.finish import finished
 from costmodel.reading.network import network_of
@@ -30,7 +31,7 @@ def read_onnx(path: str | os.PathLike[str], sizes: Sizes | None = None) -> Layer
         CostModelError: if the file is none, or the shape of something in it cannot be told, with the name of the node.
     """
     place = Path(path)
-    return graph_of(scanned(place), str(path), place.stem, sizes)
+    return graph_of(read_model(place), str(path), place.stem, sizes)
 
 
 def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> LayerGraph:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.errors import ShapeError
 from costmodel.onnx.fold import folded
-from costmodel.onnx.model import FAULTS, Graph, Info, Node, Stored
+from costmodel.onnx.model import STANDARD, Graph, Info, Node
+from costmodel.onnx.stored import Stored
 from costmodel.reading.draft import Draft
 from costmodel.reading.value import REALS, Array, UnreadError, Value, known
 
@@ -18,8 +19,17 @@ Given: TypeAlias = "Value | list[Value]"
 """What a value of a file is; a sequence of tensors is a list."""
 Rule: TypeAlias = "Callable[[Reader, Node], Given | Sequence[Given]]"
 
-STANDARD = ("", "ai.onnx")
-"""The names of ONNX's own vocabulary."""
+FAULTS = (
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+)
+"""What an attribute or a constant of the wrong kind ends in, wherever it is looked at."""
 MOST_STEPS = 200_000
 """Layers that a file may become."""
 FEW = 2**16
@@ -49,7 +59,7 @@ class Reader:
         self.file, self.opset, self.infos, self.sizes = file, opset, infos, sizes
         self.draft = Draft(MOST_STEPS)
         self.values: dict[str, Given] = {}
-        self.node = Node("", "", "", [], [])
+        self.node = Node("", "", [], [])
         """The node being read."""
 
     def store(self, arrays: Iterable[Stored]) -> None:
@@ -91,9 +101,9 @@ class Reader:
         return found
 
     def _understood(self, node: Node) -> Any:
-        domain = "" if node.domain in STANDARD else node.domain
+        domain = node.domain
         given = [self.values[name] if name else None for name in node.inputs]
-        if not domain and all(value is None or _is_held(value) for value in given):
+        if domain in STANDARD and all(value is None or _is_held(value) for value in given):
             held = folded(node, self.opset, [None if value is None else value.held for value in given])  # type: ignore[union-attr]
             if held is not None:
                 return tuple(known(array) for array in held)
@@ -114,9 +124,8 @@ class Reader:
             raise node.complaint(
                 self.file, why, "and the file does not say the shape of what it gives (onnx.shape_inference adds such)"
             )
-        kind = node.op_type if node.domain in STANDARD else f"{node.domain}.{node.op_type}"
         inputs = [value for name in node.inputs if name and isinstance(value := self.values[name], Value)]
-        return [*self.draft.opaque(node.path, kind, filter(None, shapes), *inputs, why=why)]
+        return [*self.draft.opaque(node.path, node.kind, filter(None, shapes), *inputs, why=why)]
 
     def said(self, name: str) -> tuple[int, ...] | None:
         """Return the shape that the file says a value has, open sizes as they were given."""
