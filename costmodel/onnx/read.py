@@ -47,7 +47,8 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     read = {name for node in _with_inner(nodes) for name in node.inputs}
     inputs = [one for one in model.graph.inputs if one.name not in model.graph.arrays and one.name in read]
     given = chosen(inputs, sizes or Sizes(), file)
-    reader = Reader(file, opset, model.graph.infos, given.names)
+    said = model.graph.infos | {info.name: info for info in model.graph.outputs}
+    reader = Reader(file, opset, said, given.names)
     reader.store(model.graph.arrays.values())
     for one in inputs:
         reader.values[one.name] = reader.draft.input(one_line(one.name), given.shapes[one.name], one.dtype or "float32")

@@ -198,7 +198,7 @@ class Reader:
     def inside(self, graph: Graph, *given: Given) -> list[Given]:
         """Read a graph within a node, which sees what is around it, and return its outputs."""
         around, infos = dict(self.values), self.infos
-        self.infos = {**infos, **graph.infos}
+        self.infos = {**infos, **graph.infos, **{info.name: info for info in graph.outputs}}
         self.store(graph.arrays.values())
         self.values.update(zip((one.name for one in graph.inputs), given, strict=False))
         self.over(graph.nodes)
