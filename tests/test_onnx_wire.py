@@ -420,7 +420,7 @@ def zipped(*names):
 @pytest.mark.parametrize(
     ("file", "data", "start"),
     [
-        ("net.pt", zipped("net/data.pkl", "net/byteorder", "net/data/0"), "this is a PyTorch checkpoint: export it with"),
+        ("net.pt", zipped("net/data.pkl", "net/byteorder", "net/data/0"), "this is a PyTorch checkpoint: export it"),
         ("net.pt", zipped("net/data.pkl", "net/code/__torch__.py"), "this is a TorchScript file"),
         ("net.pt2", zipped("net/archive_format", "net/models/model.json"), "this is a program of torch.export"),
         ("net.pth", pickle.dumps({"a": 1}, 2), "this is a PyTorch checkpoint"),

@@ -92,7 +92,9 @@ class _Reader(Parts):
         self.attributes: dict[bytes, tuple[str, Any]] = {}
 
     def model(self, data: Data) -> Model | None:
-        graphs, opsets, metadata = [], {}, {}
+        graphs: list[Graph] = []
+        opsets: dict[str, int] = {}
+        metadata: dict[str, str] = {}
         producer, version, ir_version = "", "", 0
         functions: list[Function] = []
         read: list[Node] = []

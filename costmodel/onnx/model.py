@@ -28,6 +28,14 @@ Size: TypeAlias = int | str | None
 """One size of a shape: a number, the name of one that is open, or None for one that has no name."""
 
 
+class UnreadError(Exception):
+    """A node that no operator stands for; the text says what is the matter."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """An attribute within a function that takes the value of the function's own attribute `name`."""
