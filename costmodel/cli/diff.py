@@ -19,7 +19,9 @@ from costmodel.cli.output import format_option, output_option, show
 @top_option
 @format_option
 @output_option
-def diff_command(a: str, b: str, batch: int | None, dtype: str | None, top: int, form: str, output: Path | None) -> None:
+def diff_command(
+    a: str, b: str, batch: int | None, dtype: str | None, top: int, form: str, output: Path | None
+) -> None:
     """What differs from A to B, in all and layer by layer.
 
     A and B are names, paths (of ONNX files too), or git:REVISION:PATH. Layers are matched by path; the rest by operator

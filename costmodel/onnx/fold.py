@@ -12,6 +12,7 @@ def folded(node: Any, opset: int, arrays: list[Any]) -> Any:
     from costmodel.onnx.model import Graph
 
     from costmodel.onnx.stored import Stored
+
     attributes = {}
     for k, v in node.attributes.items():
         if isinstance(v, Graph):

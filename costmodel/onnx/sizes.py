@@ -27,7 +27,8 @@ class Sizes:
     names: Mapping[str, int] = field(default_factory=dict)
     space: tuple[int, int] | None = None
     batch: int | None = None
-    length: int = LENGTH
+    assumed_space: int = SPACE
+    assumed_length: int = LENGTH
 
 
 @dataclass
@@ -148,9 +149,9 @@ def _assumed(axis: int, one: Info, asked: Sizes) -> int:
         last = isinstance(one.shape[-1], int) and one.shape[-1] in (1, 3, 4) if one.shape else False
         space = (1, 2) if last else (2, 3)
         if axis in space:
-            return (asked.space or (SPACE, SPACE))[space.index(axis)]
+            return (asked.space or (asked.assumed_space,) * 2)[space.index(axis)]
         return CHANNELS
-    return asked.length
+    return asked.assumed_length
 
 
 def _was_asked(axis: int, one: Info, asked: Sizes) -> bool:

@@ -108,7 +108,9 @@ class Network:
         except ShapeError:
             return False
 
-    def become(self, last: Part, op: Operator, inputs: list[str | Value], *gone: Part, **changes: object) -> Part | None:
+    def become(
+        self, last: Part, op: Operator, inputs: list[str | Value], *gone: Part, **changes: object
+    ) -> Part | None:
         """Make `last` another operator on other inputs, in the place of itself and the parts `gone` that only it needs.
 
         `changes` are other fields of the part. A part gone is taken out if nothing reads it any more. Nothing is done,
