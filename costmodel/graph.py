@@ -143,7 +143,7 @@ class LayerGraph:
             for place in op.indices:
                 require_whole(op.name, read[place].dtype)
             dtype = op.dtype(*[tensor.dtype for tensor in read])
-            batched = any([tensor.batched for tensor in read])
+            batched = any(tensor.batched for tensor in read)
         else:
             dtype, batched = gives.dtype, gives.batched
         if shares is not None:

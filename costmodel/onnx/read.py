@@ -96,6 +96,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     for one in inputs:
         reader.values[one.name] = reader.draft.input(one_line(one.name), given.shapes[one.name], one.dtype or "float32")
     reader.over(nodes)
+    reader.require_read()
     for info in model.graph.outputs:
         found = reader.values.get(info.name)
         reader.draft.outputs += [
