@@ -16,6 +16,7 @@ from costmodel.onnx.messages import read_model
 from costmodel.onnx.inline import inlined
 from costmodel.onnx.model import STANDARD, Graph, Info, Model, Node
 from costmodel.onnx.reader import Reader
+from costmodel.onnx.remarks import remarks
 from costmodel.onnx.sizes import Sizes, chosen
 from costmodel.reading.finish import finished
 from costmodel.reading.network import network_of
@@ -117,7 +118,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
         batch=given.batch if taken_off else 1,
         whole="" if taken_off else given.why_whole(),
     )
-    graph.notes += [*given.notes(taken_off), *reader.draft.notes]
+    graph.notes += [*given.notes(taken_off), *reader.draft.notes, *remarks(network)]
     return finished(network, graph, reader.draft.folded_mult_adds)
 
 
