@@ -142,13 +142,14 @@ class Reader:
         """Add a layer that is not understood, of the shapes that the file gives it; if it gives none, what it gives is
         lost.
         """
-        shapes = [self.said(name) for name in node.outputs]
-        if not shapes or any(shape is None for shape in shapes):
+        said = [self.said(name) for name in node.outputs]
+        shapes = [shape for shape in said if shape is not None]
+        if not shapes or len(shapes) < len(said):
             self.unread.append((node, why))
             self.lost.update(node.outputs)
             return []
         inputs = [value for name in node.inputs if name and isinstance(value := self.values[name], Value)]
-        return [*self.draft.opaque(node.path, node.kind, filter(None, shapes), *inputs, why=why)]
+        return [*self.draft.opaque(node.path, node.kind, shapes, *inputs, why=why)]
 
     def said(self, name: str) -> tuple[int, ...] | None:
         """Return the shape that the file says a value has, open sizes as they were given."""
