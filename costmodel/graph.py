@@ -54,8 +54,9 @@ class LayerGraph:
     A layer can only read what was added before it, so there is no cycle, and the order of adding is an order of
     execution. `digraph` is the same as a `networkx.DiGraph`, for every question about paths and neighbours.
 
-    `dtype` is what its numbers are priced at where nobody says; `notes` are remarks on where it comes from that a
-    reader of its costs has to know.
+    `dtype` is what its numbers are priced at where nobody says, and `batch` how many images; `whole` is why no other
+    batch can be asked for, where the shapes are not of one image. `notes` are remarks on where it comes from that a
+    reader of its costs has to know; `unpriced` are the layers whose cost is not known, each with what it is and why.
     """
 
     def __init__(
@@ -68,6 +69,8 @@ class LayerGraph:
         parameters: Mapping[str, Any] | None = None,
         file: str = "",
         dtype: str = "float32",
+        batch: int = 1,
+        whole: str = "",
     ) -> None:
         """Begin a network that reads one real-valued tensor of a shape, called ``input``, or several by their names."""
         self.name = name
@@ -77,7 +80,11 @@ class LayerGraph:
         self.parameters = dict(parameters or {})
         self.dtype = dtype
         """The dtype of its real numbers, where a question names no other."""
+        self.batch, self.whole = batch, whole
         self.notes: list[str] = []
+        self.unpriced: dict[str, tuple[str, str]] = {}
+        self.read = False
+        """It was read from what others wrote; its paths are theirs."""
         given = inputs if isinstance(inputs, Mapping) else {INPUT: Tensor(inputs)}
         self.inputs = {
             name: Tensor(tuple(map(guarded, tensor.shape)), tensor.dtype, tensor.batched)
@@ -136,7 +143,7 @@ class LayerGraph:
             for place in op.indices:
                 require_whole(op.name, read[place].dtype)
             dtype = op.dtype(*[tensor.dtype for tensor in read])
-            batched = any([tensor.batched for tensor in read])
+            batched = any(tensor.batched for tensor in read)
         else:
             dtype, batched = gives.dtype, gives.batched
         if shares is not None:

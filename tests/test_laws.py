@@ -157,16 +157,18 @@ WHOLE = {
     "channel_shuffle",
     "constant",
     "gather",
+    "gather_nd",
     "global_avg_pool",
     "global_max_pool",
     "grn",
     "lrn",
     "pad_channels",
     "parameter",
+    "scatter_nd",
     "tokens",
     "upsample",
 }
-"""Operators that take every axis of one image, so that nothing but the batch can stand before them; and `gather`, whose
+"""Operators that take every axis of one image, so that nothing but the batch can stand before them; and those whose
 indices are of any shape.
 """
 

@@ -209,6 +209,83 @@ def _gather(layer: Layer, arrays: Arrays) -> Step:
     return run
 
 
+def _carrying(inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Return tensors that all have the batch."""
+    batch = max(map(len, inputs))
+    return [x.expand(batch, *x.shape[1:]) for x in inputs]
+
+
+KINDS = {"float": torch.float32, "int64": torch.int64, "int32": torch.int32, "bool": torch.bool}
+
+
+def _one_hot(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    axis, kind = 1 + op.place(layer.input_shapes[0]), KINDS[op.to]
+    return lambda x: F.one_hot(x, op.classes).movedim(-1, axis).to(kind)
+
+
+REDUCTIONS = {"add": "sum", "multiply": "prod", "minimum": "amin", "maximum": "amax"}
+
+
+def _gather_elements(inputs: Sequence[Tensor], axis: int) -> Tensor:
+    x, indices = _carrying(inputs)
+    return torch.gather(x, axis, indices)
+
+
+def _scatter(layer: Layer, arrays: Arrays) -> Step:
+    axis, how = _axis(layer), REDUCTIONS.get(layer.op.reduction)  # type: ignore[attr-defined]
+
+    def run(*inputs: Tensor) -> Tensor:
+        x, indices, updates = _carrying(inputs)
+        return x.scatter_reduce(axis, indices, updates, how) if how else x.scatter(axis, indices, updates)
+
+    return run
+
+
+def _tuples(layer: Layer, x: Tensor, indices: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return a tensor whose indexed axes stand before all others, and what indexes it."""
+    op: Any = layer.op
+    _, order = op.split(*layer.input_shapes[:2])
+    images = torch.arange(len(x), device=x.device).reshape(-1, *[1] * (indices.ndim - 2))
+    return x.permute(0, *(1 + axis for axis in order)), (images, *indices.unbind(-1))
+
+
+def _gather_nd(layer: Layer, arrays: Arrays) -> Step:
+    def run(*inputs: Tensor) -> Tensor:
+        front, places = _tuples(layer, *_carrying(inputs))
+        return front[places]
+
+    return run
+
+
+def _scatter_nd(layer: Layer, arrays: Arrays) -> Step:
+    """PyTorch reduces one flat axis, so that places become numbers along it."""
+    how = REDUCTIONS.get(layer.op.reduction)  # type: ignore[attr-defined]
+
+    def run(*inputs: Tensor) -> Tensor:
+        x, indices, updates = _carrying(inputs)
+        out = x.clone()
+        front, places = _tuples(layer, out, indices)
+        if how is None:
+            front[places] = updates
+            return out
+        numbers = _tuples(layer, torch.arange(x.numel(), device=x.device).reshape(x.shape), indices)[0][places]
+        return out.flatten().scatter_reduce(0, numbers.flatten(), updates.flatten(), how).reshape(x.shape)
+
+    return run
+
+
+def _grid_sample(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    how = {name: getattr(op, name) for name in ("mode", "padding_mode", "align_corners")}
+
+    def run(*inputs: Tensor) -> Tensor:
+        x, grid = _carrying(inputs)
+        return F.grid_sample(x.flatten(0, -4), grid.flatten(0, -4), **how).unflatten(0, x.shape[:-3])
+
+    return run
+
+
 def _source(name: str) -> Callable[[Layer, Arrays], Step]:
     """Return the entry of a source that stores its array under that name."""
     return lambda layer, arrays: lambda: arrays[name][None]
@@ -578,6 +655,11 @@ def _reduced(function: Callable[..., Tensor]) -> Callable[[Layer, Arrays], Step]
     return entry
 
 
+def _number(value: Any, x: Tensor) -> Any:
+    """Return a field as one of a tensor's kind, so that whole numbers stay whole."""
+    return value if value is None or x.is_floating_point() else int(value)
+
+
 def _prod(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
     for axis in reversed(axes):  # PyTorch's takes one axis
         x = x.prod(axis, keep)
@@ -623,6 +705,13 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "lstm": _recurrent,
     "embedding": lambda layer, arrays: lambda x: F.embedding(x, arrays["weight"]),
     "gather": _gather,
+    "gather_elements": _along(_gather_elements),
+    "scatter": _scatter,
+    "gather_nd": _gather_nd,
+    "scatter_nd": _scatter_nd,
+    "one_hot": _one_hot,
+    "grid_sample": _grid_sample,
+    "cast": _with(lambda op, x: x.to(KINDS[op.to])),
     "parameter": _source("weight"),
     "constant": _constant,
     "arange": lambda layer, arrays: lambda: torch.arange(layer.op.start, layer.op.stop)[None],  # type: ignore[attr-defined]
@@ -677,8 +766,9 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "floor": _plain(torch.floor),
     "ceil": _plain(torch.ceil),
     "round": _plain(torch.round),
-    "clamp": _with(lambda op, x: torch.clamp(x, op.min, op.max)),
-    "shift": _with(lambda op, x: x + op.amount),
+    "clamp": _with(lambda op, x: torch.clamp(x, _number(op.min, x), _number(op.max, x))),
+    "shift": _with(lambda op, x: x + _number(op.amount, x)),
+    "isnan": _plain(torch.isnan),
     "not": _plain(torch.logical_not),
     "max_pool": _max_pool,
     "max_pool_indices": _max_pool_indices,
@@ -697,11 +787,13 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "subtract": _spreading(torch.sub),
     "divide": _spreading(torch.div),
     "power": _power,
+    "mod": lambda layer, arrays: _spreading(torch.fmod if layer.op.truncated else torch.remainder)(layer, arrays),  # type: ignore[attr-defined]
     "minimum": _spreading(torch.minimum),
     "maximum": _spreading(torch.maximum),
     "compare": _compare,
     "and": _spreading(torch.logical_and),
     "or": _spreading(torch.logical_or),
+    "xor": _spreading(torch.logical_xor),
     "where": _spreading(torch.where),
     "sum": _reduced(torch.sum),
     "mean": _reduced(torch.mean),
@@ -717,6 +809,7 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "identity": _plain(lambda x: x),
     "dropout": _plain(lambda x: x),
     "flatten": _rearranged,
+    "reshape": lambda layer, arrays: lambda x: x.reshape(len(x), *layer.shape),
     "rearrange": _rearranged,
     "transpose": _rearranged,
     "squeeze": _rearranged,
@@ -734,13 +827,16 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "roll": _roll,
     "broadcast_to": _broadcast_to,
     "tile": _tile,
+    "flip": lambda layer, arrays: lambda x: x.flip(_axes(layer)),
+    "tril": _with(lambda op, x: x.tril(op.diagonal)),
+    "triu": _with(lambda op, x: x.triu(op.diagonal)),
     "stack": _stack,
     "pad_channels": _with(lambda op, x: F.pad(x, [*[0, 0] * (x.ndim - 2), op.before, op.after])),
     "slice_channels": lambda layer, arrays: _sliced(layer),
     "channel_shuffle": _with(lambda op, x: x.unflatten(1, (op.groups, -1)).transpose(1, 2).flatten(1, 2)),
     "resize": _resize,
     "upsample": _upsample,
-    "scale": _with(lambda op, x: x * op.factor),
+    "scale": _with(lambda op, x: x * _number(op.factor, x)),
     "tokens": _plain(lambda x: x.flatten(2).transpose(1, 2)),
     "class_token": _class_token,
     "position_embedding": _position_embedding,

@@ -46,7 +46,34 @@ set_option = click.option(
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Set a parameter of the spec, or the sizes of an input: width=0.75, input=[1,320,640]. Repeatable.",
+    help="Set a parameter of the spec, the sizes of an input, or an open size of an ONNX file: width=0.75, "
+    "input=[1,320,640], seq_len=512. Repeatable.",
+)
+
+
+class InputShape(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
+    """The shape of an input: 1x3x640x640, with a name before it where there are several."""
+
+    name = "shape"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the input's name, "" where it is the only one, and its shape."""
+        if isinstance(value, tuple):
+            return value
+        name, _, sizes = value.rpartition("=")
+        found = sizes.strip().lower().split("x")
+        if not all(size.isascii() and size.isdigit() and int(size) for size in found):
+            self.fail(f"{value!r} is no shape of an input; write 1x3x224x224, or NAME=1x3x224x224", param, ctx)
+        return name.strip(), [int(size) for size in found]
+
+
+input_option = click.option(
+    "--input",
+    "inputs",
+    type=InputShape(),
+    multiple=True,
+    metavar="[NAME=]SHAPE",
+    help="The shape of an input: of an ONNX file with its batch, as 1x3x640x640; of a spec, of one image. Repeatable.",
 )
 
 
@@ -72,6 +99,12 @@ resolution_option = click.option(
 batch_option = click.option(
     "--batch", type=click.IntRange(1, MOST_IMAGES), default=1, show_default=True, metavar="N", help="Images at once."
 )
+own_batch_option = click.option(
+    "--batch",
+    type=click.IntRange(1, MOST_IMAGES),
+    metavar="N",
+    help="Images at once; by default what an ONNX file fixes, and 1 of all else.",
+)
 dtype_option = click.option(
     "--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True, help="Of weights and activations."
 )
@@ -82,21 +115,31 @@ own_dtype_option = click.option(
 )
 
 
-def opened(arch: str, settings: Sequence[str] = (), resolution: tuple[int, int] | None = None) -> Source:
-    """Return what was asked for, with what --set and --resolution say.
+def opened(
+    arch: str,
+    settings: Sequence[str] = (),
+    resolution: tuple[int, int] | None = None,
+    inputs: Sequence[tuple[str, list[int]]] = (),
+) -> Source:
+    """Return what was asked for, with what --set, --resolution and --input say.
 
     Raises:
         CostModelError: if there is no such network or parameter, a setting is not NAME=VALUE, or nothing can be set.
         SpecError: with everything that is wrong in its file.
     """
     source = sources.open(arch)
-    values = dict(map(setting, settings))
-    if source.spec is None:
-        if values or resolution is not None:
-            raise CostModelError(f"{arch}: {source.kind} has no parameters; --set and --resolution are for specs")
-    elif resolution is not None:
-        _add_resolution(values, source.spec, resolution)
+    values = dict(map(setting, settings)) | {name or _only_input(source): shape for name, shape in inputs}
+    if resolution is not None:
+        if source.spec is None:
+            values["resolution"] = list(resolution)
+        else:
+            _add_resolution(values, source.spec, resolution)
     return source.set(**values)
+
+
+def _only_input(source: Source) -> str:
+    """Return the name of an input that was given no name: the first of a spec, and what a file has is seen there."""
+    return next(iter(source.spec.all_inputs)) if source.spec is not None else ""
 
 
 def _add_resolution(values: dict[str, Any], spec: Spec, sizes: tuple[int, int]) -> None:

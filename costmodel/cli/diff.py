@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.arguments import ARCH, batch_option, own_dtype_option
+from costmodel.cli.arguments import ARCH, own_batch_option, own_dtype_option
 from costmodel.cli.comparison import compared, top_option
 from costmodel.cli.output import format_option, output_option, show
 
@@ -14,12 +14,14 @@ from costmodel.cli.output import format_option, output_option, show
 @click.command("diff")
 @click.argument("a", type=ARCH)
 @click.argument("b", type=ARCH)
-@batch_option
+@own_batch_option
 @own_dtype_option
 @top_option
 @format_option
 @output_option
-def diff_command(a: str, b: str, batch: int, dtype: str | None, top: int, form: str, output: Path | None) -> None:
+def diff_command(
+    a: str, b: str, batch: int | None, dtype: str | None, top: int, form: str, output: Path | None
+) -> None:
     """What differs from A to B, in all and layer by layer.
 
     A and B are names, paths (of ONNX files too), or git:REVISION:PATH. Layers are matched by path; the rest by operator

@@ -11,8 +11,9 @@ import click
 
 from costmodel.cli.arguments import (
     ARCH,
-    batch_option,
+    input_option,
     opened,
+    own_batch_option,
     own_dtype_option,
     resolution_option,
     set_option,
@@ -26,6 +27,7 @@ from costmodel.render.rows import View
 from costmodel.spec import Spec
 
 if TYPE_CHECKING:
+    from costmodel.graph import LayerGraph
     from costmodel.latency.device import Device
 
 HINT = "Latency depends on the device: add --device NAME; `costmodel devices` lists them."
@@ -35,26 +37,29 @@ HINT = "Latency depends on the device: add --device NAME; `costmodel devices` li
 @click.argument("archs", metavar="ARCH...", nargs=-1, required=True, type=ARCH)
 @set_option
 @resolution_option
-@batch_option
+@input_option
+@own_batch_option
 @own_dtype_option
 @click.option("--device", metavar="NAME", help="Add latency on a device (see `costmodel devices`), at its dtype.")
 @click.option("--energy", is_flag=True, help="Add joules: on a 45 nm chip; with --device, its measured power x time.")
 @click.option(
-    "--by", type=click.Choice(["layer", "block", "kind"]), help="Show this table alone instead of kinds and blocks."
+    "--by",
+    type=click.Choice(["layer", "block", "kind", "tree"]),
+    help="Show this table alone instead of kinds and blocks (of what others wrote, kinds and the tree of its modules).",
 )
+@click.option("--tree", "by", flag_value="tree", help="Short for --by tree: subtotals by the names in the paths.")
 @click.option(
     "--depth",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
     metavar="N",
-    help="How many names of a path make a block.",
+    help="How many names of a path make a block (1 by default), or how deep a tree goes (as deep as fits).",
 )
 @click.option(
     "--sort", metavar="COLUMN", help="Sort by path, or by a measure, largest first: params, peak_live_bytes, ..."
 )
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Show the first N rows, and the rest as one.")
 @click.option("--training", is_flag=True, help="Add the costs of a training step.")
+@click.option("--strict", is_flag=True, help="Refuse what can be priced in part only.")
 @click.option("--in-place", is_flag=True, help="Let activations overwrite their input where nothing else reads it.")
 @format_option
 @output_option
@@ -62,15 +67,17 @@ def report_command(
     archs: tuple[str, ...],
     settings: tuple[str, ...],
     resolution: tuple[int, int] | None,
-    batch: int,
+    inputs: tuple[tuple[str, list[int]], ...],
+    batch: int | None,
     dtype: str | None,
     device: str | None,
     energy: bool,
     by: str | None,
-    depth: int,
+    depth: int | None,
     sort: str | None,
     top: int | None,
     training: bool,
+    strict: bool,
     in_place: bool,
     form: str,
     output: Path | None,
@@ -96,7 +103,10 @@ def report_command(
       costmodel show mobilenet_v1 | costmodel report -
     """
     _sensible(len(archs) > 1, by, form)
-    networks = [opened(arch, settings, resolution) for arch in archs]
+    networks = [opened(arch, settings, resolution, inputs) for arch in archs]
+    if strict:
+        for network in networks:
+            _require_all_priced(network.graph)
     found = _device(device) if device else None
     if found is not None and dtype is None:
         dtype = found.conditions.dtype
@@ -113,7 +123,7 @@ def _sensible(several: bool, by: str | None, form: str) -> None:
     """Raise where an option would change nothing."""
     if several and by is not None and form != "json":
         raise click.UsageError("--by shows the inside of one network; several are compared by their totals")
-    blocks = by == "block" or (by is None and not several and form not in ("json", "csv"))
+    blocks = by in ("block", "tree") or (by is None and not several and form not in ("json", "csv"))
     if _given("depth") and not blocks:
         raise click.UsageError("--depth says what a block is, and no blocks are shown here; --by block shows them")
 
@@ -158,6 +168,12 @@ def _given(option: str) -> bool:
     """Say whether a person gave the option."""
     source = click.get_current_context().get_parameter_source(option)
     return source is not None and source.name == "COMMANDLINE"
+
+
+def _require_all_priced(graph: LayerGraph) -> None:
+    from costmodel.reading.partial import require_all_priced
+
+    require_all_priced(graph.title, graph.unpriced)
 
 
 def _device(name: str) -> Device:

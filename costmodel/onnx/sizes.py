@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, known_or_suggest, quote
@@ -16,7 +15,6 @@ SPACE = 224
 LENGTH = 128
 """Any other open size: tokens, frames, samples."""
 CHANNELS = 3
-BATCH = ("batch", "n", "bs", "b")
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,8 @@ class Sizes:
     names: Mapping[str, int] = field(default_factory=dict)
     space: tuple[int, int] | None = None
     batch: int | None = None
-    length: int = LENGTH
+    assumed_space: int = SPACE
+    assumed_length: int = LENGTH
 
 
 @dataclass
@@ -39,10 +38,28 @@ class Chosen:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     parameters: dict[str, int] = field(default_factory=dict)
+    assumed: dict[str, int] = field(default_factory=dict)
+    """The open sizes that nobody asked for."""
     batch: int = 1
     carrying: list[str] = field(default_factory=list)
-    fixed: bool = False
-    notes: list[str] = field(default_factory=list)
+    label: str = ""
+    """What the file calls the batch, where it leaves it open."""
+
+    def why_whole(self) -> str:
+        """Say why no other batch can be asked for, where the first axis is not the batch throughout."""
+        if self.label:
+            return f"its first axis is not the batch throughout; --set {self.label}=N sets that size and reads it anew"
+        return "the file fixes its sizes, and its first axis is not a batch throughout"
+
+    def notes(self, taken_off: bool) -> Iterator[str]:
+        """Yield what a reader of the costs has to know of the sizes."""
+        assumed = {name: size for name, size in self.assumed.items() if not (taken_off and name == self.label)}
+        if assumed:
+            said = ", ".join(f"{name} = {size}" for name, size in assumed.items())
+            name, size = next(iter(assumed.items()))
+            yield f"sizes that the file leaves open are taken to be {said}; --set {name}={2 * size} sets one"
+        if taken_off and not self.label and self.batch > 1:
+            yield f"batch {self.batch} of the file; --batch N asks for another"
 
 
 def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
@@ -52,13 +69,32 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
         CostModelError: if an input or size that was asked for is not there, or an input's shape is unknown.
     """
     found = Chosen()
-    known = {one.name: one for one in inputs}
-    for name in asked.inputs:
-        if name not in known:
-            raise CostModelError(f"{file}: it has no input {quote(name)}; {known_or_suggest(name, list(known))}")
+    asked = _named(asked, [one.name for one in inputs], file)
     for one in inputs:
         found.shapes[one.name] = _shape(one, asked, found, file)
+    unknown = [name for name in asked.names if name not in found.parameters]
+    if unknown:
+        what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
+        raise CostModelError(f"{file}: it has no open size {quote(unknown[0])}; {what}")
     return _batched(inputs, found)
+
+
+def _named(asked: Sizes, names: list[str], file: str) -> Sizes:
+    """Return what was asked for with a name for the one input that was given none.
+
+    Raises:
+        CostModelError: if there is no such input, or there are several.
+    """
+    if "" in asked.inputs:
+        if len(names) != 1:
+            raise CostModelError(
+                f"{file}: it has {len(names)} inputs ({', '.join(map(quote, names))}); say which: --input NAME=SHAPE"
+            )
+        asked = replace(asked, inputs={names[0] if name == "" else name: s for name, s in asked.inputs.items()})
+    for name in asked.inputs:
+        if name not in names:
+            raise CostModelError(f"{file}: it has no input {quote(name)}; {known_or_suggest(name, names)}")
+    return asked
 
 
 def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]:
@@ -98,7 +134,9 @@ def _open(label: str, axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
             found.names[label] = sum(found.names.get(part) or int(part) for part in parts)
             return found.names[label]
         else:
-            found.names[label] = _assumed(axis, one, asked)
+            found.names[label] = found.assumed[one_line(label)] = _assumed(axis, one, asked)
+            if _was_asked(axis, one, asked):
+                del found.assumed[one_line(label)]
         found.parameters[one_line(label)] = found.names[label]
     return found.names[label]
 
@@ -111,9 +149,16 @@ def _assumed(axis: int, one: Info, asked: Sizes) -> int:
         last = isinstance(one.shape[-1], int) and one.shape[-1] in (1, 3, 4) if one.shape else False
         space = (1, 2) if last else (2, 3)
         if axis in space:
-            return (asked.space or (SPACE, SPACE))[space.index(axis)]
+            return (asked.space or (asked.assumed_space,) * 2)[space.index(axis)]
         return CHANNELS
-    return asked.length
+    return asked.assumed_length
+
+
+def _was_asked(axis: int, one: Info, asked: Sizes) -> bool:
+    """Say whether an open size was asked for otherwise than by its name."""
+    if axis == 0:
+        return asked.batch is not None
+    return len(one.shape or ()) == 4 and asked.space is not None and _assumed(axis, one, asked) in asked.space
 
 
 def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:
@@ -123,7 +168,8 @@ def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:
         return found
     label, size = first.shape[0], found.shapes[first.name][0]
     found.batch = size
-    found.fixed = isinstance(label, int)
+    is_open = not isinstance(label, int) or label < 1
+    found.label = one_line(str(label or f"{first.name}.0")) if is_open else ""
     for one in inputs:
         shape = found.shapes[one.name]
         alike = one.shape and (one.shape[0] == label or not (isinstance(label, str) and isinstance(one.shape[0], str)))

@@ -48,6 +48,11 @@ PadMode: TypeAlias = str
 Comparison: TypeAlias = str
 Gelus: TypeAlias = str
 Nonlinearity: TypeAlias = str
+Kind: TypeAlias = str
+"""A kind of number: real ones, whole ones, true and false."""
+Reduction: TypeAlias = str
+Border: TypeAlias = str
+Neighbours: TypeAlias = str
 
 Read: TypeAlias = Callable[[Any], Number]
 MOST_AXES = 8
@@ -176,6 +181,10 @@ FIELD_TYPES: dict[str, FieldType] = {
     "Comparison": _one_of("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
     "Gelus": _one_of("none", "tanh"),
     "Nonlinearity": _one_of("tanh", "relu"),
+    "Kind": _one_of("float", "int64", "int32", "bool"),
+    "Reduction": _one_of("none", "add", "multiply", "minimum", "maximum"),
+    "Neighbours": _one_of("nearest", "bilinear"),
+    "Border": _one_of("zeros", "border", "reflection"),
 }
 
 

@@ -83,7 +83,16 @@ class CostTable:
     notes: tuple[str, ...] = ()
     inputs: Mapping[str, Tensor] = field(default_factory=dict)
     """What the network reads, by name; `input_shape` is the first."""
+    unpriced: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The layers whose cost is not known: what each is, and why. Where there are any, every total is a lower bound."""
+    read: bool = False
+    """Whether the network was read from what others wrote."""
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def partial(self) -> bool:
+        """Whether the cost of a layer is not known, so that every total is a lower bound."""
+        return bool(self.unpriced)
 
     def __len__(self) -> int:
         return len(self.columns["path"])
@@ -141,9 +150,10 @@ class CostTable:
         groups: dict[str, list[dict[str, Any]]] = {}
         for row in self:
             groups.setdefault(keys[key](row), []).append(row)
-        return [self._group(name, rows) for name, rows in groups.items()]
+        return [self.group(name, rows) for name, rows in groups.items()]
 
-    def _group(self, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    def group(self, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return what several layers cost together, under a name."""
         group: dict[str, Any] = {"group": name, "layers": len(rows), "output_shape": rows[-1]["output_shape"]}
         for measure in (MEASURES[column] for column in self.columns if column in MEASURES):
             values = [row[measure.name] for row in rows]

@@ -63,12 +63,14 @@ def dtype_of(graph: LayerGraph, asked: str | None) -> str:
 class Walk:
     """One walk over the layers in order, which yields a row for each and adds up the sums on the way."""
 
-    def __init__(self, graph: LayerGraph, batch: Number, dtype: str | None, in_place: bool, training: bool) -> None:
+    def __init__(
+        self, graph: LayerGraph, batch: Number | None, dtype: str | None, in_place: bool, training: bool
+    ) -> None:
         _require_graph(graph)
         self.dtype = dtype = dtype_of(graph, dtype)
         if training:
             require_gradients(dtype)
-        self.graph, self.batch, self.itemsize = graph, _images(batch), DTYPES[dtype]
+        self.graph, self.batch, self.itemsize = graph, images(graph, batch), DTYPES[dtype]
         self.in_place, self.training = in_place, training
         self.plain = all(map(is_plain, graph.input_shape)) and all(
             is_plain(size) for layer in graph.layers for size in layer.shape
@@ -205,13 +207,16 @@ def _require_graph(graph: Any) -> None:
         raise CostModelError(f"a {type(graph).__name__} is no network; load it first: price(load({named}))")
 
 
-def _images(batch: Any) -> Number:
-    """Return `batch` as a whole number.
+def images(graph: LayerGraph, batch: Any) -> Number:
+    """Return how many images are priced at once: as many as asked for, else as the network says itself.
 
     Raises:
-        CostModelError: if it (or an element of it) is none, or less than 1.
+        CostModelError: if the batch (or an element of it) is no whole number of at least 1, or the network can be priced
+            at its own alone.
     """
-    images = whole(batch) if is_number(batch) else None
-    if images is None or not holds(images >= 1):
+    found = whole(graph.batch if batch is None else batch) if batch is None or is_number(batch) else None
+    if found is None or not holds(found >= 1):
         raise CostModelError(f"batch is {batch!r}; it is a whole number of at least 1")
-    return guarded(images)
+    if graph.whole and not holds((found >= graph.batch) & (found <= graph.batch)):
+        raise CostModelError(f"{graph.title}: no other batch can be asked for: {graph.whole}")
+    return guarded(found)

@@ -37,6 +37,8 @@ def as_dict(table: CostTable, view: View | None = None) -> dict[str, Any]:
         "input": table.input_shape,
         **({"inputs": {name: given.shape for name, given in table.inputs.items()}} if len(table.inputs) > 1 else {}),
         **({"notes": table.notes} if table.notes else {}),
+        **({"partial": table.partial} if table.read else {}),
+        **({"unpriced": [_unpriced(path, *what) for path, what in table.unpriced.items()]} if table.partial else {}),
         "totals": table.totals.as_dict(),
         "layers": [_layer(row) for row in viewed(table, view if by_layer else View())],
     }
@@ -45,6 +47,10 @@ def as_dict(table: CostTable, view: View | None = None) -> dict[str, Any]:
     if not by_layer:
         data["groups"] = viewed(table, view)
     return {name: _finite(value) for name, value in data.items()}
+
+
+def _unpriced(path: str, what: str, why: str) -> dict[str, str]:
+    return {"path": path, "is": what, "why": why}
 
 
 def _finite(value: Any) -> Any:

@@ -8,6 +8,7 @@ Shares by kind are of the params in kernels and matrices, as table 2 of the Mobi
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from costmodel.render.amounts import amount, amounts
 from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.render.rows import Row, View, cut, grouped, ordered
 from costmodel.render.seconds import seconds_text
+from costmodel.render.tree import branches
 from costmodel.spec.library import is_bundled
 from costmodel.units import short
 
@@ -26,6 +28,8 @@ def shape_text(shape: Sequence[Any] | None) -> str:
     return "x".join(str(size) for size in shape or ())
 
 
+SAID = 5
+"""Kinds of what is not priced that are named."""
 WHOLE_INPUT = "whole input"
 
 
@@ -180,7 +184,7 @@ def columns_of(page: str, row: Row) -> list[Measure[Any]]:
 
 USUAL_ORDER = {"kind": "mult_adds"}
 """The column that rows are sorted by where nobody says; otherwise they stand in the order of execution."""
-TITLES = {"kind": "By kind", "block": "Blocks", "layer": "Layers"}
+TITLES = {"kind": "By kind", "block": "Blocks", "layer": "Layers", "tree": "Tree"}
 KIND_NOTE = "matrices: the params in kernels and matrices; those of biases and norms stand apart and are in no share."
 
 
@@ -195,16 +199,26 @@ def page(table: CostTable, view: View | None = None, extra: Iterable[Fact] = (),
     if view.by is not None:
         sections = [section(table, view.by, view)]
     else:
-        sections = [section(table, "kind", View()), section(table, "block", view)]
+        sections = [section(table, "kind", View()), section(table, "tree" if table.read else "block", view)]
     return Page(table.title, _subtitle(table), [*facts, *extra], sections, hint)
 
 
 def _subtitle(table: CostTable) -> list[str]:
     given = f"{table.name}: {_inputs(table)}, batch {table.batch}, {table.dtype}, {len(table)} layers"
     values = " ".join(f"{name}={_plain(value)}" for name, value in table.parameters.items())
-    notes = [f"note: {note}" for note in table.notes]
+    notes = [*partly(table), *(f"note: {note}" for note in table.notes)]
     lines = (table.source, given, f"parameters: {values}" if values else "", origin(table), *notes)
     return [line for line in lines if line]
+
+
+def partly(table: CostTable) -> list[str]:
+    """Say first what is not priced, where something is not."""
+    if not table.partial:
+        return []
+    kinds = Counter(what for what, _ in table.unpriced.values())
+    said = ", ".join(f"{count} x {what}" if count > 1 else what for what, count in kinds.most_common(SAID))
+    more = f" and {len(kinds) - SAID} other kinds" if len(kinds) > SAID else ""
+    return [f"PARTIAL: not priced: {said}{more}; every total is a lower bound"]
 
 
 def _inputs(table: CostTable) -> str:
@@ -228,10 +242,14 @@ def section(table: CostTable, by: str, view: View) -> Section:
     Raises:
         CostModelError: if the grouping or the column to sort by is unknown.
     """
-    rows = grouped(table, by, view.depth)
+    if by == "tree":
+        shown, rest = branches(table, view.depth)
+        rows = [*shown, *rest]
+    else:
+        rows = grouped(table, by, view.depth or 1)
+        shown, rest = cut(ordered(rows, view.sort or USUAL_ORDER.get(by)), view.top)
     measures = columns_of("kind" if by == "kind" else "block", rows[0]) if rows else []
-    sums = {m.name: sum(row[m.name] for row in rows) for m in measures if m.name in PAINT}
-    shown, rest = cut(ordered(rows, view.sort or USUAL_ORDER.get(by)), view.top)
+    sums = {m.name: sum(table.values(m.name)) for m in measures if m.name in PAINT}
     columns = [*_names(by, shown, rest), *_measured(measures, shown, rest, sums)]
     return Section(TITLES[by], columns, KIND_NOTE if by == "kind" else "")
 
@@ -240,7 +258,7 @@ def _names(by: str, shown: Sequence[Row], rest: Sequence[Row]) -> list[Column]:
     """Return the columns that say which row is which."""
     last = [""] if rest else []
     more = [f"and {len(rest)} more"] if rest else []
-    columns = [Column(by, [row["group"] for row in shown] + more, left=True)]
+    columns = [Column("part" if by == "tree" else by, [row["group"] for row in shown] + more, left=True)]
     if by == "layer":
         columns.append(Column("kind", [row["kind"] for row in shown] + last, left=True, rank=2))
     if by != "kind":
@@ -314,5 +332,6 @@ def compare(tables: Sequence[CostTable], view: View | None = None, hint: str = "
         columns.insert(2, Column("dtype", [row["dtype"] for row in rows], left=True, rank=1))
     asked = f"batch {tables[0].batch}, {' or '.join(dtypes)}" if tables else ""
     origins = [f"{table.name}: {where}" for table in tables if (where := origin(table))]
-    notes = [f"note: {table.name}: {text}" for table in tables for text in table.notes]
+    notes = [f"{table.name}: {text}" for table in tables for text in partly(table)]
+    notes += [f"note: {table.name}: {text}" for table in tables for text in table.notes]
     return Page(f"{len(tables)} networks", [asked, *origins, *notes], (), [Section("", columns, note)], hint)

@@ -17,14 +17,15 @@ NAMES = ("path", "group", "name")
 
 @dataclass(frozen=True)
 class View:
-    """A way to look at a cost table: `by` layer, block or kind; None is as the report thinks best.
+    """A way to look at a cost table: `by` layer, block, kind or tree; None is as the report thinks best.
 
-    Blocks are the first `depth` names of a path. `sort` names a column: numbers fall, texts rise. `top` keeps the first
+    Blocks are the first `depth` names of a path, 1 by default; a tree goes so deep, by default as deep as is read at a
+    glance. `sort` names a column: numbers fall, texts rise. `top` keeps the first
     so many rows.
     """
 
     by: str | None = None
-    depth: int = 1
+    depth: int | None = None
     sort: str | None = None
     top: int | None = None
 
@@ -75,5 +76,5 @@ def viewed(table: CostTable, view: View, by: str = "layer") -> list[Row]:
     Raises:
         CostModelError: if there is no such grouping or column.
     """
-    rows = grouped(table, view.by or by, view.depth)
+    rows = grouped(table, view.by or by, view.depth or 1)
     return cut(ordered(rows, view.sort), view.top)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,8 @@ class Source:
     """What can be done with it though it is no spec."""
     file: str | None = None
     """The file on disk that it was read from, if it was."""
+    resize: Callable[[Mapping[str, Any]], Source] | None = None
+    """How sizes are set of what is no spec, where that can be."""
 
     @cached_property
     def graph(self) -> LayerGraph:
@@ -58,6 +60,8 @@ class Source:
         """
         if not values:
             return self
+        if self.resize is not None:
+            return self.resize(values)
         if self.spec is None:
             raise CostModelError(f"{self.asked}: {self.kind} has no parameters, so no {next(iter(values))} to set")
         return Source(self.asked, self.spec.set(**values), file=self.file)
