@@ -23,13 +23,6 @@ def canonical(network: Network) -> None:
             _slice(network, part)
         elif name == "gather":
             _selected(network, part)
-        elif name == "identity":
-            network.skip(part)
-
-
-def cut(axis: int, start: int, stop: int, step: int = 1) -> object:
-    """Return the slice of one axis."""
-    return OPERATORS["slice"](axis=axis, start=start, stop=stop, step=step)
 
 
 def _slice(network: Network, part: Part) -> None:

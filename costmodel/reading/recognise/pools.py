@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from costmodel.reading.network import Network, Part
 
 GLOBAL = {"mean": "global_avg_pool", "max": "global_max_pool"}
+ADAPTIVE = {"adaptive_avg_pool": "global_avg_pool", "adaptive_max_pool": "global_max_pool"}
 CONVOLVING = ("conv", "conv_transpose", "batch_norm", "max_pool", "avg_pool")
 DEEP = 8
 
@@ -24,6 +25,8 @@ def pools(network: Network) -> None:
         name = part.op.name
         if name in GLOBAL:
             _over_space(network, part)
+        elif name in ADAPTIVE:
+            _to_one(network, part)
         elif name in OTHERS:
             OTHERS[name](network, part)
     for part in list(network.parts.values()):
@@ -41,6 +44,13 @@ def _over_space(network: Network, part: Part) -> None:
         return
     op = OPERATORS[GLOBAL[part.op.name]](keep_dims=part.op.keep_dims)  # type: ignore[attr-defined]
     network.become(part, op, list(part.inputs))
+
+
+def _to_one(network: Network, part: Part) -> None:
+    """A pool of a map whose space becomes one position."""
+    x = network.shape(part.inputs[0])
+    if 2 <= len(x) <= 4 and part.shape == (x[0], *[1] * (len(x) - 1)):
+        network.become(part, OPERATORS[ADAPTIVE[part.op.name]](keep_dims=True), list(part.inputs))
 
 
 def _on_map(network: Network, part: Part) -> bool:

@@ -32,7 +32,9 @@ def sliced(network: Network) -> None:
 
 
 def _before(network: Network, part: Part, order: Order) -> None:
-    """Take the parts that are all that is read of a rearranged tensor of the tensor itself."""
+    """Take single elements of an axis, where they are all that is read of a rearranged tensor, of the tensor itself: so
+    queries, keys and values of one projection are parts of what it gives.
+    """
     readers = network.readers(part.path)
     x = network.shape(part.inputs[0])
     found = []
@@ -40,7 +42,7 @@ def _before(network: Network, part: Part, order: Order) -> None:
         if reader.op.name != "slice" or isinstance(reader.op.axis, tuple):  # type: ignore[attr-defined]
             return
         taken = _taken(reader, order, x, part.shape)
-        if taken is None:
+        if taken is None or reader.shape[axis_of(part.shape, reader.op.axis)] != 1:  # type: ignore[attr-defined]
             return
         found.append((reader, *taken))
     for reader, axis, start, stop, op in found:
