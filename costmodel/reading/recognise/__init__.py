@@ -7,6 +7,7 @@ from costmodel.reading.recognise.activations import activations
 from costmodel.reading.recognise.attention import attentions
 from costmodel.reading.recognise.biases import biases
 from costmodel.reading.recognise.canonical import canonical
+from costmodel.reading.recognise.merges import merges
 from costmodel.reading.recognise.norms import norms
 from costmodel.reading.recognise.paths import called
 from costmodel.reading.recognise.pools import pools
@@ -24,6 +25,7 @@ PASSES = (
     attentions,
     composed,
     vanished,
+    merges,
     biases,
     stored,
     pools,

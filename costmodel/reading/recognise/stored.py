@@ -70,9 +70,7 @@ def _positions(network: Network, part: Part) -> None:
     source, value = met
     shape = part.shape
     own = value.shape[-2:]
-    if len(shape) < 2 or own != shape[-2:] or value.size != own[0] * own[1] or value.arrays[0].size != value.size:
-        return
-    if shape[-2] == 1 or len(shape) != 2:
+    if len(shape) != 2 or own != shape or value.size != own[0] * own[1] or not value.whole or shape[0] == 1:
         return
     network.become(part, OPERATORS["position_embedding"](), [source], arrays={"embedding": value})
 
