@@ -11,11 +11,13 @@ import onnx
 import onnxruntime
 import pytest
 
+import costmodel as cm
 from costmodel.errors import ShapeError
 from costmodel.execute import random_inputs, run
 from costmodel.graph import LayerGraph
 from costmodel.onnx.export import to_onnx
 from costmodel.ops import OPERATORS
+from costmodel.pricing.sums import sums
 from costmodel.tensor import Tensor
 
 WORDS, WIDTH, TOKENS = 11, 6, 5
@@ -158,3 +160,19 @@ def test_a_step_sees_what_was_kept_and_the_tokens_up_to_its_own() -> None:
     seen = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]], bool)[None]
     expected = OPERATORS["attention"](heads=2).run({}, q, *whole, seen)
     np.testing.assert_allclose(step.run({}, q, k, v), expected)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_look_up_reads_the_rows_of_its_indices_for_each_image_that_has_its_own(batch: int) -> None:
+    graph = LayerGraph("words", {"ids": Tensor((TOKENS,), "int64")})
+    add(graph, "words", "embedding", "ids", num_embeddings=1000, embedding_dim=WIDTH)
+    add(graph, "at", "arange", stop=TOKENS)
+    add(graph, "places", "embedding", "at", num_embeddings=1000, embedding_dim=WIDTH)
+    add(graph, "sum", "add", "words", "places")
+    table = cm.price(graph, batch=batch)
+    found = {row["path"]: row["traffic_bytes"] for row in table}
+    indices, rows = 8 * TOKENS, 4 * TOKENS * WIDTH
+    assert found["words"] == batch * (indices + rows + rows)
+    assert found["places"] == indices + rows + rows
+    for name in ("traffic_bytes", "fused_traffic_bytes"):
+        assert sums(graph, batch, wanted=[name]) == {name: table.totals.values[name]}

@@ -192,7 +192,7 @@ class Operator:
         return {}
 
     def looked_up(self, *inputs: Any, **_: Any) -> Number | None:
-        """Return how many of its trained numbers are read for one image, where that is not all of them once."""
+        """Return how many of its trained numbers are looked up for one image, None where all are read once a batch."""
         return None
 
     def cost(self, *inputs: Any, **_: Any) -> Cost:
