@@ -3,7 +3,11 @@
 from costmodel.onnx.types import (  # noqa: F401
     arithmetic,
     elementwise,
+    norms,
+    pools,
+    products,
     reductions,
+    resize,
     shapes,
     windows,
 )
