@@ -2,8 +2,16 @@
 
 from costmodel.onnx.types import (  # noqa: F401
     arithmetic,
+    constants,
+    control,
     elementwise,
+    indexing,
+    losses,
+    parts,
     reductions,
+    sequences,
     shapes,
+    signal,
+    text,
     windows,
 )

@@ -16,7 +16,6 @@ from costmodel.onnx.types.common import (
     counted,
     filled,
     from_end,
-    is_stored,
     permuted,
     spread,
 )
@@ -170,7 +169,7 @@ def _tile(read: Reader, node: Node) -> Value:
 
 def kept(read: Reader, value: Value, wide: tuple[int, ...]) -> Value:
     """Return a param that is about to be repeated as a layer of its own, so that it is counted as it is stored."""
-    if not value.constant or not is_stored(value) or prod(wide) <= value.size:
+    if not value.trained or prod(wide) <= value.size:
         return value
     path = value.arrays[0].name if value.whole else f"{read.node.path}.constant"
     return read.draft.add(path, OPERATORS["parameter"](size=value.shape), arrays={"weight": value}, dtype=value.dtype)
