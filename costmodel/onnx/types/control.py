@@ -71,8 +71,8 @@ def _if(read: Reader, node: Node) -> tuple[Given, ...]:
     steps += kept
     note(
         read,
-        f"{node.path} (If) depends on numbers computed from the input: counted is its {('then', 'else')[dearer]} branch, "
-        "which takes no fewer mult-adds than the other",
+        f"{node.path} (If) depends on numbers computed from the input: counted is its {('then', 'else')[dearer]} "
+        "branch, which takes no fewer mult-adds than the other",
     )
     return tuple(_unsure(value) for value in results)
 
@@ -150,10 +150,8 @@ def _side_by_side(read: Reader, node: Node, row: list[Value], place: int) -> Val
     said = read.infos[node.outputs[place]] if place < len(node.outputs) and node.outputs[place] in read.infos else None
     if said is None or said.shape is None:
         raise UnreadError("it never runs, and the file does not say the shape of what it gives")
-    sizes = [
-        0 if not at else read.sizes.get(size, 1) if isinstance(size, str) else size or 1
-        for at, size in enumerate(said.shape)
-    ]
+    sizes = [read.sizes.get(size, 1) if isinstance(size, str) else size or 1 for size in said.shape]
+    sizes[_scan_axis(node, place)] = 0
     return filled(sizes, 0, said.dtype or "float32")
 
 
@@ -192,9 +190,9 @@ def _as_one(read: Reader, node: Node, trips: Trips, states: list[Given], again: 
     )
     found: list[Given] = []
     for shape, kind in zip(shapes, kinds, strict=True):
-        cost = {} if found else {"mult_adds": mult_adds, "operations": operations}
         reads = [one for one in found[:1] if isinstance(one, Value)] or inputs
-        found.append(counted(read, node, shape, *reads, dtype=kind, **cost))
+        found.append(counted(read, node, shape, *reads, dtype=kind, mult_adds=mult_adds, operations=operations))
+        mult_adds = operations = 0  # the first has them all, and the others read it
     return tuple(found)
 
 

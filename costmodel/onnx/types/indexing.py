@@ -1,4 +1,4 @@
-"""Nodes that pick elements by their indices, or write to them. They compute nothing, but where they add up or compare."""
+"""Nodes that pick elements by their indices, or write to them; they compute nothing but where they add or compare."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _non_zero(read: Reader, node: Node) -> Value:
 
 @rule("Unique")
 def _unique(read: Reader, node: Node) -> tuple[Value, ...]:
-    """Rows put in order by merging, which takes n * log2(n) comparisons of rows at most; what else it gives falls out."""
+    """Rows put in order by merging: n * log2(n) comparisons of rows at most; what else it gives falls out."""
     value, axis = read.value(node, 0), node.get("axis", None)
     shape = (value.size,) if axis is None else value.shape
     rows = shape[0 if axis is None else from_end(axis, len(shape))]
@@ -121,7 +121,7 @@ def _unique(read: Reader, node: Node) -> tuple[Value, ...]:
 
 @rule("NonMaxSuppression")
 def _non_max_suppression(read: Reader, node: Node) -> Value:
-    """At most: all scores looked at and put in order, and each box that is kept compared with all others of its class."""
+    """At most: all scores looked at and put in order, each box that is kept compared with all others of its class."""
     boxes, scores = read.value(node, 0), read.value(node, 1)
     (batch, classes, number), most = scores.shape, read.optional(node, 2)
     kept = 0 if most is None else number

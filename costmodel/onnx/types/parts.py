@@ -55,7 +55,7 @@ def cut(read: Reader, node: Node, value: Value, cuts: Cuts, path: str = "") -> V
     rows = sorted((axis, *one) for axis, one in taken.items())
     for first in range(0, len(rows), AXES_AT_ONCE):
         axes, starts, stops, steps = zip(*rows[first : first + AXES_AT_ONCE], strict=True)
-        fields = dict(axis=axes, start=starts, stop=stops, step=steps)
+        fields = {"axis": axes, "start": starts, "stop": stops, "step": steps}
         if len(axes) == 1:
             fields = {name: numbers[0] for name, numbers in fields.items()}
         value = read.add(node, OPERATORS["slice"](**fields), value, path=path)

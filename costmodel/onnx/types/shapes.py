@@ -22,7 +22,20 @@ from costmodel.onnx.types.common import (
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import REALS, UnreadError, Value, known
 
-LIKELY_NUMPY = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
+NUMPYS = (
+    "bool",
+    "float16",
+    "float32",
+    "float64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+)
 """Types whose numbers NumPy can hold as they are."""
 
 
@@ -120,8 +133,9 @@ def _cast(read: Reader, node: Node) -> Value:
         return value
     if value.constant:
         held = value.held if node.op_type != "BitCast" else None
-        plain = held is not None and (kind in LIKELY_NUMPY or kind == "bool")
-        return replace(value, dtype=kind, held=held.astype(kind) if plain else held)
+        if held is not None and kind in NUMPYS:
+            held = held.astype(kind)
+        return replace(value, dtype=kind, held=held)
     if kind in REALS and value.dtype in REALS:
         return read.add(node, OPERATORS["identity"](), value, dtype=kind)
     return counted(read, node, value.shape, value, dtype=kind)

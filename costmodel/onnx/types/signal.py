@@ -29,8 +29,9 @@ def _dft(read: Reader, node: Node) -> Value:
     length = read.optional(node, 1)
     older = node.opset < 20
     axis = from_end(node.get("axis", 1) if older else _axis(read, node), len(value.shape))
-    size = value.shape[axis] if length is None else length.integers()[0]
     half, back = bool(node.get("onesided", 0)), bool(node.get("inverse", 0))
+    own = 2 * (value.shape[axis] - 1) if half and back else value.shape[axis]
+    size = own if length is None else length.integers()[0]
     shape = list(value.shape)
     shape[-1], shape[axis] = 2, size
     number = prod(shape[:-1]) // max(size, 1)

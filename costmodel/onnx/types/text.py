@@ -7,9 +7,14 @@ from costmodel.onnx.reader import Reader, rule
 from costmodel.reading.value import UnreadError, Value
 
 
-@rule("StringConcat", "StringNormalizer", "StringSplit", "RegexFullMatch", "TfIdfVectorizer")
+@rule("StringConcat", "StringNormalizer", "StringSplit", "RegexFullMatch")
 def _text(read: Reader, node: Node) -> Value:
     raise UnreadError("it computes on text, and only numbers are counted")
+
+
+@rule("TfIdfVectorizer")
+def _words(read: Reader, node: Node) -> Value:
+    raise UnreadError("it looks runs of words up in a list, and what that takes depends on them")
 
 
 @rule("ImageDecoder")
