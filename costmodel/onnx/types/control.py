@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from costmodel.onnx.model import Graph, Node
 from costmodel.onnx.reader import Given, Reader, rule
@@ -16,21 +16,60 @@ from costmodel.onnx.types.sequences import sequence
 from costmodel.reading.draft import Step
 from costmodel.reading.finish import key
 from costmodel.reading.value import UnreadError, Value, known
+from costmodel.units import counted as counted_in
 
 MOST_TRIPS = 64
 """Times that a graph within is written down; one that runs more often is one layer."""
 MOST_NODES = 5_000
 """Nodes that a loop may become so."""
-Again = Callable[[int, list[Given]], tuple[list[Given], list[Value], bool]]
-"""One trip of a loop, from its number and the states before: the states after, what it puts out, whether it goes on."""
+ENDLESS = 2**31 - 1
+"""Trips from which on a file's bound is none: the condition says when it ends."""
+ANY = -1
+"""The number of a trip that stands for all."""
+UNTIL = "runs until numbers computed from the input say so"
+Trip: TypeAlias = "tuple[list[Given], list[Given], bool | None]"
+"""The states after a trip, what it puts out, and whether the loop goes on, None where that is not known."""
+Again = Callable[[int, list[Given]], Trip]
+"""One trip of a loop, from its number and the states before."""
 
 
 @dataclass
 class Trips:
-    """How often a loop runs, and what to say where that is not certain."""
+    """How often a loop runs at most, None where that is not known, and what to say where it is not certain."""
 
-    most: int
+    most: int | None
     why: str = ""
+
+
+@dataclass
+class Added:
+    """What reading a graph within added to a network: steps, notes, and mult-adds that were folded away."""
+
+    steps: list[Step]
+    notes: list[str]
+    folded: int
+
+    def put_back(self, read: Reader) -> None:
+        """Add it again."""
+        read.draft.steps += self.steps
+        read.draft.notes += self.notes
+        read.draft.folded_mult_adds += self.folded
+
+
+class Mark:
+    """A place in the reading, to which can be gone back."""
+
+    def __init__(self, read: Reader) -> None:
+        self.draft = read.draft
+        self.steps, self.notes, self.folded = len(read.draft.steps), len(read.draft.notes), read.draft.folded_mult_adds
+
+    def taken_back(self) -> Added:
+        """Take out what was added since, and return it."""
+        draft = self.draft
+        added = Added(draft.steps[self.steps :], draft.notes[self.notes :], draft.folded_mult_adds - self.folded)
+        del draft.steps[self.steps :], draft.notes[self.notes :]
+        draft.folded_mult_adds = self.folded
+        return added
 
 
 def _graph(node: Node, name: str) -> Graph:
@@ -59,22 +98,28 @@ def _if(read: Reader, node: Node) -> tuple[Given, ...]:
     branches = [_graph(node, name) for name in ("then_branch", "else_branch")]
     if condition.held is not None:
         return tuple(read.inside(branches[not bool(condition.held.reshape(-1)[0])]))
-    steps = read.draft.steps
-    start = len(steps)
     both = []
     for branch in branches:
+        mark = Mark(read)
         results = read.inside(branch)
-        both.append((_cost(steps[start:]), steps[start:], results))
-        del steps[start:]
-    dearer = int(both[1][0] > both[0][0])
-    _, kept, results = both[dearer]
-    steps += kept
+        both.append((results, mark.taken_back()))
+    dearer = int(_cost(both[1][1].steps) > _cost(both[0][1].steps))
+    results, added = both[dearer]
+    added.put_back(read)
     note(
         read,
         f"{node.path} (If) depends on numbers computed from the input: counted is its {('then', 'else')[dearer]} "
         "branch, which takes no fewer mult-adds than the other",
     )
     return tuple(_unsure(value) for value in results)
+
+
+def _same(one: Given, other: Given) -> bool:
+    """Say whether a value's numbers are known and the same after a trip as before it."""
+    if isinstance(one, list) or isinstance(other, list):
+        return False
+    held = one.held is not None and other.held is not None and one.shape == other.shape
+    return held and bool((one.held == other.held).all())
 
 
 def _unsure(value: Given) -> Given:
@@ -89,64 +134,52 @@ def _loop(read: Reader, node: Node) -> tuple[Given, ...]:
     states: list[Given] = [read.values[name] for name in node.inputs[2:]]
     start = going is None or going.held is None or bool(going.held.reshape(-1)[0])
 
-    def again(number: int, before: list[Given]) -> tuple[list[Given], list[Value], bool]:
+    def again(number: int, before: list[Given]) -> Trip:
         import numpy as np
 
-        trip = known(np.asarray(number, np.int64)) if number >= 0 else Value((), "int64")
+        trip = Value((), "int64") if number == ANY else known(np.asarray(number, np.int64))
         goes_on, *after = read.inside(body, trip, known(np.asarray(True)), *before)
-        certain = isinstance(goes_on, Value) and goes_on.held is not None
-        if not certain:
-            trips.why = trips.why or "stops when numbers computed from the input say so: it is counted as if it went on"
-        go = not certain or bool(goes_on.held.reshape(-1)[0])  # type: ignore[union-attr]
-        return after[: len(states)], [one for one in after[len(states) :] if isinstance(one, Value)], go
+        held = goes_on.held if isinstance(goes_on, Value) else None
+        return after[: len(states)], after[len(states) :], None if held is None else bool(held.reshape(-1)[0])
 
-    trips = Trips(0)
     if not start:
-        trips.most = 0
-    elif most is not None and most.held is not None:
-        trips.most = max(*most.integers(), 0)
-    elif most is None:
-        trips.most = MOST_TRIPS + 1  # until the condition says otherwise
-    else:
-        trips = Trips(1, "runs as often as numbers computed from the input say: it is counted once")
-    return _ran(read, node, body, trips, states, again, bounded=most is not None)
+        return _ran(read, node, body, Trips(0), states, again)
+    if most is not None and most.held is None:
+        return _ran(read, node, body, Trips(1, "runs as often as numbers computed from the input say"), states, again)
+    number = None if most is None else max(*most.integers(), 0)
+    trips = Trips(None if number is None or number >= ENDLESS else number)
+    return _ran(read, node, body, trips, states, again)
 
 
-def _ran(
-    read: Reader, node: Node, body: Graph, trips: Trips, states: list[Given], again: Again, bounded: bool = True
-) -> tuple[Given, ...]:
+def _ran(read: Reader, node: Node, body: Graph, trips: Trips, states: list[Given], again: Again) -> tuple[Given, ...]:
     """Return what a loop gives: its states after the last trip, and what each trip put out side by side."""
-    steps, start = read.draft.steps, len(read.draft.steps)
-    first = list(states)
-    collected: list[list[Value]] = [[] for _ in body.outputs[1 + len(states) :]] if node.op_type == "Loop" else []
-    for trip in range(trips.most if trips.most <= _most_copies(body, bounded) else 0):
+    copies = min(MOST_TRIPS, MOST_NODES // max(_nodes(body), 1))
+    if trips.most is not None and trips.most > max(copies, 1):
+        return _as_one(read, node, trips.most, states, again)
+    mark, before = Mark(read), states
+    rows: list[list[Given]] = [[] for _ in body.outputs[len(states) + (node.op_type == "Loop") :]]
+    goes_on: bool | None = True
+    trip = 0
+    while goes_on is not False and (trips.most is None or trip < trips.most):
         states, given, goes_on = again(trip, states)
-        collected = collected or [[] for _ in given]
-        for row, value in zip(collected, given, strict=True):
+        for row, value in zip(rows, given, strict=True):
             row.append(value)
-        if not goes_on:
-            break
-        if trip == MOST_TRIPS and not bounded:
-            del steps[start:]
-            trips = Trips(1, "runs until numbers computed from the input say so: it is counted once")
-            return _ran(read, node, body, trips, first, again)
-    else:
-        if trips.most > _most_copies(body, bounded):
-            return _as_one(read, node, trips, states, again)
-    if trips.why:
-        note(read, f"{node.path} ({node.op_type}) {trips.why}")
-    return (*states, *(_side_by_side(read, node, row, place) for place, row in enumerate(collected, len(states))))
+        trip += 1
+        if goes_on is None:
+            trips = Trips(trips.most or 1, trips.why or UNTIL)
+        elif trips.most is None and trip >= copies:
+            mark.taken_back()
+            return _ran(read, node, body, Trips(1, UNTIL), before, again)
+    if trips.why and trip:
+        note(read, f"{node.path} ({node.op_type}) {trips.why}: it is counted {counted_in(trip, 'time')}")
+        states = [_unsure(value) for value in states]
+    return (*states, *(_side_by_side(read, node, row, place) for place, row in enumerate(rows, len(states))))
 
 
-def _most_copies(body: Graph, bounded: bool) -> int:
-    """Return how often a body may be written down."""
-    return min(MOST_TRIPS, MOST_NODES // max(_nodes(body), 1)) + (not bounded)
-
-
-def _side_by_side(read: Reader, node: Node, row: list[Value], place: int) -> Value:
+def _side_by_side(read: Reader, node: Node, row: list[Given], place: int) -> Value:
     """Return what each trip put out along a new axis; of no trips, what the file says."""
     if row:
-        return stacked(read, node, row, _scan_axis(node, place))
+        return stacked(read, node, _tensors(row), _scan_axis(node, place))
     said = read.infos[node.outputs[place]] if place < len(node.outputs) and node.outputs[place] in read.infos else None
     if said is None or said.shape is None:
         raise UnreadError("it never runs, and the file does not say the shape of what it gives")
@@ -163,37 +196,50 @@ def _scan_axis(node: Node, place: int) -> int:
     return axes[place - _states(node)] if axes else 0
 
 
-def _as_one(read: Reader, node: Node, trips: Trips, states: list[Given], again: Again) -> tuple[Given, ...]:
+def _as_one(read: Reader, node: Node, trips: int, states: list[Given], again: Again) -> tuple[Given, ...]:
     """Return what a loop gives that is too long to be written down: one layer that takes what its body takes, so often.
 
     Raises:
         UnreadError: if its states change their shapes, or something in it is not understood.
     """
-    steps, start = read.draft.steps, len(read.draft.steps)
-    after, given, _ = again(-1, states)
-    body = steps[start:]
-    del steps[start:]
+    mark = Mark(read)
+    after, _, _ = again(ANY, states)
+    mark.taken_back()
+    fixed = [one if _same(one, other) else _unsure(one) for one, other in zip(states, after, strict=True)]
+    after, given, goes_on = again(ANY, fixed)
+    body = mark.taken_back().steps
     unread = next((step for step in body if step.partial), None)
     if unread is not None:
         raise UnreadError(f"within it, {unread.path}: {unread.partial}")
-    before = [value.shape for value in states if isinstance(value, Value)]
-    if before != [value.shape for value in after if isinstance(value, Value)] or len(before) < len(states):
-        raise UnreadError(f"its {trips.most:,} trips change the shapes of its states")
-    shapes = before + [_longer(node, value.shape, trips.most, place) for place, value in enumerate(given, len(before))]
-    kinds = [value.dtype for value in [*after, *given] if isinstance(value, Value)]
-    mult_adds, operations = (trips.most * each for each in _cost(body))
-    inputs = [*_reads(body, {step.path for step in body}), *(value for value in states if isinstance(value, Value))]
+    tensors, results = _tensors(states), _tensors([*after, *given])
+    if [value.shape for value in tensors] != [value.shape for value in results[: len(tensors)]]:
+        raise UnreadError(f"its {trips:,} trips change the shapes of its states")
+    shapes = [value.shape for value in tensors]
+    shapes += [_longer(node, value.shape, trips, place) for place, value in enumerate(_tensors(given), len(tensors))]
+    mult_adds, operations = (trips * each for each in _cost(body))
     note(
         read,
-        f"{node.path} ({node.op_type}) runs {trips.most:,} times and is one layer of as many times what it takes once"
-        + (f"; it {trips.why}" if trips.why else ""),
+        f"{node.path} ({node.op_type}) runs {trips:,} times{'' if goes_on else ' at most'}, and is one layer that "
+        "takes so many times what it takes once",
     )
-    found: list[Given] = []
-    for shape, kind in zip(shapes, kinds, strict=True):
-        reads = [one for one in found[:1] if isinstance(one, Value)] or inputs
-        found.append(counted(read, node, shape, *reads, dtype=kind, mult_adds=mult_adds, operations=operations))
+    inputs = [*_reads(body, {step.path for step in body}), *tensors]
+    found: list[Value] = []
+    for shape, value in zip(shapes, results, strict=True):
+        reads = found[:1] or inputs
+        found.append(counted(read, node, shape, *reads, dtype=value.dtype, mult_adds=mult_adds, operations=operations))
         mult_adds = operations = 0  # the first has them all, and the others read it
     return tuple(found)
+
+
+def _tensors(values: Sequence[Given]) -> list[Value]:
+    """Return values that are no sequences.
+
+    Raises:
+        UnreadError: if one is.
+    """
+    if any(isinstance(value, list) for value in values):
+        raise UnreadError("its many trips carry a sequence of tensors")
+    return [value for value in values if isinstance(value, Value)]
 
 
 def _longer(node: Node, shape: tuple[int, ...], trips: int, place: int) -> tuple[int, ...]:
@@ -234,16 +280,16 @@ def _scan(read: Reader, node: Node) -> tuple[Given, ...]:
     backward = node.get("scan_input_directions", None) or [0] * len(scanned)
     (length,) = lengths
 
-    def again(number: int, before: list[Given]) -> tuple[list[Given], list[Value], bool]:
+    def again(number: int, before: list[Given]) -> Trip:
+        place = max(number, 0)
         elements = [
-            selected(read, node, value, axis, length - 1 - number if reverse and number >= 0 else max(number, 0))
+            selected(read, node, value, axis, length - 1 - place if reverse else place)
             for value, axis, reverse in zip(scanned, along, backward, strict=True)
         ]
         after = read.inside(body, *before, *elements)
-        return after[:count], [one for one in after[count:] if isinstance(one, Value)], True
+        return after[:count], after[count:], True
 
-    states: list[Given] = [*values[:count]]
-    return _ran(read, node, body, Trips(length), states, again)
+    return _ran(read, node, body, Trips(length), [*values[:count]], again)
 
 
 @rule("SequenceMap")

@@ -6,7 +6,7 @@ from math import prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.common import counted, from_end, note
+from costmodel.onnx.types.common import as_shape, counted, from_end, note
 from costmodel.onnx.types.parts import cut, selected
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
@@ -32,6 +32,10 @@ def _gather(read: Reader, node: Node) -> Value:
         rows, width = value.shape
         op = OPERATORS["embedding"](num_embeddings=rows, embedding_dim=width)
         return read.add(node, op, indices, arrays={"weight": value}, dtype=value.dtype)
+    if indices.constant and indices.shape[:1] == (1,):  # a first axis of 1 is the indices' own, not a batch
+        shape = (*value.shape[:axis], *indices.shape, *value.shape[len(value.shape) + axis + 1 :])
+        flat = read.add(node, OPERATORS["gather"](axis=axis), value, indices.as_shape((indices.size,)))
+        return as_shape(read, node, flat, shape)
     return read.add(node, OPERATORS["gather"](axis=axis), value, indices)
 
 

@@ -22,20 +22,7 @@ from costmodel.onnx.types.common import (
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import REALS, UnreadError, Value, known
 
-NUMPYS = (
-    "bool",
-    "float16",
-    "float32",
-    "float64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-)
+NUMPYS = "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()
 """Types whose numbers NumPy can hold as they are."""
 
 
