@@ -19,7 +19,8 @@ FLOORS = [
     {"bench", "sweeps"},
     {"edits", "judging"},
     {"render"},
-    {"cli"},
+    {"tasks"},
+    {"cli", "notebook"},
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 FRONT = {"sweeps/store.py", "__main__.py"}
@@ -37,7 +38,9 @@ NO_NUMPY = {
     "sources",
     "api",
     "render",
+    "tasks",
     "cli",
+    "notebook",
 }
 """What `costmodel report` goes through: it needs no array, so numpy stands at the top of none of these."""
 ARRAYS = PACKAGE / "numbers" / "exact.py"

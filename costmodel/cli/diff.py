@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, own_batch_option, own_dtype_option
-from costmodel.cli.comparison import compared, top_option
+from costmodel.cli.arguments import ARCH, own_batch_option, own_dtype_option, top_option
 from costmodel.cli.output import format_option, output_option, show
+from costmodel.tasks import diff
 
 
 @click.command("diff")
@@ -19,9 +20,7 @@ from costmodel.cli.output import format_option, output_option, show
 @top_option
 @format_option
 @output_option
-def diff_command(
-    a: str, b: str, batch: int | None, dtype: str | None, top: int, form: str, output: Path | None
-) -> None:
+def diff_command(form: str, output: Path | None, **asked: Any) -> None:
     """What differs from A to B, in all and layer by layer.
 
     A and B are names, paths (of ONNX files too), or git:REVISION:PATH. Layers are matched by path; the rest by operator
@@ -33,7 +32,4 @@ def diff_command(
       costmodel diff git:main:my_net.yaml my_net.yaml --format markdown
       costmodel diff vgg.yaml#vgg11 vgg.yaml#vgg13 --top 50
     """
-    from costmodel.judging.compare import diff
-
-    found = diff(a, b, batch=batch, dtype=dtype)
-    show(compared(found, f"{a} -> {b}", (), top), form, output)
+    show(diff.answer(diff.Request(**asked)), form, output)

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from costmodel.cli.arguments import (
     ARCH,
     input_option,
-    opened,
     own_batch_option,
     own_dtype_option,
     resolution_option,
     set_option,
 )
 from costmodel.cli.output import format_option, output_option, show
-from costmodel.pricing import price
-from costmodel.pricing.table import CostTable
-from costmodel.render.answer import Answer
-from costmodel.render.page import Fact, Page
-from costmodel.render.rows import View
-from costmodel.spec import Spec
-
-if TYPE_CHECKING:
-    from costmodel.graph import LayerGraph
-    from costmodel.latency.device import Device
-
-HINT = "Latency depends on the device: add --device NAME; `costmodel devices` lists them."
+from costmodel.tasks import report
 
 
 @click.command("report")
-@click.argument("archs", metavar="ARCH...", nargs=-1, required=True, type=ARCH)
+@click.argument("networks", metavar="ARCH...", nargs=-1, required=True, type=ARCH)
 @set_option
 @resolution_option
 @input_option
@@ -63,25 +49,7 @@ HINT = "Latency depends on the device: add --device NAME; `costmodel devices` li
 @click.option("--in-place", is_flag=True, help="Let activations overwrite their input where nothing else reads it.")
 @format_option
 @output_option
-def report_command(
-    archs: tuple[str, ...],
-    settings: tuple[str, ...],
-    resolution: tuple[int, int] | None,
-    inputs: tuple[tuple[str, list[int]], ...],
-    batch: int | None,
-    dtype: str | None,
-    device: str | None,
-    energy: bool,
-    by: str | None,
-    depth: int | None,
-    sort: str | None,
-    top: int | None,
-    training: bool,
-    strict: bool,
-    in_place: bool,
-    form: str,
-    output: Path | None,
-) -> None:
+def report_command(form: str, output: Path | None, **asked: Any) -> None:
     """What a network costs, and where: params, mult-adds, memory and traffic.
 
     ARCH is a name (see `costmodel list`), the path of a spec (FILE#VARIANT) or of an ONNX file, git:REVISION:PATH, or -
@@ -102,21 +70,9 @@ def report_command(
       costmodel report resnet50 --format json | jq .totals
       costmodel show mobilenet_v1 | costmodel report -
     """
-    _sensible(len(archs) > 1, by, form)
-    networks = [opened(arch, settings, resolution, inputs) for arch in archs]
-    if strict:
-        for network in networks:
-            _require_all_priced(network.graph)
-    found = _device(device) if device else None
-    if found is not None and dtype is None:
-        dtype = found.conditions.dtype
-    tables = [price(network.graph, batch, dtype, training=training, in_place=in_place) for network in networks]
-    if found is not None:
-        tables = [_timed(table, found) for table in tables]
-    if energy:
-        tables = [_with_energy(table, found) for table in tables]
-    facts = reported(networks[0].spec) if networks[0].spec else ()
-    show(_answer(tuple(facts), tables, View(by, depth, sort, top)), form, output)
+    request = report.Request(**asked)
+    _sensible(len(request.networks) > 1, request.by, form)
+    show(report.answer(request), form, output)
 
 
 def _sensible(several: bool, by: str | None, form: str) -> None:
@@ -128,77 +84,7 @@ def _sensible(several: bool, by: str | None, form: str) -> None:
         raise click.UsageError("--depth says what a block is, and no blocks are shown here; --by block shows them")
 
 
-def _answer(facts: Sequence[Fact], tables: Sequence[CostTable], view: View) -> Answer:
-    def rows() -> Any:
-        from costmodel.render.data import rows_of
-
-        return rows_of(tables, view)
-
-    def data() -> Any:
-        from costmodel.render.data import as_data
-
-        return as_data(tables, view)
-
-    return Answer(lambda: _page(facts, tables, view), rows, data)
-
-
-def _page(facts: Sequence[Fact], tables: Sequence[CostTable], view: View) -> Page:
-    from costmodel.render import report
-
-    energy = _energy_hint(tables[0])
-    if len(tables) > 1:
-        return report.compare(tables, view, energy)
-    notes = tables[0].totals.notes
-    latency = HINT if notes is None else "; ".join(notes)
-    hint = " ".join(text for text in (latency and f"{latency.rstrip('.')}.", energy) if text) if energy else latency
-    return report.page(tables[0], view, facts, hint)
-
-
-def _energy_hint(table: CostTable) -> str:
-    """Say where the joules come from."""
-    source = table.totals.energy_source
-    if source is None:
-        return ""
-    if "power_w" in table.totals:
-        return f"Energy: measured power times predicted time, the interval that of the time. {source}."
-    return f"Energy: a comparison at published energies of operations, no measurement of a device. {source}."
-
-
 def _given(option: str) -> bool:
     """Say whether a person gave the option."""
     source = click.get_current_context().get_parameter_source(option)
     return source is not None and source.name == "COMMANDLINE"
-
-
-def _require_all_priced(graph: LayerGraph) -> None:
-    from costmodel.reading.partial import require_all_priced
-
-    require_all_priced(graph.title, graph.unpriced)
-
-
-def _device(name: str) -> Device:
-    from costmodel.latency.device import find_device
-
-    return find_device(name)
-
-
-def _timed(table: CostTable, device: Device) -> CostTable:
-    from costmodel.latency.predict import time
-
-    return time(table, device)
-
-
-def _with_energy(table: CostTable, device: Device | None) -> CostTable:
-    from costmodel.latency.energy import with_energy
-
-    return with_energy(table, device)
-
-
-def reported(spec: Spec) -> Iterator[Fact]:
-    """Yield what people measured of the network, as lines of the headline."""
-    source = spec.reported.get("source")
-    where = f"reported: {source}" if source else "reported"
-    for name, value in spec.reported.items():
-        if isinstance(value, (int, float)):
-            label = re.sub(r"top(\d)", r"top-\1", name).replace("_", " ")
-            yield Fact(label, f"{value} %" if "top-" in label else str(value), where)

@@ -16,6 +16,7 @@ from costmodel.onnx.messages import read_model
 from costmodel.onnx.inline import inlined
 from costmodel.onnx.model import STANDARD, Graph, Info, Model, Node
 from costmodel.onnx.reader import Reader
+from costmodel.onnx.remarks import remarks
 from costmodel.onnx.sizes import Sizes, chosen
 from costmodel.reading.finish import finished
 from costmodel.reading.network import network_of
@@ -23,6 +24,8 @@ from costmodel.reading.recognise import recognised
 from costmodel.reading.value import REALS, Value
 
 
+AROUND = ("If", "Loop", "Scan", "SequenceMap")
+"""The nodes that have graphs within them."""
 OTHER_SIZES = ((256, 512), (320, 1024), (640, 16_000), (64, 32))
 """Heights and widths, and lengths, that are tried where a network does not allow those that are assumed first."""
 
@@ -96,6 +99,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     for one in inputs:
         reader.values[one.name] = reader.draft.input(one_line(one.name), given.shapes[one.name], one.dtype or "float32")
     reader.over(nodes)
+    reader.require_read()
     for info in model.graph.outputs:
         found = reader.values.get(info.name)
         reader.draft.outputs += [
@@ -116,7 +120,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
         batch=given.batch if taken_off else 1,
         whole="" if taken_off else given.why_whole(),
     )
-    graph.notes += [*given.notes(taken_off), *reader.draft.notes]
+    graph.notes += [*given.notes(taken_off), *reader.draft.notes, *remarks(network)]
     return finished(network, graph, reader.draft.folded_mult_adds)
 
 
@@ -125,10 +129,12 @@ def needed(graph: Graph) -> list[Node]:
     wanted = {info.name for info in graph.outputs}
     kept = []
     for node in reversed(graph.nodes):
-        if wanted.intersection(node.outputs):
+        if not wanted.isdisjoint(node.outputs):
             kept.append(node)
-            wanted.update(name for inner in _with_inner([node]) for name in inner.inputs)
-            wanted.update(one.name for inner in _graphs(node) for one in inner.outputs)
+            wanted.update(node.inputs)
+            for inner in _graphs(node):
+                wanted.update(name for one in _with_inner(inner.nodes) for name in one.inputs)
+                wanted.update(one.name for one in inner.outputs)
     return kept[::-1]
 
 
@@ -142,6 +148,9 @@ def _with_inner(nodes: list[Node]) -> list[Node]:
 
 
 def _graphs(node: Node) -> list[Graph]:
+    """Return the graphs within a node."""
+    if node.op_type not in AROUND:
+        return []
     given = [one for value in node.attributes.values() for one in (value if isinstance(value, list) else [value])]
     return [one for one in given if isinstance(one, Graph)]
 

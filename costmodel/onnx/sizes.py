@@ -168,7 +168,8 @@ def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:
         return found
     label, size = first.shape[0], found.shapes[first.name][0]
     found.batch = size
-    found.label = one_line(label or f"{first.name}.0") if not isinstance(label, int) or label < 1 else ""
+    is_open = not isinstance(label, int) or label < 1
+    found.label = one_line(str(label or f"{first.name}.0")) if is_open else ""
     for one in inputs:
         shape = found.shapes[one.name]
         alike = one.shape and (one.shape[0] == label or not (isinstance(label, str) and isinstance(one.shape[0], str)))

@@ -11,6 +11,7 @@ from costmodel.ops import OPERATORS
 from costmodel.reading.network import Network, Part
 from costmodel.reading.value import REALS, Value
 from costmodel.tensor import Tensor
+from costmodel.units import counted
 
 
 def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0) -> LayerGraph:
@@ -33,6 +34,7 @@ def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0) -> 
             raise CostModelError(f"{graph.file or graph.name}: layer {part.path}: {error}") from None
         if part.partial:
             graph.unpriced[part.path] = (getattr(part.op, "type", part.op.name), part.partial)
+    graph.notes += keepers.notes()
     for path in network.outputs:
         if path in network.parts:
             graph.mark_output(path)
@@ -59,6 +61,16 @@ class Keepers:
 
     def __init__(self) -> None:
         self.kept: dict[Any, tuple[str, str]] = {}
+        self.again: list[int] = []
+        """The sizes of arrays of one axis that another layer keeps too, while the layer's other arrays are its own."""
+
+    def notes(self) -> Iterator[str]:
+        """Yield what to say of arrays that may be shared, or may only have been equal when they were written."""
+        if self.again:
+            yield (
+                f"{counted(len(self.again), 'array')} of one axis stand for several layers' and count once; if they were "
+                f"merged only because they were equal when the file was written, params are {sum(self.again):,} more"
+            )
 
     def of(self, part: Part, graph: LayerGraph) -> tuple[str | None, tuple[tuple[str, str], ...]]:
         """Return the layer whose arrays a part shares, if those are all it has, and which single ones it shares."""
@@ -72,6 +84,7 @@ class Keepers:
             (path,) = paths
             if path in graph and _alike(part, graph, path) and all(tied[name][1] == name for name in tied):
                 return path, ()
+        self.again += [part.arrays[name].size for name in tied if len(part.arrays[name].shape) == 1]
         return None, tuple((name, "/".join(keeper)) for name, keeper in tied.items())
 
 

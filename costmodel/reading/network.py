@@ -49,6 +49,7 @@ class Network:
         self.parts: dict[str, Part] = {}
         self.outputs: dict[str, None] = {}
         self._readers: dict[str, dict[Part, None]] = {name: {} for name in inputs}
+        self._copies: dict[str, int] = {}
 
     def add(self, part: Part) -> Part:
         """Add a part."""
@@ -64,10 +65,10 @@ class Network:
 
     def free(self, path: str) -> str:
         """Return a path that nothing has."""
-        found, more = path, 1
+        found = path
         while found in self.parts or found in self.inputs:
-            more += 1
-            found = f"{path}_{more}"
+            self._copies[path] = self._copies.get(path, 1) + 1
+            found = f"{path}_{self._copies[path]}"
         return found
 
     @staticmethod
@@ -160,10 +161,12 @@ class Network:
         self.outputs = {changed.get(path, path): None for path in self.outputs}
 
     def settle(self) -> None:
-        """Put the parts in an order in which they run, as near as can be to that in which they were read."""
+        """Put the parts in an order in which they run, as near as can be to that in which they were read, without those
+        that nothing reads any more.
+        """
         found: dict[str, Part] = {}
         for part in sorted(self.parts.values(), key=lambda one: one.at):
-            waiting = [part]
+            waiting = [part] if part.path not in found else []
             while waiting:
                 one = waiting[-1]
                 missing = [made for path in self.sources(one) if path not in found and (made := self.parts.get(path))]
@@ -172,6 +175,8 @@ class Network:
                 else:
                     found[waiting.pop().path] = one
         self.parts = found
+        for part in list(found.values())[::-1]:
+            self.drop(part)
 
     def _read(self, part: Part) -> None:
         for source in self.sources(part):
