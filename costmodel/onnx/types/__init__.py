@@ -2,10 +2,13 @@
 
 from costmodel.onnx.types import (  # noqa: F401
     arithmetic,
+    attention,
     elementwise,
     norms,
     pools,
     products,
+    quantized,
+    recurrent,
     reductions,
     resize,
     shapes,
