@@ -3,7 +3,10 @@
 from costmodel.onnx.types import (  # noqa: F401
     arithmetic,
     attention,
+    decoders,
     elementwise,
+    fused,
+    microsoft,
     norms,
     pools,
     products,
