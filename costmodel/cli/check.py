@@ -21,6 +21,7 @@ from costmodel.units import DTYPES, MOST_IMAGES
 @click.option("--max", "limits", multiple=True, metavar="NAME=LIMIT", help="Hold to a limit: params=5M. Repeatable.")
 @click.option("--against", metavar="git:REV", help="Fail on growth since a revision.")
 @click.option("--allow-new", is_flag=True, help="Let networks pass that were not there in the revision.")
+@click.option("--allow-partial", is_flag=True, help="Hold what is priced in part to limits by what is known of it.")
 @click.option("--growth", metavar="N%", help="How much growth --against lets pass; 0% by default.")
 @click.option("--batch", type=click.IntRange(1, MOST_IMAGES), metavar="N", help="Images at once, for budgets.")
 @click.option("--dtype", type=click.Choice(list(DTYPES)), help="Of weights and activations, for budgets.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,8 +29,9 @@ class Gate:
     budget: Budget
     against: str | None
     allow_new: bool
+    allow_partial: bool
     growth: float
-    batch: int
+    batch: int | None
     dtype: str | None
     device: Device | None = None
 
@@ -43,6 +44,7 @@ def gate(
     limits: Sequence[str],
     against: str | None,
     allow_new: bool,
+    allow_partial: bool,
     growth: str | None,
     batch: int | None,
     dtype: str | None,
@@ -55,8 +57,9 @@ def gate(
         limits: of every network, as ``params=5M``; they go before the file's.
         against: the revision since which growth counts, as ``git:main``.
         allow_new: whether what was not there in the revision passes.
+        allow_partial: whether what is priced in part is held to limits by what is known of it.
         growth: the share that may be added since then, as ``5%``; by default the file's, or none.
-        batch: images at once; by default as the file says.
+        batch: images at once; by default as the file says, or each network's own.
         dtype: of weights and activations; by default the file's, the device's or each network's own.
         device: whose time is limited; by default the file's.
 
@@ -78,7 +81,7 @@ def gate(
     merged = replace(held, every=every)
     found = _device(device or held.device)
     asked = dtype or held.dtype or (found.conditions.dtype if found else None)
-    return Gate(merged, against, allow_new, percent, batch or held.batch or 1, asked, found)
+    return Gate(merged, against, allow_new, allow_partial, percent, batch or held.batch, asked, found)
 
 
 def _device(name: str | None) -> Device | None:
@@ -105,13 +108,15 @@ class Judgement:
 
     budgets: tuple[Judged, ...]
     notes: tuple[str, ...]
-    new: tuple[str, ...] = ()
-    """What could not be compared because it was not there in the revision, and may not pass for that."""
+    unheld: tuple[str, ...] = ()
+    """What could not be held to a budget, and may not pass for that: it was not there in the revision, or is priced in
+    part.
+    """
 
     @property
     def broken(self) -> bool:
         """Whether a budget is broken, or could not be looked at."""
-        return bool(self.new) or not all(one.kept for one in self.budgets)
+        return bool(self.unheld) or not all(one.kept for one in self.budgets)
 
 
 def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
@@ -123,6 +128,8 @@ def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
     found: list[Judged] = []
     notes: list[str] = []
     dtypes: dict[str, None] = {}
+    batches: dict[str, None] = {}
+    partial: list[str] = []
     if gate.budget.growth is not None and gate.against is None:
         notes.append("growth was not looked at: give --against git:REVISION")
     new: list[str] = []
@@ -132,7 +139,8 @@ def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
         limits = gate.budget.limits(graph.name)
         table = _priced(graph, gate, limits)
         judged.add(table.name)
-        dtypes[table.dtype] = None
+        dtypes[table.dtype] = batches[str(table.batch)] = None
+        partial += [f"{arch} {said}" for said in in_part(table)]
         notes += [f"{arch}: {note}" for note in (*table.notes, *(table.totals.notes or ()))]
         found += judge(table, limits)
         if gate.against is not None:
@@ -147,7 +155,17 @@ def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
     notes += [f"the budget of {name} was not asked for: name its file too" for name in left]
     if gate.allow_new:
         notes, new = [*notes, *new], []
-    return Judgement(tuple(found), (f"batch {gate.batch}, {' or '.join(dtypes)}", *notes), tuple(new))
+    if gate.allow_partial:
+        notes, partial = [*notes, *partial], []
+    priced = f"batch {' or '.join(batches)}, {' or '.join(dtypes)}"
+    return Judgement(tuple(found), (priced, *notes), (*new, *partial))
+
+
+def in_part(table: CostTable) -> Iterator[str]:
+    """Yield why no budget can be held to a table that is priced in part."""
+    if table.partial:
+        kinds = ", ".join(dict.fromkeys(what for what, _ in table.unpriced.values()))
+        yield f"is priced in part (without {kinds}): its totals are lower bounds; --allow-partial holds those to budgets"
 
 
 def _with_variants(asked_for: Sequence[Source], budget: Budget) -> dict[str, Source]:

@@ -70,7 +70,7 @@ def page(verdicts: Verdicts, judged: Judgement | None, quiet: bool) -> Page:
 
 def _budgets(judged: Judgement, quiet: bool) -> Page:
     shown = [one for one in judged.budgets if not (quiet and one.kept)]
-    return budget.page(shown, judged.notes, judged.new)
+    return budget.page(shown, judged.notes, judged.unheld)
 
 
 def data(verdicts: Verdicts, judged: Judgement | None) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def data(verdicts: Verdicts, judged: Judgement | None) -> dict[str, Any]:
         "kept": not wrong and not (judged is not None and judged.broken),
         "faults": wrong,
         "budgets": budget.as_data(judged.budgets if judged is not None else ()),
-        "new": list(judged.new if judged is not None else ()),
+        "unheld": list(judged.unheld if judged is not None else ()),
         "notes": list(judged.notes if judged is not None else ()),
     }
 
@@ -94,5 +94,5 @@ def rows(verdicts: Verdicts, judged: Judgement | None) -> list[dict[str, Any]]:
         found += [{"network": file, "kind": "fault", "kept": False, "says": fault} for fault in verdict.faults]
     if judged is not None:
         found += [{name: one.get(name) for name in COLUMNS} for one in budget.as_data(judged.budgets)]
-        found += [{"kind": "new", "kept": False, "says": one} for one in judged.new]
+        found += [{"kind": "unheld", "kept": False, "says": one} for one in judged.unheld]
     return found

@@ -27,6 +27,7 @@ class Request:
     limits: tuple[str, ...] = ()
     against: str | None = None
     allow_new: bool = False
+    allow_partial: bool = False
     growth: str | None = None
     batch: int | None = None
     dtype: str | None = None
@@ -49,6 +50,7 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
         request.limits,
         request.against,
         request.allow_new,
+        request.allow_partial,
         request.growth,
         request.batch,
         request.dtype,

@@ -8,7 +8,7 @@ from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
 from costmodel.onnx.types.priced import counted, rank_of
 from costmodel.onnx.types.equation import expanded
-from costmodel.onnx.types.shapes import as_shape
+from costmodel.onnx.types.common import as_shape
 from costmodel.onnx.types.windows import weights
 from costmodel.ops import OPERATORS
 from costmodel.ops.product import Einsum
