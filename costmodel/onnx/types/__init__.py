@@ -2,12 +2,20 @@
 
 from costmodel.onnx.types import (  # noqa: F401
     arithmetic,
+    constants,
+    control,
     elementwise,
+    indexing,
+    losses,
     norms,
+    parts,
     pools,
     products,
     reductions,
     resize,
+    sequences,
     shapes,
+    signal,
+    text,
     windows,
 )
