@@ -37,6 +37,8 @@ MOST_NAMED = 8
 NO_SHAPE = "and the file does not say the shapes of what they give; onnx.shape_inference.infer_shapes adds them"
 FEW = 2**16
 """Numbers up to which a constant's values are looked at."""
+UNFOLDED = ("QuantizeLinear", "DequantizeLinear")
+"""What leaves stored numbers the same, so that it stays known how they are stored."""
 RULES: dict[tuple[str, str], Rule] = {}
 """How each type of node is read, by its domain and name; the modules of `types` fill it."""
 
@@ -128,7 +130,11 @@ class Reader:
     def _understood(self, node: Node) -> Any:
         domain = node.domain
         given = [self.values[name] if name else None for name in node.inputs]
-        if domain in STANDARD and all(value is None or _is_held(value) for value in given):
+        if (
+            domain in STANDARD
+            and node.op_type not in UNFOLDED
+            and all(value is None or _is_held(value) for value in given)
+        ):
             held = folded(node, self.opset, [None if value is None else value.held for value in given])  # type: ignore[union-attr]
             if held is not None:
                 return tuple(known(array) for array in held)

@@ -2,6 +2,7 @@
 
 from costmodel.onnx.types import (  # noqa: F401
     arithmetic,
+    attention,
     constants,
     control,
     elementwise,
@@ -10,7 +11,10 @@ from costmodel.onnx.types import (  # noqa: F401
     norms,
     parts,
     pools,
+    priced,
     products,
+    quantized,
+    recurrent,
     reductions,
     resize,
     sequences,
