@@ -14,6 +14,7 @@ from costmodel.onnx.types import (  # noqa: F401
     norms,
     parts,
     pools,
+    priced,
     products,
     quantized,
     recurrent,
