@@ -717,6 +717,7 @@ def test_a_node_of_another_vocabulary_or_with_more_outputs_than_are_made_has_no_
         ("Unsqueeze", 11, [array(1)], {"axes": [1]}, [[1]]),
         ("ReduceSum", 11, [np.ones((2, 3))], {"axes": [1], "keepdims": 0}, [3, 3]),
         ("Slice", 9, [array(1, 2, 3)], {"starts": [1], "ends": [9], "axes": [0]}, [2, 3]),
+        ("Slice", 13, [array(1, 2), array(-FAR), array(-7), array(0), array(-2)], {}, [1]),  # as ONNX's text says
         ("Split", 11, [array(1, 2, 3)], {"split": [3]}, [1, 2, 3]),
         ("TopK", 9, [array(1, 3, 2)], {"k": 2, "axis": 0}, [3, 2]),
         ("Pad", 10, [array(1)], {"pads": [1, 0], "value": 7.0}, [7, 1]),

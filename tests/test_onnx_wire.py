@@ -493,3 +493,5 @@ def test_a_pickle_is_not_opened():
 
 def test_a_float_of_32_bits_is_read_as_it_was_written():
     assert short(float(np.float32(1e-5))) == 1e-5
+    assert short(float(np.float32(1.0000001))) == 1.0000001
+    assert short(float(np.float32(16777217 / 3))) == float(np.float32(16777217 / 3))
