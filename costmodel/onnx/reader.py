@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.errors import CostModelError, ShapeError, quote
 from costmodel.onnx.fold import folded
-from costmodel.onnx.model import STANDARD, Graph, Info, Node
+from costmodel.onnx.model import FAULTS, STANDARD, Graph, Info, Node
 from costmodel.onnx.stored import Stored
 from costmodel.reading.draft import Draft
 from costmodel.reading.value import REALS, Array, UnreadError, Value, known
@@ -19,17 +19,6 @@ Given: TypeAlias = "Value | list[Value]"
 """What a value of a file is; a sequence of tensors is a list."""
 Rule: TypeAlias = "Callable[[Reader, Node], Given | Sequence[Given]]"
 
-FAULTS = (
-    LookupError,
-    AttributeError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    AssertionError,
-    RuntimeError,
-    MemoryError,
-)
-"""What an attribute or a constant of the wrong kind ends in, wherever it is looked at."""
 MOST_STEPS = 200_000
 """Layers that a file may become."""
 MOST_NAMED = 8
