@@ -128,7 +128,7 @@ class Reader:
     def _understood(self, node: Node) -> Any:
         domain = node.domain
         given = [self.values[name] if name else None for name in node.inputs]
-        if domain in STANDARD and all(value is None or _is_held(value) for value in given):
+        if given and domain in STANDARD and all(value is None or _is_held(value) for value in given):
             held = folded(node, self.opset, [None if value is None else value.held for value in given])  # type: ignore[union-attr]
             if held is not None:
                 return tuple(known(array) for array in held)
