@@ -1,4 +1,4 @@
-"""Graphs within nodes: branches, loops, scans. What is inside is counted as often as it runs; what is not sure is said."""
+"""Branches, loops and scans: what is within is counted as often as it runs, and what is not sure is said."""
 
 from __future__ import annotations
 
