@@ -271,10 +271,19 @@ def constant(array: np.ndarray[Any, Any]) -> Value:
     return value
 
 
-def test_several_real_numbers_of_a_constant_node_are_params_and_one_is_not() -> None:
+def test_several_real_numbers_of_a_constant_node_are_params_where_the_file_has_no_arrays_besides() -> None:
     assert constant(real(3)).trained
     assert not constant(np.array(3, np.float32)).trained
     assert not constant(whole(1, 2, 3)).trained
+    reader, _ = read(model("Sum", 13, [X, [real(4)], real(4)]))
+    assert [value.trained for value in reader.draft.steps[0].inputs] == [False, False, True]
+
+
+@pytest.mark.parametrize("number", [-np.inf, np.nan, np.finfo(np.float32).min])
+def test_an_array_with_a_number_that_no_training_gives_is_a_mask(number: float) -> None:
+    array = np.where(real(4, 4) > 8, real(4, 4), np.float32(number))
+    reader, _ = read(model("Add", 13, [X, array]))
+    assert [value.trained for value in reader.draft.steps[0].inputs] == [False, False]
 
 
 @pytest.mark.parametrize(
