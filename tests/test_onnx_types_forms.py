@@ -282,8 +282,11 @@ def test_several_real_numbers_of_a_constant_node_are_params_where_the_file_has_n
 @pytest.mark.parametrize("number", [-np.inf, np.nan, np.finfo(np.float32).min])
 def test_an_array_with_a_number_that_no_training_gives_is_a_mask(number: float) -> None:
     array = np.where(real(4, 4) > 8, real(4, 4), np.float32(number))
-    reader, _ = read(model("Add", 13, [X, array]))
-    assert [value.trained for value in reader.draft.steps[0].inputs] == [False, False]
+    with np.errstate(over="ignore"):
+        narrow = array.astype(np.float16)
+    for one in (array, narrow):
+        reader, _ = read(model("Add", 13, [X, one]))
+        assert [value.trained for value in reader.draft.steps[0].inputs] == [False, False]
 
 
 @pytest.mark.parametrize(

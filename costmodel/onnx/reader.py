@@ -248,7 +248,11 @@ class Reader:
 
 def _masks(held: Any) -> bool:
     """Say whether an array of real numbers holds such as no training gives."""
-    return held is not None and held.dtype.kind == "f" and not bool((abs(held) < BOUNDLESS).all())
+    import numpy as np
+
+    if held is None or held.dtype.kind != "f":
+        return False
+    return not bool((abs(held) < min(BOUNDLESS, float(np.finfo(held.dtype).max))).all())
 
 
 def _is_held(value: Given) -> bool:
