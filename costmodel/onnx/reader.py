@@ -39,6 +39,8 @@ BOUNDLESS = 1e30
 """No training gives a number as large; one that stands for infinity masks what is added to it."""
 FEW = 2**16
 """Numbers up to which a constant's values are looked at."""
+UNFOLDED = ("QuantizeLinear", "DequantizeLinear")
+"""What leaves stored numbers the same, so that it stays known how they are stored."""
 RULES: dict[tuple[str, str], Rule] = {}
 """How each type of node is read, by its domain and name; the modules of `types` fill it."""
 
@@ -134,7 +136,8 @@ class Reader:
     def _understood(self, node: Node) -> Any:
         domain = node.domain
         given = [self.values[name] if name else None for name in node.inputs]
-        if given and domain in STANDARD and all(value is None or _is_held(value) for value in given):
+        known_before = given and node.op_type not in UNFOLDED and all(one is None or _is_held(one) for one in given)
+        if domain in STANDARD and known_before:
             held = folded(node, self.opset, [None if value is None else value.held for value in given])  # type: ignore[union-attr]
             if held is not None:
                 return tuple(known(array) for array in held)

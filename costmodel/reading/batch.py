@@ -6,6 +6,8 @@ from typing import Any
 
 from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import Shape
+from costmodel.ops.base import Operator
+from costmodel.ops.opaque import Opaque
 from costmodel.reading.draft import Draft, Step
 from costmodel.reading.value import Value
 
@@ -37,9 +39,32 @@ def constant_sample(value: Value, rank: int) -> Shape:
     return value.shape[1:] if len(value.shape) == rank and rank and value.shape[0] == 1 else value.shape
 
 
+def of_sample(op: Operator, batch: int) -> Operator:
+    """Return the operator that does with one sample what `op` does with a batch: itself, unless it names sizes.
+
+    Raises:
+        Mixed: if the first of its sizes is not the batch, or its counts are no multiples of it.
+    """
+    if not isinstance(op, Opaque):
+        return op
+    if op.size[:1] != (batch,) or op.multiplications % batch or op.operations % batch:
+        raise Mixed
+    return Opaque(
+        type=op.type,
+        size=op.size[1:],
+        multiplications=op.multiplications // batch,
+        operations=op.operations // batch,
+    )
+
+
+def of_all(op: Operator) -> bool:
+    """Say whether an operator gives one number of all images together, such as a scale that all are divided by."""
+    return isinstance(op, Opaque) and not op.size
+
+
 def _sample(step: Step, batch: int, found: dict[str, Shape], carried: set[str], answers: dict[Any, Shape]) -> Shape:
     with_batch = [value for value in step.inputs if value.source in carried]
-    if not with_batch:
+    if not with_batch or of_all(step.op):
         return step.out.shape
     carried.add(step.path)
     rank = max(len(value.shape) for value in with_batch)
@@ -51,10 +76,8 @@ def _sample(step: Step, batch: int, found: dict[str, Shape], carried: set[str], 
             shapes.append(constant_sample(value, rank))
         else:
             shapes.append(found[value.source])
-    if step.op.name == "opaque":
-        if step.out.shape[:1] != (batch,):
-            raise Mixed
-        return step.out.shape[1:]
+    if isinstance(step.op, Opaque):
+        return of_sample(step.op, batch).shape()
     question = step.op, *shapes
     if question not in answers:
         answers[question] = _asked(step, batch, shapes)
