@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from costmodel.onnx import types  # noqa: F401 - fills the rules
 from costmodel.onnx.messages import model_of
 from costmodel.onnx.reader import Reader
+from costmodel.reading.batch import samples
 from costmodel.reading.value import Value
 
 KINDS = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "bool": TensorProto.BOOL, "uint8": TensorProto.UINT8}
@@ -84,6 +85,7 @@ def real(*shape: int) -> np.ndarray[Any, Any]:
 OLDER: list[tuple[str, int, list[Input], dict[str, Any], int]] = [
     ("Cast", 6, [X], {"to": TensorProto.INT64}, 1),
     ("Clip", 6, [X], {"min": -1.0, "max": 1.0}, 1),
+    ("Concat", 1, [X, X], {}, 1),
     ("Concat", 4, [X, X], {"axis": 1}, 1),
     ("Dropout", 7, [X], {"ratio": 0.5}, 1),
     ("Dropout", 10, [X], {"ratio": 0.5}, 2),
@@ -167,12 +169,14 @@ STEPS: list[tuple[str, int, list[Input], dict[str, Any], list[str], int]] = [
     ("Sum", 13, [X, X, X], {}, ["add"], 384),
     # a number that widens what it is combined with is none
     ("Add", 13, [(4,), [np.full((3, 4), 2, np.float32)]], {}, ["add"], 12),
+    ("Add", 13, [(4, 1), [np.full((4, 3), 2, np.float32)]], {}, ["add"], 12),
     # what the file stores is a param
     ("Mul", 13, [X, real(1)], {}, ["layer_scale"], 192),
     ("Add", 13, [X, real(1)], {}, ["add"], 192),
     ("Clip", 13, [X, np.array(0, np.float32), np.array(6, np.float32)], {}, ["relu6"], 384),
     ("Clip", 6, [X], {"min": 0.0, "max": 3.4028235e38}, ["relu"], 192),
     ("Clip", 13, [X, [np.float32(-1)], [np.float32(1)]], {}, ["clamp"], 384),
+    ("Clip", 13, [X, [np.float32(0)], [np.float32(3)]], {}, ["clamp"], 384),
     ("Clip", 13, [X, None, [np.float32(1)]], {}, ["clamp"], 192),
     ("Clip", 13, [X], {}, [], 0),
     ("Clip", 13, [X, (), ()], {}, ["maximum", "minimum"], 384),
@@ -209,6 +213,7 @@ STEPS: list[tuple[str, int, list[Input], dict[str, Any], list[str], int]] = [
     ("Gather", 13, [real(8, 50), "int64 2 3"], {"axis": 1}, ["gather"], 0),
     ("Gather", 13, [X, np.array(-1, np.int64)], {"axis": 2}, ["slice", "rearrange"], 0),
     ("Gather", 13, [X, whole(1, 2)], {"axis": 2}, ["slice"], 0),
+    ("Gather", 13, [X, whole(-2, -1)], {"axis": 2}, ["slice"], 0),
     ("Gather", 13, [X, whole(2, 1)], {"axis": 2}, ["gather"], 0),
     ("Slice", 13, [X, whole(0), whole(99), whole(1)], {}, [], 0),
     ("Slice", 13, [X, whole(-1), whole(-99), whole(1), whole(-1)], {}, ["opaque"], 0),
@@ -334,3 +339,20 @@ def test_sequences_are_taken_apart_and_put_together() -> None:
     )
     _, (number, beside, stacked) = read(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
     assert (number.scalar(), beside.shape, stacked.shape) == (3, (2, 3), (3, 2, 1))
+
+
+MIX = ["Flatten", "ReduceMax", "Slice", "Unsqueeze", "Tile", "Slice", "Pad", "Gather", "NonZero"]
+"""Forms above that do something to the first axis, in their order."""
+
+
+def test_all_forms_do_with_a_sample_what_they_do_with_a_batch_but_those_that_work_on_its_axis() -> None:
+    mixing = []
+    for op_type, opset, inputs, attributes, *_, outputs in [*OLDER, *((*row, 1) for row in STEPS)]:
+        reader, found = read(model(op_type, opset, inputs, outputs, **attributes))
+        carrying = {name for name, value in reader.draft.inputs.items() if value.shape[:1] == (2,)}
+        one = samples(reader.draft, 2, carrying) if carrying else {}
+        if one is None:
+            mixing.append(op_type)
+        elif carrying:
+            assert all(value.constant or one[value.source] == value.shape[1:] for value in found), op_type
+    assert mixing == MIX
