@@ -85,7 +85,6 @@ def real(*shape: int) -> np.ndarray[Any, Any]:
 OLDER: list[tuple[str, int, list[Input], dict[str, Any], int]] = [
     ("Cast", 6, [X], {"to": TensorProto.INT64}, 1),
     ("Clip", 6, [X], {"min": -1.0, "max": 1.0}, 1),
-    ("Concat", 1, [X, X], {}, 1),
     ("Concat", 4, [X, X], {"axis": 1}, 1),
     ("Dropout", 7, [X], {"ratio": 0.5}, 1),
     ("Dropout", 10, [X], {"ratio": 0.5}, 2),
@@ -170,6 +169,7 @@ STEPS: list[tuple[str, int, list[Input], dict[str, Any], list[str], int]] = [
     # a number that widens what it is combined with is none
     ("Add", 13, [(4,), [np.full((3, 4), 2, np.float32)]], {}, ["add"], 12),
     ("Add", 13, [(4, 1), [np.full((4, 3), 2, np.float32)]], {}, ["add"], 12),
+    ("Concat", 1, [X, (2, 1, 4, 4)], {}, ["concat"], 0),
     # what the file stores is a param
     ("Mul", 13, [X, real(1)], {}, ["layer_scale"], 192),
     ("Add", 13, [X, real(1)], {}, ["add"], 192),
