@@ -167,8 +167,8 @@ STEPS: list[tuple[str, int, list[Input], dict[str, Any], list[str], int]] = [
     ("Mean", 13, [X, X, X], {}, ["add", "scale"], 576),
     ("Sum", 13, [X, X, X], {}, ["add"], 384),
     # a number that widens what it is combined with is none
-    ("Add", 13, [(4,), [np.full((3, 4), 2, np.float32)]], {}, ["add"], 12),
-    ("Add", 13, [(4, 1), [np.full((4, 3), 2, np.float32)]], {}, ["add"], 12),
+    ("Add", 13, ["int64 4", [np.full((3, 4), 2)]], {}, ["add"], 12),
+    ("Add", 13, ["int64 4 1", [np.full((4, 3), 2)]], {}, ["add"], 12),
     ("Concat", 1, [X, (2, 1, 4, 4)], {}, ["concat"], 0),
     # what the file stores is a param
     ("Mul", 13, [X, real(1)], {}, ["layer_scale"], 192),
