@@ -160,7 +160,8 @@ def _constant(value: Value, part: Part, graph: LayerGraph, keepers: Keepers) -> 
 
 def _is_scale(value: Value, part: Part, graph: LayerGraph) -> bool:
     """Say whether a stored number belongs to a scale that is found on the way, as weights' scales do."""
-    others = [graph.layer(source).op for source in part.inputs if isinstance(source, str) and source not in graph.inputs]
+    paths = [source for source in part.inputs if isinstance(source, str) and source not in graph.inputs]
+    others = [graph.layer(path).op for path in paths]
     return value.size == 1 and any(isinstance(op, Opaque) and not op.size for op in others)
 
 

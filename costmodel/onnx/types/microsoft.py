@@ -122,7 +122,7 @@ def _gelu(read: Reader, node: Node) -> Value:
 
 @rule("QuickGelu", domain=MICROSOFT)
 def _quick_gelu(read: Reader, node: Node) -> Value:
-    """x * sigmoid(alpha * x): 2 products, and 3 for the sigmoid."""
+    """Add x * sigmoid(alpha * x): 2 products, and 3 for the sigmoid."""
     value = read.value(node, 0)
     if node.get("alpha", 1.702) == 1:
         return read.add(node, OPERATORS["silu"](), value)
