@@ -153,7 +153,8 @@ class Walk:
         """
         if not self.plain:
             return self._counted(layer)
-        key = (layer.op, layer.input_shapes, layer.batched, layer.shares is None, layer.tied, layer.stored, layer.beside)
+        weights = layer.shares is None, layer.tied, layer.stored, layer.beside
+        key = (layer.op, layer.input_shapes, layer.batched, weights)
         counts = self._costs.get(key)
         if counts is None:
             counts = self._costs[key] = self._counted(layer)
