@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from costmodel.reading.network import Network
 from costmodel.reading.recognise.activations import activations
+from costmodel.reading.recognise.adaptive import adaptive
 from costmodel.reading.recognise.attention import attentions
 from costmodel.reading.recognise.biases import biases
 from costmodel.reading.recognise.canonical import canonical
+from costmodel.reading.recognise.columns import columns
 from costmodel.reading.recognise.functions import functions
 from costmodel.reading.recognise.groups import groups
 from costmodel.reading.recognise.merges import merges
@@ -15,6 +17,7 @@ from costmodel.reading.recognise.paths import called
 from costmodel.reading.recognise.plain import plain
 from costmodel.reading.recognise.pools import pools
 from costmodel.reading.recognise.rearrangements import composed, named, vanished
+from costmodel.reading.recognise.recurrent import recurrent
 from costmodel.reading.recognise.rolls import rolls
 from costmodel.reading.recognise.slices import sliced
 from costmodel.reading.recognise.spread import spread
@@ -31,6 +34,10 @@ PASSES = (
     attentions,
     composed,
     vanished,
+    recurrent,
+    adaptive,
+    functions,
+    columns,
     groups,
     rolls,
     spread,
@@ -38,7 +45,6 @@ PASSES = (
     biases,
     stored,
     pools,
-    functions,
     named,
     tidied,
     called,

@@ -88,10 +88,11 @@ def levelled(network: Network, source: Source, rank: int) -> tuple[Source, tuple
         if part is None or order is None or not order.kept:
             break
         before = network.shape(part.inputs[0])
-        if len(before) < 2 or _bare(before) != _bare(shape) or isinstance(part.inputs[0], Value):
+        alike = _bare(before) == _bare(shape) or (*before[:-2], 1, *before[-2:]) == shape
+        if len(before) < 2 or not alike or isinstance(part.inputs[0], Value):
             break
         source = part.inputs[0]
-        if len(before) in (2, rank):
+        if len(before) in (2, rank) or (len(before) == rank - 1 and (*before[:-2], 1, *before[-2:]) == shape):
             found = source
     return found, network.shape(found)
 

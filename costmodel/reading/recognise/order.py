@@ -75,6 +75,24 @@ def order_of(op: Operator, shape: Sizes) -> Order | None:
     return normal(before, order)
 
 
+def atoms_of(order: Order, x: Sizes, y: Sizes) -> tuple[Sizes, list[int]] | None:
+    """Return the sizes that both shapes are made of, in the order of `x`, and in which order `y` has them."""
+    first = refined(order.before, x)
+    if first is None:
+        return None
+    runs = grouped(order.before, first)
+    places = [atom for run in order.order for atom in runs[run]]
+    out = tuple(first[at] for at in places)
+    finer = refined(out, y)
+    if finer is None:
+        return None
+    pieces = grouped(out, finer)
+    at_input = sorted(range(len(places)), key=places.__getitem__)
+    stood = [piece for run in at_input for piece in pieces[run]]
+    number = {piece: at for at, piece in enumerate(stood)}
+    return tuple(finer[piece] for piece in stood), [number[piece] for piece in range(len(finer))]
+
+
 def written(order: Order, before: Sizes, after: Sizes) -> Operator | None:
     """Return the rearrangement that does this to a tensor and gives it that shape; None where no pattern says it."""
     atoms, places = _cut(order.before, order.order, before)

@@ -113,15 +113,14 @@ def _resize(network: Network, part: Part) -> None:
     """A map a whole number of times as large."""
     op = part.op
     before, after = network.shape(part.inputs[0]), part.shape
-    if op.align_corners or op.mode not in ("nearest", "bilinear") or len(after) > 4:  # type: ignore[attr-defined]
+    if op.align_corners or op.mode != "nearest" or len(after) > 4:  # type: ignore[attr-defined]
         return
     if any(new % old for old, new in zip(before, after, strict=True)) or before[0] != after[0] or before == after:
         return
     whole = tuple(new // old for old, new in zip(before[1:], after[1:], strict=True))
-    fields = {"bilinear": True} if op.mode == "bilinear" else {}  # type: ignore[attr-defined]
     network.become(
         part,
-        OPERATORS["upsample"](scale=whole[0] if len(set(whole)) == 1 else whole, **fields),
+        OPERATORS["upsample"](scale=whole[0] if len(set(whole)) == 1 else whole),
         list(part.inputs),
     )
 

@@ -80,6 +80,9 @@ def _candidates(order: Order, before: Sizes, after: Sizes) -> Iterator[Operator]
         yield OPERATORS["tokens"]()
     if order.order == (1, 0) and len(before) == 2 and len(after) == 3 and after[0] == before[1]:
         yield OPERATORS["from_tokens"](height=after[1], width=after[2])
+    plain = written(order, before, after)
+    if plain is not None and "(" not in plain.pattern:  # type: ignore[attr-defined]
+        yield plain
     if before == after and order.order[:2] == (1, 0) and before and before[0] % order.before[0] == 0:
         yield OPERATORS["channel_shuffle"](groups=order.before[0])
     yield from _in_blocks(before, after)
