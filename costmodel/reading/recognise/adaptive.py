@@ -10,6 +10,7 @@ from costmodel.numbers.arithmetic import ceil_div
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import axes_of, axis_of
 from costmodel.reading.recognise.rearrangements import rearranging
+from costmodel.reading.value import Value
 
 if TYPE_CHECKING:
     from costmodel.reading.network import Network, Part
@@ -18,13 +19,13 @@ REDUCED = {"mean": "adaptive_avg_pool", "max": "adaptive_max_pool"}
 MOST_SPACE = 3
 
 
-def adaptive(network: Network) -> None:
+def find(network: Network) -> None:
     """Find pools to a given size, and resizes along one axis."""
     for part in list(network.parts.values()):
         if part.op.name == "concat":
             _windows(network, part)
     for part in list(network.parts.values()):
-        if part.op.name in REDUCED.values():
+        if part.op.name in REDUCED.values() or (part.op.name in REDUCED and part.op.keep_dims):  # type: ignore[attr-defined]
             _both(network, part)
         elif network.parts.get(part.path) is part and len(part.inputs) == 1:
             _along_one(network, part)
@@ -33,47 +34,65 @@ def adaptive(network: Network) -> None:
 def _windows(network: Network, part: Part) -> None:
     """Windows of an axis that are reduced to one element each."""
     axis = axis_of(part.shape, part.op.axis)  # type: ignore[attr-defined]
-    rank, number = len(part.shape), len(part.inputs)
+    number = len(part.inputs)
     gone: list[Part] = []
+    read: set[str | Value] = set()
+    kinds: set[str] = set()
     for place, source in enumerate(part.inputs):
         reduced = network.maker(source)
-        if reduced is None or reduced.op.name not in REDUCED or not network.alone(reduced.path):
-            return
-        if axes_of(part.shape, reduced.op.axis, "axis") != (axis,) or not reduced.op.keep_dims:  # type: ignore[attr-defined]
+        if reduced is None or not _reduces(network, reduced, axis) or not network.alone(reduced.path):
             return
         cut = network.maker(reduced.inputs[0])
-        if cut is None or cut.op.name != "slice" or not network.alone(cut.path):
+        whole, pieces = reduced.inputs[0], {}
+        gone.append(reduced)
+        if cut is not None and cut.op.name == "slice" and network.alone(cut.path):
+            whole, pieces = cut.inputs[0], cut.op.pieces(network.shape(cut.inputs[0]))  # type: ignore[attr-defined]
+            gone.append(cut)
+        if isinstance(whole, Value):
             return
-        if gone and (cut.inputs != gone[-1].inputs or reduced.op.name != gone[0].op.name):
+        size = network.shape(whole)[axis]
+        wanted = (place * size // number, ceil_div((place + 1) * size, number), 1)
+        if pieces.get(axis, (0, size, 1)) != wanted or len(pieces) > 1:
             return
-        x = network.shape(cut.inputs[0])
-        wanted = (place * x[axis] // number, ceil_div((place + 1) * x[axis], number), 1)
-        if cut.op.pieces(x) != {axis: wanted}:  # type: ignore[attr-defined]
-            return
-        gone += [reduced, cut]
-    if axis == 0 or rank - axis > MOST_SPACE:
-        return
-    size = (number, *part.shape[axis + 1 :])
-    network.become(part, OPERATORS[REDUCED[gone[0].op.name]](output_size=size), list(gone[-1].inputs), *gone)
+        read.add(whole)
+        kinds.add(reduced.op.name)
+    if axis > 0 and len(part.shape) - axis <= MOST_SPACE and len(read) == len(kinds) == 1:
+        op = OPERATORS[REDUCED[kinds.pop()]](output_size=(number, *part.shape[axis + 1 :]))
+        network.become(part, op, [*read], *gone)
+
+
+def _reduces(network: Network, part: Part, axis: int) -> bool:
+    """Say whether a part reduces one axis, which stays with size 1."""
+    if part.op.name not in REDUCED or not part.op.keep_dims:  # type: ignore[attr-defined]
+        return False
+    return axes_of(part.shape, part.op.axis, "axis") == (axis,)  # type: ignore[attr-defined]
 
 
 def _both(network: Network, part: Part) -> None:
-    """Pools of one axis after another, as one of both."""
+    """Pools of one axis after another, as one of both; a reduction to one element is such a pool."""
     before = network.maker(part.inputs[0])
-    if before is None or before.op.name != part.op.name or not network.alone(before.path):
+    if before is None or not network.alone(before.path):
         return
-    sizes = [one.op.output_size for one in (before, part)]  # type: ignore[attr-defined]
-    if not all(isinstance(one, tuple) for one in sizes):
+    kinds = {REDUCED.get(one.op.name, one.op.name) for one in (before, part)}
+    if len(kinds) > 1 or before.op.name in REDUCED and part.op.name in REDUCED:
         return
-    own = max(map(len, sizes))
-    x = network.shape(before.inputs[0])
+    shapes = [network.shape(before.inputs[0]), before.shape, part.shape]
+    if len({len(shape) for shape in shapes}) > 1:
+        return
     changed = [
         {axis for axis, (a, b) in enumerate(zip(one, other, strict=True)) if a != b}
-        for one, other in ((x, before.shape), (before.shape, part.shape))
+        for one, other in zip(shapes, shapes[1:], strict=False)
     ]
-    if not changed[0] & changed[1]:
-        op = type(part.op)(output_size=part.shape[len(x) - own :])
-        network.become(part, op, list(before.inputs), before)
+    first = min(changed[0] | changed[1], default=len(part.shape) - 1)
+    own = min(first, *(len(part.shape) - _pooled(one) for one in (before, part)))
+    if not changed[0] & changed[1] and 0 < own and len(part.shape) - own <= MOST_SPACE:
+        network.become(part, OPERATORS[kinds.pop()](output_size=part.shape[own:]), list(before.inputs), before)
+
+
+def _pooled(part: Part) -> int:
+    """Return over how many of the last axes a part pools."""
+    size = getattr(part.op, "output_size", ())
+    return len(size) if isinstance(size, tuple) else len(part.shape) - 1
 
 
 def _along_one(network: Network, part: Part) -> None:

@@ -50,7 +50,7 @@ class Sequence:
     parts: list[Part] = field(default_factory=list)
 
 
-def attentions(network: Network) -> None:
+def find(network: Network) -> None:
     """Find attention that was taken apart."""
     for part in list(network.parts.values()):
         if part.op.name == "softmax" and network.parts.get(part.path) is part:

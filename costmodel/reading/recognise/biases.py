@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 BIASED = ("conv", "conv_transpose", "linear")
 
 
-def biases(network: Network) -> None:
+def find(network: Network) -> None:
     """Make biases and borders part of the layers that they belong to."""
     for part in list(network.parts.values()):
         if network.parts.get(part.path) is not part:

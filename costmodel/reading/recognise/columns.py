@@ -19,11 +19,14 @@ MOST = 2**20
 """Places that are looked at."""
 
 
-def columns(network: Network) -> None:
+def find(network: Network) -> None:
     """Find windows laid side by side, and pools undone."""
     for part in list(network.parts.values()):
-        if network.parts.get(part.path) is part and len(part.inputs) == 1:
+        if network.parts.get(part.path) is not part:
+            continue
+        if len(part.inputs) == 1 or part.op.name == "gather":
             _unfold(network, part)
+        if len(part.inputs) == 1:
             _unpool(network, part)
 
 
@@ -38,21 +41,28 @@ def _unfold(network: Network, part: Part) -> None:
     """Places of a plane that are looked up: windows of it, if they lie so."""
     found = network.maker(part.inputs[0])
     order = rearranging(network, part)
-    if found is None or found.op.name != "gather" or order is None or not order.kept or not network.alone(found.path):
+    if part.op.name == "gather":
+        found = part
+    elif found is None or order is None or not order.kept or not network.alone(found.path):
+        return
+    if found.op.name != "gather" or (found is not part and len(part.inputs) != 1):
         return
     source, places = found.inputs
     flat = _view(network, source)
-    if not isinstance(places, Value) or places.held is None or len(places.shape) != 2 or places.size > MOST:
+    if not isinstance(places, Value) or places.held is None or not places.size or places.size > MOST:
         return
     x = network.shape(flat.inputs[0] if flat is not None else source)
     rank = len(network.shape(source))
     if axis_of(network.shape(source), found.op.axis) != rank - 1:  # type: ignore[attr-defined]
         return
     space = x[rank - 1 :]
-    op = _windows(places.held, space)
+    if len(places.shape) > 2 or (len(places.shape) < 2 and flat is None):
+        return
+    op = _windows(places.held.reshape(-1, places.shape[-1] if places.shape else 1), space)
     if op is None:
         return
-    inner, reads = [one for one in (found, flat) if one is not None], list((flat or found).inputs[:1])
+    inner = [one for one in (found, flat) if one is not None and one is not part]
+    reads = list((flat or found).inputs[:1])
     pad = network.maker(reads[0])
     padded = None if pad is None or not network.alone(pad.path) else _border(network, pad, len(space))
     if padded is not None and pad is not None:
@@ -69,7 +79,10 @@ def _windows(places: Any, space: tuple[int, ...]) -> Operator | None:
     if not 1 <= len(space) <= windows.MOST_SPACE or places.min() < 0 or places.max() >= prod(space):
         return None
     kernel, dilation = _steps(np.unravel_index(places[:, 0], space))
-    _, stride = _steps(np.unravel_index(places[0], space))
+    number, stride = _steps(np.unravel_index(places[0], space))
+    # Of a window that stands at one place only, the stride is any that leads beyond the end.
+    rooms = [size - (taps - 1) * gap for size, taps, gap in zip(space, kernel, dilation, strict=True)]
+    stride = tuple(max(room, 1) if one == 1 else step for one, step, room in zip(number, stride, rooms, strict=True))
     op = OPERATORS["unfold"](kernel_size=kernel, stride=stride, dilation=dilation)
     plane = np.arange(prod(space)).reshape(1, 1, *space)
     try:

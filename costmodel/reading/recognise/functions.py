@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from costmodel.reading.network import Network, Part
 
 
-def functions(network: Network) -> None:
+def find(network: Network) -> None:
     """Name squares, reciprocal roots, thresholds, what differs, and places within a plane."""
     for part in list(network.parts.values()):
         if network.parts.get(part.path) is part and part.op.name in RULES:

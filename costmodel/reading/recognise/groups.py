@@ -47,7 +47,7 @@ LENGTHS = by_last(
 )
 
 
-def groups(network: Network) -> None:
+def find(network: Network) -> None:
     """Find norms of lengths and of groups."""
     gathered(network, LENGTHS)
     for part in list(network.parts.values()):

@@ -16,7 +16,7 @@ MOST = 1024
 """Inputs that one merge is made of."""
 
 
-def merges(network: Network) -> None:
+def find(network: Network) -> None:
     """Find merges that one layer was, and tensors that are put beside each other along a new axis."""
     for part in list(network.parts.values()):
         if part.op.name in ("add", "multiply"):

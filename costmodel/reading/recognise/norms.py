@@ -78,7 +78,7 @@ TAKEN_APART = by_last(
 )
 
 
-def norms(network: Network) -> None:
+def find(network: Network) -> None:
     """Find normalisations that were taken apart, their weights and biases, and those between two rearrangements."""
     gathered(network, TAKEN_APART)
     for part in list(network.parts.values()):

@@ -15,7 +15,7 @@ ABSENT = {"weight": 1.0, "bias": 0.0}
 """What stands for an array that is not there."""
 
 
-def plain(network: Network) -> None:
+def find(network: Network) -> None:
     """Take ones and zeros that nobody stored for what they are."""
     for part in list(network.parts.values()):
         if part.op.name in NORMS and part.op.affine and part.arrays:  # type: ignore[attr-defined]

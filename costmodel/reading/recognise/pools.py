@@ -17,7 +17,7 @@ CONVOLVING = ("conv", "conv_transpose", "batch_norm", "max_pool", "avg_pool")
 DEEP = 8
 
 
-def pools(network: Network) -> None:
+def find(network: Network) -> None:
     """Name what has a name of its own."""
     for part in list(network.parts.values()):
         if network.parts.get(part.path) is not part:

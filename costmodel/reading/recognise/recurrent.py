@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NAMES = ("rnn", "gru", "lstm")
 
 
-def recurrent(network: Network) -> None:
+def find(network: Network) -> None:
     """Make one layer of recurrent ones that only each other read, if they differ in nothing but their numbers."""
     for part in list(network.parts.values()):
         if part.op.name in NAMES:

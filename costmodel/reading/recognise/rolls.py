@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from costmodel.reading.network import Network, Part
 
 
-def rolls(network: Network) -> None:
+def find(network: Network) -> None:
     """Find what is rolled, along several axes at once where one roll follows another."""
     for part in list(network.parts.values()):
         if part.op.name == "concat" and len(part.inputs) == 2:

@@ -19,7 +19,7 @@ DEEP = 4
 """How many slices one after the other are looked through."""
 
 
-def sliced(network: Network) -> None:
+def find(network: Network) -> None:
     """Take parts of what was rearranged before it is; what is taken apart and put together by pixels is rearranged."""
     for part in list(network.parts.values())[::-1]:
         if network.parts.get(part.path) is not part:

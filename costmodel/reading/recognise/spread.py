@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SPREADING = "add subtract multiply divide power minimum maximum compare and or xor mod where matmul".split()
 
 
-def spread(network: Network) -> None:
+def find(network: Network) -> None:
     """Let tensors spread as they are, and transposed ones be multiplied as they lie."""
     for part in list(network.parts.values()):
         if part.op.name in SPREADING and len(part.inputs) > 1:
