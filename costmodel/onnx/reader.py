@@ -226,15 +226,24 @@ class Reader:
         return value
 
     def inside(self, graph: Graph, *given: Given) -> list[Given]:
-        """Read a graph within a node, which sees what is around it, and return its outputs."""
-        around, infos = dict(self.values), self.infos
-        self.infos = {**infos, **graph.infos, **{info.name: info for info in graph.outputs}}
-        self.store(graph.arrays.values())
-        self.values.update(zip((one.name for one in graph.inputs), given, strict=False))
-        self.over(graph.nodes)
-        results = [self.values[one.name] for one in graph.outputs]
-        self.values, self.infos = around, infos
-        return results
+        """Read a graph within a node, which sees what is around it, and return its outputs.
+
+        Raises:
+            UnreadError: if not even the shapes of them are known.
+        """
+        around = self.values, self.infos, self.unread, self.lost
+        self.values, self.unread, self.lost = dict(self.values), [], set(self.lost)
+        self.infos = {**self.infos, **graph.infos, **{info.name: info for info in graph.outputs}}
+        try:
+            self.store(graph.arrays.values())
+            self.values.update(zip((one.name for one in graph.inputs), given, strict=False))
+            self.over(graph.nodes)
+            if not self.lost.isdisjoint(one.name for one in graph.outputs):
+                node, why = self.unread[0]
+                raise UnreadError(f"within it, {node.kind}: {why}")
+            return [self.values[one.name] for one in graph.outputs]
+        finally:
+            self.values, self.infos, self.unread, self.lost = around
 
 
 def _is_held(value: Given) -> bool:

@@ -9,7 +9,7 @@ from costmodel.errors import CostModelError, ShapeError
 from costmodel.graph import LayerGraph
 from costmodel.ops import OPERATORS
 from costmodel.reading.network import Network, Part
-from costmodel.reading.value import REALS, Value
+from costmodel.reading.value import REALS, Array, Value
 from costmodel.tensor import BITS, Tensor
 from costmodel.units import counted
 
@@ -57,12 +57,17 @@ def _folded(network: Network, mult_adds: int) -> Iterator[str]:
     weights = [value for part in network.parts.values() for value in part.arrays.values() if value.real]
     read = [one for part in network.parts.values() for one in part.inputs if isinstance(one, Value)]
     counted = {key(value): value.size for value in weights} | {key(one): one.size for one in read if one.trained}
-    stored = {array.name: array.size for value in [*weights, *read] for array in value.arrays if array.dtype in REALS}
+    stored = {array.name: array.size for value in [*weights, *read] for array in _made_of(value)}
     if sum(counted.values()) != sum(stored.values()):
         yield (
             f"params are those of the arrays that are computed with, {sum(counted.values()):,} numbers in all; the file "
             f"stores {sum(stored.values()):,} for them, of which some are folded into others"
         )
+
+
+def _made_of(value: Value) -> list[Array]:
+    """Return the arrays whose numbers a constant is made of, without scales that only belong to them."""
+    return [array for array in value.arrays if array.dtype in REALS] if not value.whole else [*value.arrays[:1]]
 
 
 class Keepers:

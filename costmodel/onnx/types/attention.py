@@ -17,7 +17,7 @@ def _attention(read: Reader, node: Node) -> Value | list[Value]:
     heads = (q.shape[1], k.shape[1]) if lie_apart else (node.get("q_num_heads", 0), node.get("kv_num_heads", 0))
     if min(heads) < 1 or not len(q.shape) == len(k.shape) == len(v.shape) in (3, 4):
         raise UnreadError("its queries, keys and values are no sequences of heads")
-    given_q, given_k, given_v = q, k, v
+    given_q, given_k = q, k
     if past_k is not None and past_v is not None:
         if not lie_apart:
             q, k, v = (apart(read, node, one, n) for one, n in ((q, heads[0]), (k, heads[1]), (v, heads[1])))

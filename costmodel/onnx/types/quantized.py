@@ -7,7 +7,7 @@ from math import prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.priced import counted, from_end, note, outputs
+from costmodel.onnx.types.priced import counted, from_end, note, outputs, untrained
 from costmodel.onnx.types.products import multiplied
 from costmodel.onnx.types.windows import convolved
 from costmodel.ops import OPERATORS
@@ -46,7 +46,8 @@ def quantized(
         arrays = {"scale": scale, "zero_point": zero}
         return read.add(node, OPERATORS[operator](axis=axis), value, arrays=arrays, dtype=dtype)
     each = QUANTIZE_OPS if operator == "quantize" else DEQUANTIZE_OPS
-    return counted(read, node, value.shape, (value, scale, zero), other_ops=each * value.size, dtype=dtype)
+    scales = [untrained(one) if one is not None and one.constant else one for one in (scale, zero)]
+    return counted(read, node, value.shape, (value, *scales), other_ops=each * value.size, dtype=dtype)
 
 
 def _axis(node: Node, value: Value, scale: Value) -> int | None:

@@ -98,12 +98,3 @@ def _affine_grid(read: Reader, node: Node) -> Value:
     space = sizes[2:]
     shape = (sizes[0], *space, len(space))
     return counted(read, node, shape, theta, mult_adds=prod(shape) * (len(space) + 1))
-
-
-@rule("Col2Im")
-def _col2im(read: Reader, node: Node) -> Value:
-    """An addition for each number that lies within the picture; those of the padding are counted too."""
-    value, picture = read.value(node, 0), read.value(node, 1).integers()
-    kernel = prod(read.value(node, 2).integers())
-    shape = (value.shape[0], value.shape[1] // kernel, *picture)
-    return counted(read, node, shape, value, operations=value.size)
