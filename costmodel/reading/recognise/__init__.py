@@ -49,7 +49,6 @@ PASSES = (
     pools.find,
     rearrangements.named,
     tidy.find,
-    paths.find,
 )
 """What is looked for, in this order."""
 
@@ -58,4 +57,5 @@ def recognised(network: Network) -> None:
     """Name in a network what is recognised."""
     for one in PASSES:
         one(network)
-        network.settle()
+    network.settle()
+    paths.find(network)

@@ -58,7 +58,7 @@ def _windows(network: Network, part: Part) -> None:
         kinds.add(reduced.op.name)
     if axis > 0 and len(part.shape) - axis <= MOST_SPACE and len(read) == len(kinds) == 1:
         op = OPERATORS[REDUCED[kinds.pop()]](output_size=(number, *part.shape[axis + 1 :]))
-        network.become(part, op, [*read], *gone)
+        network.become(part, op, [*read])
 
 
 def _reduces(network: Network, part: Part, axis: int) -> bool:
@@ -74,7 +74,7 @@ def _both(network: Network, part: Part) -> None:
     if before is None or not network.alone(before.path):
         return
     kinds = {REDUCED.get(one.op.name, one.op.name) for one in (before, part)}
-    if len(kinds) > 1 or before.op.name in REDUCED and part.op.name in REDUCED:
+    if len(kinds) > 1 or (before.op.name in REDUCED and part.op.name in REDUCED):
         return
     shapes = [network.shape(before.inputs[0]), before.shape, part.shape]
     if len({len(shape) for shape in shapes}) > 1:
@@ -85,8 +85,8 @@ def _both(network: Network, part: Part) -> None:
     ]
     first = min(changed[0] | changed[1], default=len(part.shape) - 1)
     own = min(first, *(len(part.shape) - _pooled(one) for one in (before, part)))
-    if not changed[0] & changed[1] and 0 < own and len(part.shape) - own <= MOST_SPACE:
-        network.become(part, OPERATORS[kinds.pop()](output_size=part.shape[own:]), list(before.inputs), before)
+    if not changed[0] & changed[1] and own > 0 and len(part.shape) - own <= MOST_SPACE:
+        network.become(part, OPERATORS[kinds.pop()](output_size=part.shape[own:]), list(before.inputs))
 
 
 def _pooled(part: Part) -> int:
@@ -112,4 +112,4 @@ def _along_one(network: Network, part: Part) -> None:
         if part.shape == (*before[:-1], resize.shape[-1]) and len(before) > 1:
             fields = {"align_corners": resize.op.align_corners}  # type: ignore[attr-defined]
             op = OPERATORS["resize"](size=part.shape[-1:], mode="linear", **fields)
-            network.become(part, op, list(first.inputs), resize, first)
+            network.become(part, op, list(first.inputs))

@@ -288,7 +288,7 @@ def _become(
     gone = [*between[::-1], mixed, *_path_to(network, mixed, scores.softmax), scores.softmax, *scores.parts]
     gone += [part for one in sequences for part in one.parts]
     if last is not None:
-        network.become(last, op, reads, *[part for part in gone if part is not last])
+        network.become(last, op, reads)
         return True
     one = network.insert(
         Part(f"{mixed.name}.attention", op, reads, given, mixed.dtype, mixed.batched, name=f"{mixed.name}.attention"),
@@ -296,7 +296,7 @@ def _become(
     )
     split = written(_rows(mixed.shape, apart, False).reverse(), given, mixed.shape)
     assert split is not None
-    network.become(mixed, split, [one.path], *gone)
+    network.become(mixed, split, [one.path])
     return True
 
 

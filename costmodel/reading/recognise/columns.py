@@ -61,15 +61,14 @@ def _unfold(network: Network, part: Part) -> None:
     op = _windows(places.held.reshape(-1, places.shape[-1] if places.shape else 1), space)
     if op is None:
         return
-    inner = [one for one in (found, flat) if one is not None and one is not part]
     reads = list((flat or found).inputs[:1])
     pad = network.maker(reads[0])
     padded = None if pad is None or not network.alone(pad.path) else _border(network, pad, len(space))
     if padded is not None and pad is not None:
         whole = type(op)(**{**vars(op), "padding": padded})
-        if network.become(part, whole, list(pad.inputs), *inner, pad) is not None:
+        if network.become(part, whole, list(pad.inputs)) is not None:
             return
-    network.become(part, op, reads, *inner)
+    network.become(part, op, reads)
 
 
 def _windows(places: Any, space: tuple[int, ...]) -> Operator | None:
@@ -140,4 +139,4 @@ def _unpool(network: Network, part: Part) -> None:
     extra = tuple(a - b for a, b in zip(after[-axes:], least[-axes:], strict=True))
     if min(extra) >= 0:
         op = OPERATORS["max_unpool"](**fields, output_padding=extra)
-        network.become(part, op, reads, put, at, of)
+        network.become(part, op, reads)

@@ -131,7 +131,7 @@ def _learned(network: Network, part: Part) -> None:
         return
     fields = {**vars(norm.op), "affine": True}
     if norm.op.name == "rms_norm":
-        network.become(part, type(norm.op)(**fields), list(norm.inputs), norm, arrays={"weight": weight})
+        network.become(part, type(norm.op)(**fields), list(norm.inputs), arrays={"weight": weight})
         return
     readers = network.readers(part.path)
     if not network.alone(part.path):
@@ -140,7 +140,7 @@ def _learned(network: Network, part: Part) -> None:
     added = stored_with(network, last, "add")
     if added is not None and over(added[1], norm.shape, axes):
         arrays = {"weight": weight, "bias": added[1]}
-        network.become(last, type(norm.op)(**fields), list(norm.inputs), part, norm, arrays=arrays)
+        network.become(last, type(norm.op)(**fields), list(norm.inputs), arrays=arrays)
 
 
 def _turned(network: Network, part: Part) -> None:
@@ -159,7 +159,7 @@ def _turned(network: Network, part: Part) -> None:
     own = _axes_before(there, before, norm.shape, axes)
     if own is not None and before == part.shape:
         op = type(norm.op)(**{**vars(norm.op), "axis": _plain(own)})
-        network.become(part, op, list(first.inputs), norm, first, arrays=norm.arrays)
+        network.become(part, op, list(first.inputs), arrays=norm.arrays)
 
 
 def _axes_before(order: Order, before: Sizes, after: Sizes, axes: tuple[int, ...]) -> tuple[int, ...] | None:

@@ -73,7 +73,7 @@ def _without_space(network: Network, part: Part) -> None:
     if pool is None or pool.op.name not in GLOBAL.values() or not network.alone(pool.path):
         return
     if pool.op.keep_dims and rearranging(network, part) is not None and part.shape == pool.shape[:1]:  # type: ignore[attr-defined]
-        network.become(part, type(pool.op)(), list(pool.inputs), pool)
+        network.become(part, type(pool.op)(), list(pool.inputs))
 
 
 def _one_token(network: Network, part: Part) -> None:
@@ -87,7 +87,7 @@ def _one_token(network: Network, part: Part) -> None:
     if len(x) > 1 and list(pieces) == [len(x) - 2] and part.shape == (*x[:-2], x[-1]):
         (start, stop, _) = pieces[len(x) - 2]
         if stop - start == 1:
-            network.become(part, OPERATORS["select_token"](index=start), list(cut.inputs), cut)
+            network.become(part, OPERATORS["select_token"](index=start), list(cut.inputs))
 
 
 def _slice(network: Network, part: Part) -> None:

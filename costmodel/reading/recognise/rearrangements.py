@@ -4,11 +4,12 @@ the short name that means the same.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
 from costmodel.ops import OPERATORS
-from costmodel.reading.recognise.order import Order, Sizes, order_of, viewed, written
+from costmodel.reading.recognise.order import CACHED, Order, Sizes, order_of, viewed, written
 from costmodel.reading.value import Value
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def composed(network: Network) -> None:
                 shape = network.shape(before.inputs[0])
                 op = viewed(shape, part.shape) if both.kept else written(both, shape, part.shape)
                 if op is not None:
-                    network.become(part, op, list(before.inputs), before)
+                    network.become(part, op, list(before.inputs))
 
 
 def vanished(network: Network) -> None:
@@ -59,6 +60,7 @@ def named(network: Network) -> None:
         part.op = short(order, network.shape(part.inputs[0]), part.shape) or part.op
 
 
+@lru_cache(maxsize=CACHED)
 def short(order: Order, before: Sizes, after: Sizes) -> Operator | None:
     """Return the operator of the shortest name that does this; None where no pattern says it."""
     for op in _candidates(order, before, after):

@@ -33,7 +33,7 @@ def _above(network: Network, part: Part) -> None:
     shapes = op.weights(network.shape(below.inputs[0]))
     arrays = {name: _stacked(name, shape, below, part) for name, shape in shapes.items()}
     if all(value is not None and value.size == prod(shapes[name]) for name, value in arrays.items()):
-        network.become(part, op, list(below.inputs), below, arrays=arrays)
+        network.become(part, op, list(below.inputs), arrays=arrays)
 
 
 def _stacked(name: str, shape: tuple[int, ...], below: Part, part: Part) -> Value | None:

@@ -36,7 +36,7 @@ def _roll(network: Network, part: Part) -> None:
     cut = pieces[1].get(axis, (0, 0, 1))[1]
     if pieces == [{axis: (cut, size, 1)}, {axis: (0, cut, 1)}]:
         shift = -cut if cut <= size // 2 else size - cut
-        network.become(part, OPERATORS["roll"](shifts=shift, axis=axis), list(last.inputs), last, first)
+        network.become(part, OPERATORS["roll"](shifts=shift, axis=axis), list(last.inputs))
 
 
 def _again(network: Network, part: Part) -> None:
@@ -47,7 +47,7 @@ def _again(network: Network, part: Part) -> None:
     (axes, shifts), (own, by) = (_lists(one.op, len(part.shape)) for one in (before, part))
     if not set(axes) & set(own):
         op = OPERATORS["roll"](shifts=(*shifts, *by), axis=(*axes, *own))
-        network.become(part, op, list(before.inputs), before)
+        network.become(part, op, list(before.inputs))
 
 
 def _lists(op: object, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -50,7 +50,6 @@ def _before(network: Network, part: Part, order: Order) -> None:
         cut = OPERATORS["slice"](axis=axis, start=start, stop=stop)
         one = Part(reader.name, cut, list(part.inputs), shape, reader.dtype, reader.batched, name=reader.name)
         network.become(reader, op, [network.insert(one, reader).path])
-    network.drop(part)
 
 
 def _taken(reader: Part, order: Order, x: Sizes, y: Sizes) -> tuple[int, int, int, object] | None:
