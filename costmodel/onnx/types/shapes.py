@@ -121,7 +121,10 @@ def _cast(read: Reader, node: Node) -> Value:
     if value.constant:
         held = value.held if node.op_type != "BitCast" else None
         if held is not None and kind in NUMPYS:
-            held = held.astype(kind)
+            import numpy as np
+
+            with np.errstate(all="ignore"):
+                held = held.astype(kind)
         return replace(value, dtype=kind, held=held)
     if kind in REALS and value.dtype in REALS:
         return read.add(node, OPERATORS["identity"](), value, dtype=kind)
