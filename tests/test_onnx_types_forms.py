@@ -195,7 +195,7 @@ STEPS: list[tuple[str, int, list[Input], dict[str, Any], list[str], int]] = [
     ("Shrink", 9, [X], {"lambd": 1.5, "bias": 0.5}, ["opaque"], 576),
     ("Tan", 7, [X], {}, ["opaque"], 192),
     ("Xor", 7, ["bool 4 3", "bool 3"], {}, ["compare"], 12),
-    ("Mod", 13, ["int64 4 3", "int64 3"], {}, ["opaque"], 12),
+    ("Mod", 13, ["int64 4 3", "int64 3"], {}, ["mod"], 12),
     ("ReduceL1", 13, [X], {"axes": [1]}, ["abs", "sum"], 384),
     ("ReduceL2", 13, [X], {"axes": [1]}, ["square", "sum", "sqrt"], 384 + 32),
     ("ReduceLogSumExp", 13, [X], {"axes": [1]}, ["exp", "sum", "log"], 384 + 32),
