@@ -16,8 +16,6 @@ MOST = 2**20
 """Numbers that a node may give to be computed beforehand."""
 NUMBERS = "biufc"
 """NumPy's kinds of numbers."""
-OWN = frozenset(np.sctypeDict.values())
-"""The types that NumPy itself has; others bring arithmetic of their own."""
 ROOMS = (elementwise, making, moving, picking, reducing)
 """The files that enter their rules in the table."""
 FOLDED = frozenset(RULES)
@@ -36,7 +34,9 @@ def folded(
         return None
     if any(array is None and name for name, array in zip(node.inputs, arrays, strict=True)):
         return None
-    if not all(array is None or (array.dtype.kind in NUMBERS and array.dtype.type in OWN) for array in arrays):
+    if not all(
+        array is None or (array.dtype.kind in NUMBERS and array.dtype.type.__module__ == "numpy") for array in arrays
+    ):
         return None
     empty = [array.shape for array in arrays if array is not None and not array.size]
     if any(prod(max(size, 1) for size in shape) > most for shape in empty):

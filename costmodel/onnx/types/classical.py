@@ -1,4 +1,4 @@
-"""Models of ONNX's vocabulary for classical machine learning, which are no networks: trees, support vectors and such."""
+"""Models of ONNX's vocabulary for classical machine learning, which are no networks: trees, support vectors."""
 
 from __future__ import annotations
 

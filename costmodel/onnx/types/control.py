@@ -98,18 +98,24 @@ def _if(read: Reader, node: Node) -> tuple[Given, ...]:
     branches = [_graph(node, name) for name in ("then_branch", "else_branch")]
     if condition.held is not None:
         return tuple(read.inside(branches[not bool(condition.held.reshape(-1)[0])]))
-    both = []
-    for branch in branches:
+    both: dict[str, Any] = {}
+    failed: list[UnreadError] = []
+    for name, branch in zip(("then", "else"), branches, strict=True):
         mark = Mark(read)
-        results = read.inside(branch)
-        both.append((results, mark.taken_back()))
-    dearer = int(_cost(both[1][1].steps) > _cost(both[0][1].steps))
+        try:
+            both[name] = read.inside(branch), mark.taken_back()
+        except UnreadError as error:
+            mark.taken_back()
+            failed.append(error)
+    if not both:
+        raise failed[0]
+    dearer = max(both, key=lambda name: _cost(both[name][1].steps))
     results, added = both[dearer]
     added.put_back(read)
+    why = "the other cannot run on these sizes" if failed else "which takes no fewer mult-adds than the other"
     note(
         read,
-        f"{node.path} (If) depends on numbers computed from the input: counted is its {('then', 'else')[dearer]} "
-        "branch, which takes no fewer mult-adds than the other",
+        f"{node.path} (If) depends on numbers computed from the input: counted is its {dearer} branch, {why}",
     )
     return tuple(_unsure(value) for value in results)
 
