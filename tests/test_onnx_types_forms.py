@@ -14,7 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from costmodel.onnx import types  # noqa: F401 - fills the rules
 from costmodel.onnx.messages import model_of
+from costmodel.onnx.model import Info
+from costmodel.onnx.read import graph_of
 from costmodel.onnx.reader import Reader
+from costmodel.pricing import price
 from costmodel.reading.batch import samples
 from costmodel.reading.value import Value
 
@@ -356,3 +359,18 @@ def test_all_forms_do_with_a_sample_what_they_do_with_a_batch_but_those_that_wor
         elif carrying:
             assert all(value.constant or one[value.source] == value.shape[1:] for value in found), op_type
     assert mixing == MIX
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_the_largest_cost_their_comparisons_whichever_output_is_read(asked: int) -> None:
+    parsed = model_of(model("TopK", 11, [X, whole(2)], 2).SerializeToString(), "f")
+    parsed.graph.outputs = [parsed.graph.outputs[asked]]
+    assert price(graph_of(parsed, "f", "f")).totals.other_ops == 192
+
+
+def test_what_is_not_understood_has_the_outputs_that_are_read() -> None:
+    parsed = model_of(model("Unknown", 11, [X], 3).SerializeToString(), "f")
+    parsed.graph.outputs = [Info("y1", "float32", (2, 7))]
+    graph = graph_of(parsed, "f", "f")
+    assert [layer.shape for layer in graph.layers] == [(7,)]
+    assert list(graph.unpriced) == [graph.layers[0].path]
