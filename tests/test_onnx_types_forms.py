@@ -324,6 +324,20 @@ def test_a_param_that_is_repeated_is_counted_as_it_is_stored() -> None:
     assert reader.draft.steps[0].op.weights() == {"weight": (1, 1, 8)}
 
 
+def test_params_beside_one_another_are_repeated_as_one() -> None:
+    nodes = [
+        helper.make_node("Concat", ["a", "b"], ["table"], axis=0),
+        helper.make_node("Tile", ["table", "times"], ["y"]),
+    ]
+    arrays = [
+        numpy_helper.from_array(array, name)
+        for name, array in (("a", real(2, 3)), ("b", real(1, 3)), ("times", whole(4, 1)))
+    ]
+    graph = helper.make_graph(nodes, "g", [], [onnx.ValueInfoProto(name="y")], arrays)
+    reader, (value,) = read(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
+    assert (names(reader), value.shape) == (["parameter", "tile"], (12, 3))
+
+
 def test_sequences_are_taken_apart_and_put_together() -> None:
     nodes = [
         helper.make_node("SplitToSequence", ["x"], ["parts"], axis=1),
@@ -350,7 +364,8 @@ MIX = ["Flatten", "ReduceMax", "Slice", "Unsqueeze", "Tile", "Slice", "Pad", "Ga
 
 def test_all_forms_do_with_a_sample_what_they_do_with_a_batch_but_those_that_work_on_its_axis() -> None:
     mixing = []
-    for op_type, opset, inputs, attributes, *_, outputs in [*OLDER, *((*row, 1) for row in STEPS)]:
+    forms = [*OLDER, *((*row[:4], 1) for row in STEPS)]
+    for op_type, opset, inputs, attributes, outputs in forms:
         reader, found = read(model(op_type, opset, inputs, outputs, **attributes))
         carrying = {name for name, value in reader.draft.inputs.items() if value.shape[:1] == (2,)}
         one = samples(reader.draft, 2, carrying) if carrying else {}
