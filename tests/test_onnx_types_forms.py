@@ -14,7 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from costmodel.onnx import types  # noqa: F401 - fills the rules
 from costmodel.onnx.messages import model_of
+from costmodel.onnx.model import Info
+from costmodel.onnx.read import graph_of
 from costmodel.onnx.reader import Reader
+from costmodel.pricing import price
 from costmodel.reading.batch import samples
 from costmodel.reading.value import Value
 
@@ -321,6 +324,20 @@ def test_a_param_that_is_repeated_is_counted_as_it_is_stored() -> None:
     assert reader.draft.steps[0].op.weights() == {"weight": (1, 1, 8)}
 
 
+def test_params_beside_one_another_are_repeated_as_one() -> None:
+    nodes = [
+        helper.make_node("Concat", ["a", "b"], ["table"], axis=0),
+        helper.make_node("Tile", ["table", "times"], ["y"]),
+    ]
+    arrays = [
+        numpy_helper.from_array(array, name)
+        for name, array in (("a", real(2, 3)), ("b", real(1, 3)), ("times", whole(4, 1)))
+    ]
+    graph = helper.make_graph(nodes, "g", [], [onnx.ValueInfoProto(name="y")], arrays)
+    reader, (value,) = read(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
+    assert (names(reader), value.shape) == (["parameter", "tile"], (12, 3))
+
+
 def test_sequences_are_taken_apart_and_put_together() -> None:
     nodes = [
         helper.make_node("SplitToSequence", ["x"], ["parts"], axis=1),
@@ -347,7 +364,8 @@ MIX = ["Flatten", "ReduceMax", "Slice", "Unsqueeze", "Tile", "Slice", "Pad", "Ga
 
 def test_all_forms_do_with_a_sample_what_they_do_with_a_batch_but_those_that_work_on_its_axis() -> None:
     mixing = []
-    for op_type, opset, inputs, attributes, *_, outputs in [*OLDER, *((*row, 1) for row in STEPS)]:
+    forms = [*OLDER, *((*row[:4], 1) for row in STEPS)]
+    for op_type, opset, inputs, attributes, outputs in forms:
         reader, found = read(model(op_type, opset, inputs, outputs, **attributes))
         carrying = {name for name, value in reader.draft.inputs.items() if value.shape[:1] == (2,)}
         one = samples(reader.draft, 2, carrying) if carrying else {}
@@ -356,3 +374,18 @@ def test_all_forms_do_with_a_sample_what_they_do_with_a_batch_but_those_that_wor
         elif carrying:
             assert all(value.constant or one[value.source] == value.shape[1:] for value in found), op_type
     assert mixing == MIX
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_the_largest_cost_their_comparisons_whichever_output_is_read(asked: int) -> None:
+    parsed = model_of(model("TopK", 11, [X, whole(2)], 2).SerializeToString(), "f")
+    parsed.graph.outputs = [parsed.graph.outputs[asked]]
+    assert price(graph_of(parsed, "f", "f")).totals.other_ops == 192
+
+
+def test_what_is_not_understood_has_the_outputs_that_are_read() -> None:
+    parsed = model_of(model("Unknown", 11, [X], 3).SerializeToString(), "f")
+    parsed.graph.outputs = [Info("y1", "float32", (2, 7))]
+    graph = graph_of(parsed, "f", "f")
+    assert [layer.shape for layer in graph.layers] == [(7,)]
+    assert list(graph.unpriced) == [graph.layers[0].path]

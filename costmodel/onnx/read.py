@@ -126,7 +126,9 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
 
 
 def needed(graph: Graph) -> list[Node]:
-    """Return the nodes that the outputs depend on, in their order."""
+    """Return the nodes that the outputs depend on, in their order; those of their outputs that nobody reads lose their
+    names, as such do that a file leaves out.
+    """
     wanted = {info.name for info in graph.outputs}
     kept = []
     for node in reversed(graph.nodes):
@@ -136,6 +138,8 @@ def needed(graph: Graph) -> list[Node]:
             for inner in _graphs(node):
                 wanted.update(name for one in _with_inner(inner.nodes) for name in one.inputs)
                 wanted.update(one.name for one in inner.outputs)
+    for node in kept:
+        node.outputs = [name if name in wanted else "" for name in node.outputs]
     return kept[::-1]
 
 

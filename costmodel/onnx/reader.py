@@ -140,14 +140,15 @@ class Reader:
         """Add a layer that is not understood, of the shapes that the file gives it; if it gives none, what it gives is
         lost.
         """
-        said = [self.said(name) for name in node.outputs]
+        said = [self.said(name) for name in node.outputs if name]
         shapes = [shape for shape in said if shape is not None]
         if not shapes or len(shapes) < len(said):
             self.unread.append((node, why))
             self.lost.update(node.outputs)
             return []
         inputs = [value for name in node.inputs if name and isinstance(value := self.values[name], Value)]
-        return [*self.draft.opaque(node.path, node.kind, shapes, *inputs, why=why)]
+        found = iter(self.draft.opaque(node.path, node.kind, shapes, *inputs, why=why))
+        return [next(found) if name else Value((), "float32") for name in node.outputs]
 
     def said(self, name: str) -> tuple[int, ...] | None:
         """Return the shape that the file says a value has, open sizes as they were given."""
