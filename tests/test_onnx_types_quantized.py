@@ -114,7 +114,10 @@ def test_weights_quantised_alone_are_multiplied_by_what_is_quantised_on_the_way(
     logging.disable(logging.WARNING)
     quantization.quantize_dynamic(str(small(tmp_path / "small.onnx", "batch")), str(tmp_path / "q.onnx"))
     logging.disable(logging.NOTSET)
-    table = cm.price(read_onnx(tmp_path / "q.onnx"))
+    graph = read_onnx(tmp_path / "q.onnx")
+    assert not graph.whole
+    assert cm.price(graph, 3).totals.mult_adds == 3 * MULT_ADDS
+    table = cm.price(graph)
     assert table.totals.mult_adds == MULT_ADDS
     assert table.totals.params == CONV + 8 + LINEAR + 10
     assert table.totals.weight_bytes == CONV + LINEAR + 4 * (8 + 10)

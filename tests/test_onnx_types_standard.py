@@ -11,6 +11,10 @@ import onnx
 import pytest
 from onnx_nodes import I32, I64, U8, Case, F, cases, expected, model, read, s, stored, w, x
 
+import costmodel as cm
+from costmodel.onnx.messages import model_of
+from costmodel.onnx.read import graph_of
+
 MODULES = (
     "attention averagepool batch_normalization col2im conv convinteger convtranspose deformconv dequantizelinear "
     "dynamicquantizelinear einsum gemm globalaveragepool globalmaxpool gridsample groupnormalization gru "
@@ -114,6 +118,13 @@ COUNTED = {
     "GRU, reset before the matrix": Case(
         "GRU", [x(5, 2, 6), w(1, 24, 6), w(1, 24, 8)], 10 * 24 * 14, attributes={"hidden_size": 8}, params=24 * 14
     ),
+    "GRU both ways, reset before the matrix": Case(
+        "GRU",
+        [x(5, 2, 6), w(2, 24, 6), w(2, 24, 8)],
+        2 * 10 * 24 * 14,
+        attributes={"hidden_size": 8, "direction": "bidirectional"},
+        params=2 * 24 * 14,
+    ),
     "RNN backwards": Case(
         "RNN",
         [x(5, 2, 6), w(1, 8, 6), w(1, 8, 8)],
@@ -202,6 +213,14 @@ def test_what_a_node_takes_is_counted_and_its_shapes_are_those_of_onnx(name: str
     if case.params is not None:
         assert found.params == case.params
     assert found.shapes == (case.by_hand or _inferred(whole))
+
+
+def test_a_layer_of_known_cost_takes_its_share_for_each_image() -> None:
+    whole, _ = model(Case("DeformConv", [x(2, 2, 5, 5), w(3, 2, 2, 2), x(2, 8, 4, 4)], opset=22))
+    whole.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("out0", onnx.TensorProto.FLOAT, [2, 3, 4, 4]))
+    graph = graph_of(model_of(whole.SerializeToString(), "one.onnx"), "one.onnx", "one")
+    assert (graph.batch, graph.whole, graph.shape("it")) == (2, "", (3, 4, 4))
+    assert cm.price(graph, 5).totals.mult_adds == 5 * 16 * 24
 
 
 def _inferred(whole: onnx.ModelProto) -> list[tuple[int, ...]]:

@@ -72,6 +72,13 @@ def test_weights_take_the_bytes_that_they_are_stored_in(stored: Any, dtype: Any,
     assert totals.traffic_bytes == weights + 2 * own * (3 + 5)
 
 
+def test_layers_alike_but_for_the_width_of_their_weights_are_not_taken_for_one() -> None:
+    graph = LayerGraph("two", (4,))
+    for name, kind in (("a", "int8"), ("b", "int4"), ("c", "int4")):
+        graph.add(name, OPERATORS["linear"](out_features=4, bias=False), ("input",), stored=(("weight", kind),))
+    assert sums(graph)["weight_bytes"] == cm.price(graph).totals.weight_bytes == 16 + 8 + 8
+
+
 def test_tensors_take_the_bytes_of_their_own_dtype() -> None:
     graph = LayerGraph("one", {"x": Tensor((3,), "uint8")})
     graph.add("up", OPERATORS["dequantize"](), ("x",), gives=Tensor((3,), None))
