@@ -208,6 +208,17 @@ def counted(module: nn.Module, given: Any) -> int:
     return int(counter.get_total_flops()) // 2
 
 
+def counted_with_numbers(module: nn.Module, given: dict[str, Any]) -> int:
+    """Return FlopCounterMode / 2 of one call on numbers, for modules that ask for some; attention as plain products."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    counter = FlopCounterMode(display=False)
+    own = {name: one if isinstance(one, torch.Tensor) else torch.zeros(one) for name, one in given.items()}
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        module(**own)
+    return int(counter.get_total_flops()) // 2
+
+
 def built(case: Case) -> nn.Module:
     """Return the module without numbers."""
     from costmodel.modules.factory import build
@@ -242,6 +253,12 @@ def look(case: Case, mode: str) -> Line:
     line.said = "; ".join(sorted({f"{what}: {why}" for what, why in graph.unpriced.values()}))[:300] or "; ".join(graph.notes)[:300]
     try:
         line.own_mult_adds = counted(module.to("meta"), given)
+    except RuntimeError as error:
+        if isinstance(given, dict) and "item()" in str(error):
+            line.own_mult_adds = counted_with_numbers(case.build().train(mode == "train"), given)
+            return line
+        line.own_mult_adds = -1
+        line.said += f" | FlopCounterMode: {error}"[:200]
     except Exception as error:
         line.own_mult_adds = -1
         line.said += f" | FlopCounterMode: {type(error).__name__}: {error}"[:200]
