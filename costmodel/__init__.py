@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from costmodel.pricing.table import CostTable as CostTable
     from costmodel.spec.document import Spec as Spec
     from costmodel.sweeps.closed import formulas as formulas
-    from costmodel.sweeps.solve import Answer as Answer
+    from costmodel.sweeps.solve import Solution as Solution
     from costmodel.sweeps.verbs import solve as solve
     from costmodel.sweeps.verbs import sweep as sweep
 
@@ -51,7 +51,7 @@ _WHERE = {
     "formulas": "costmodel.sweeps.closed",
     "sweep": "costmodel.sweeps.verbs",
     "solve": "costmodel.sweeps.verbs",
-    "Answer": "costmodel.sweeps.solve",
+    "Solution": "costmodel.sweeps.solve",
     "CostModelError": "costmodel.errors",
     "SpecError": "costmodel.errors",
     "LayerGraph": "costmodel.graph",
@@ -66,7 +66,7 @@ _SHOWN = {
     "costmodel.pricing.table.CostTable": "table_html",
     "costmodel.pricing.table.Totals": "totals_html",
 }
-"""What shows itself in a notebook, and the view in `costmodel.render.notebook` that draws it. They are told here, at
+"""What shows itself in a notebook, and the view in `costmodel.notebook` that draws it. They are told here, at
 the front, because none of them knows of views.
 """
 
@@ -84,7 +84,7 @@ def _show_in_notebooks(shown: str, view: str) -> None:
     place, _, kind = shown.rpartition(".")
 
     def html(value: Any) -> str:
-        drawn: str = getattr(import_module("costmodel.render.notebook"), view)(value)
+        drawn: str = getattr(import_module("costmodel.notebook"), view)(value)
         return drawn
 
     getattr(import_module(place), kind)._repr_html_ = html

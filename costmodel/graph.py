@@ -142,8 +142,9 @@ class LayerGraph:
         if gives is None:
             for place in op.indices:
                 require_whole(op.name, read[place].dtype)
+                self._require_within(op, shapes, inputs[place])
             dtype = op.dtype(*[tensor.dtype for tensor in read])
-            batched = any([tensor.batched for tensor in read])
+            batched = any(tensor.batched for tensor in read)
         else:
             dtype, batched = gives.dtype, gives.batched
         if shares is not None:
@@ -179,6 +180,13 @@ class LayerGraph:
             for name in dict.fromkeys(layer.inputs):
                 readers[name].append(layer.path)
         return readers
+
+    def _require_within(self, op: Operator, shapes: tuple[Shape, ...], path: str) -> None:
+        """Raise a ShapeError if the indices at `path` are known to go beyond what `op` has."""
+        source, most = self._nodes[path], op.most_index(*shapes)
+        bound = None if source is None else source.op.bound(*source.input_shapes)
+        if bound is not None and most is not None and not holds(bound <= most):
+            raise ShapeError(f"{op.name} looks up one of {most}, but the indices of {path} stay below {bound} only")
 
     def _shared(self, op: Operator, shapes: tuple[Shape, ...], path: str) -> str:
         """Return the path of the layer that keeps the weights that `op` is to share with the one at `path`."""

@@ -41,8 +41,8 @@ def require_whole(op: str, dtype: str | None) -> None:
     if dtype is None:
         raise ShapeError(
             f"{op} reads whole numbers such as indices, but is given real numbers",
-            hint="say of an input that it holds them: `inputs: {tokens: {shape: [8], dtype: index}}`; arange, argmax "
-            "and top_k_indices give them too",
+            hint="say of an input that it holds them: `inputs: {tokens: {shape: [8], dtype: index}}`; arange, "
+            "argmax, top_k_indices, `cast: {to: int64}` and `constant: {below: 8}` give them too",
         )
 
 

@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812, PyTorch's own custom
 
 from costmodel.errors import CostModelError
 from costmodel.graph import Layer
-from costmodel.ops import lead, move, product, windows
+from costmodel.ops import grid, lead, move, product, windows
 from costmodel.ops.base import axes_of, axis_of
 
 Tensor: TypeAlias = Any
@@ -277,11 +277,11 @@ def _scatter_nd(layer: Layer, arrays: Arrays) -> Step:
 
 def _grid_sample(layer: Layer, arrays: Arrays) -> Step:
     op: Any = layer.op
-    how = {name: getattr(op, name) for name in ("mode", "padding_mode", "align_corners")}
+    how = {"mode": op.mode, "padding_mode": grid.BEYOND[op.padding_mode], "align_corners": op.align_corners}
 
     def run(*inputs: Tensor) -> Tensor:
-        x, grid = _carrying(inputs)
-        return F.grid_sample(x.flatten(0, -4), grid.flatten(0, -4), **how).unflatten(0, x.shape[:-3])
+        x, places = _carrying(inputs)
+        return F.grid_sample(x.flatten(0, -4), places.flatten(0, -4), **how).unflatten(0, x.shape[:-3])
 
     return run
 
@@ -293,7 +293,8 @@ def _source(name: str) -> Callable[[Layer, Arrays], Step]:
 
 def _constant(layer: Layer, arrays: Arrays) -> Step:
     op: Any = layer.op
-    value = arrays["value"] if op.value is None else torch.full(op.size, float(op.value))
+    kind = KINDS[op.dtype() or "float"]
+    value = arrays["value"] if op.value is None else torch.full(op.size, float(op.value)).to(kind)
     return lambda: value[None]
 
 

@@ -6,17 +6,18 @@ import shlex
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
+from costmodel.cli.arguments import Batches
 from costmodel.cli.output import emit, screen, write_file
 from costmodel.cli.progress import progress
 from costmodel.cli.streams import WORDS, say
 from costmodel.documents.write import make_folder
 from costmodel.errors import CostModelError
 from costmodel.render.picture import check_picture, save_picture
-from costmodel.units import DTYPES, MOST_IMAGES
+from costmodel.units import DTYPES
 
 if TYPE_CHECKING:
     from costmodel.bench.campaign import Campaign, Published
@@ -31,25 +32,6 @@ QUICK_MINUTES = 2.0
 UNSAID = ("--force", "--resume", "--output", "--plot")
 """Options that say nothing of what a device file holds."""
 FILES = ("--log", "--from", "--prior")
-
-
-class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
-    """Batch sizes with commas between."""
-
-    name = "batches"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Return them in order, each once."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            found = sorted({int(part) for part in str(value).split(",")})
-        except ValueError:
-            self.fail(f"{value!r} is not like 1,8,16", param, ctx)
-        if found[0] < 1 or found[-1] > MOST_IMAGES:
-            wrong = found[0] if found[0] < 1 else found[-1]
-            self.fail(f"{wrong} images make no batch; it is 1 to {MOST_IMAGES:,}", param, ctx)
-        return tuple(found)
 
 
 @click.command("calibrate")

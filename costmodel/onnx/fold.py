@@ -6,15 +6,18 @@ from typing import Any
 def folded(node: Any, opset: int, arrays: list[Any]) -> Any:
     from math import prod
     import numpy as np
+    import onnx
     from onnx import helper
     from onnx.reference import ReferenceEvaluator
-    from costmodel.onnx.model import Stored, Graph
+    from costmodel.onnx.model import Graph
+
+    from costmodel.onnx.stored import Stored
 
     attributes = {}
     for k, v in node.attributes.items():
         if isinstance(v, Graph):
             return None
-        attributes[k] = v.proto if isinstance(v, Stored) else v
+        attributes[k] = onnx.numpy_helper.from_array(v.values()) if isinstance(v, Stored) else v
     if sum(a.size for a in arrays if a is not None) > 2**16 or node.op_type in ("Shape",):
         return None
     if (

@@ -1,96 +1,130 @@
-"""TEMPORARY stand-in, replaced by the wire scanner's module of the same name."""
+"""An ONNX model as plain values: what a file says, without ONNX's own library."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from struct import pack, unpack
+from typing import Any, TypeAlias
 
 from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, quote
+from costmodel.onnx.stored import Stored
 
-FAULTS = (
-    LookupError,
-    AttributeError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    AssertionError,
-    RuntimeError,
-    MemoryError,
-)
+STANDARD = ("", "ai.onnx")
+"""The names of ONNX's own vocabulary; what is read here has the first of them."""
+LARGEST_FLOAT = 3.4028234e38
+"""The largest number of 32 bits, to eight digits."""
+LONGEST_MESSAGE = 600
+"""Characters that a complaint shows of what a file holds."""
+LONGEST_PATH = 2_000
+"""Characters of a name that a layer is called after."""
+SCOPES = "pkg.torch.onnx.name_scopes"
+"""Where PyTorch says which modules a node stands in, from the outermost to the node itself."""
+
+Key: TypeAlias = tuple[str, str, str]
+"""A function's domain, name and overload."""
+Size: TypeAlias = int | str | None
+"""One size of a shape: a number, the name of one that is open, or None for one that has no name."""
 
 
-@dataclass
-class Stored:
+class UnreadError(Exception):
+    """A node that no operator stands for; the text says what is the matter."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """An attribute within a function that takes the value of the function's own attribute `name`."""
+
     name: str
-    shape: tuple[int, ...]
-    dtype: str
-    proto: Any = None
-
-    @property
-    def size(self) -> int:
-        from math import prod
-
-        return prod(self.shape)
-
-    def values(self, most: int = 1024) -> Any:
-        from math import prod
-        from onnx import external_data_helper, numpy_helper
-
-        if prod(self.shape) > most or external_data_helper.uses_external_data(self.proto):
-            return None
-        try:
-            a = numpy_helper.to_array(self.proto)
-        except Exception:
-            return None
-        return a if a.size == prod(self.shape) and a.dtype.kind not in "OSUc" else None
 
 
-@dataclass
+@dataclass(slots=True)
 class Info:
+    """What a file says of a value: its type and shape, None where it does not say.
+
+    `kind` is ``tensor``, ``sequence``, ``optional``, ``map``, ``sparse_tensor`` or ``opaque``, or empty where no type
+    is given; type and shape of a sequence and of an optional are those of what is in it.
+    """
+
     name: str
-    dtype: str | None
-    shape: tuple[int | str | None, ...] | None
-    kind: str = "tensor"
+    dtype: str | None = None
+    shape: tuple[Size, ...] | None = None
+    kind: str = ""
 
 
-@dataclass
+@dataclass(slots=True)
 class Node:
+    """One node: what it is called, reads and gives.
+
+    Attributes are whole numbers, floats, texts, lists of these, `Stored`, `Graph`, `Info` (a type), lists of these, and
+    `Ref` within a function. `opset` is the version of the node's own domain; 0 where the file gives none. `asked` are
+    the attributes that were looked at.
+    """
+
     op_type: str
-    domain: str
     name: str
     inputs: list[str]
     outputs: list[str]
     attributes: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, str] = field(default_factory=dict)
+    domain: str = ""
     overload: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    opset: int = 0
     asked: set[str] = field(default_factory=set)
 
     def get(self, name: str, default: Any) -> Any:
+        """Return an attribute, or its default."""
         self.asked.add(name)
         return self.attributes.get(name, default)
 
     def has(self, position: int) -> bool:
+        """Say whether there is an input at a position: optional ones may be left out or empty."""
         return position < len(self.inputs) and self.inputs[position] != ""
 
+    @property
+    def kind(self) -> str:
+        """What it does, as messages say it: ``Conv``, ``com.microsoft.FusedConv``."""
+        return one_line(f"{self.domain}.{self.op_type}" if self.domain else self.op_type)
+
+    @property
+    def key(self) -> Key:
+        """The function that it calls, if there is one of that name."""
+        return self.domain, self.op_type, self.overload
+
     def complaint(self, file: str, message: str, hint: str = "") -> CostModelError:
-        kind = self.op_type if self.domain in ("", "ai.onnx") else f"{self.domain}.{self.op_type}"
-        where = f"{file}: node {quote(self.name)} ({one_line(kind)})"
-        message = message if len(message) <= 600 else f"{message[:600]}..."
+        """Return what is wrong with the node, and where it is."""
+        message = message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
+        where = f"{file}: node {quote(self.name)} ({self.kind})"
         return CostModelError(f"{where}: {message}" + (f"\n  {hint}" if hint else ""))
 
     @property
     def path(self) -> str:
-        path: list[str] = []
-        for part in re.sub(r"/\d+$", "", self.name).strip("/").split("/"):
-            outer = ".".join(path)
-            path = [part] if outer and part.startswith(f"{outer}.") else [*path, part]
-        return one_line(".".join(filter(None, path))) or self.op_type
+        """The name of the layer that the node becomes.
+
+        PyTorch says in the metadata which modules a node stands in; the layer is called after the innermost and what
+        the node does. Else the name says it, in which exporters write each module with the names of those around it:
+        ``/layer1/layer1.0/conv1/Conv`` is ``layer1.0.conv1.Conv``. The nodes of one layer that were written here have
+        a slash and a number behind the layer's path.
+        """
+        scopes = re.findall(r"'([^'\\]*)'", self.metadata.get(SCOPES, "")[:LONGEST_PATH])
+        parts = [*scopes[:-1], self.op_type] if scopes else re.sub(r"/\d+$", "", self.name).strip("/").split("/")
+        if len(self.name) > LONGEST_PATH:
+            parts = [self.name[:LONGEST_PATH]]
+        outer = ""
+        for part in filter(None, parts):
+            outer = part if not outer or part.startswith(f"{outer}.") else f"{outer}.{part}"
+        return one_line(outer or self.op_type)
 
 
-@dataclass
+@dataclass(slots=True)
 class Graph:
+    """Nodes in the order of the file, the arrays that it holds, and what it says of its values."""
+
     name: str
     nodes: list[Node]
     arrays: dict[str, Stored]
@@ -99,85 +133,42 @@ class Graph:
     infos: dict[str, Info]
 
 
-@dataclass
+@dataclass(slots=True)
+class Function:
+    """A function that a file defines for itself. `attributes` have no default, `defaults` have one."""
+
+    domain: str
+    name: str
+    overload: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: list[str]
+    defaults: dict[str, Any]
+    nodes: list[Node]
+    opsets: dict[str, int]
+
+    @property
+    def key(self) -> Key:
+        """What calls of it are known by."""
+        return self.domain, self.name, self.overload
+
+
+@dataclass(slots=True)
 class Model:
+    """A whole file. `producer` is the program that wrote it and its version, `metadata` what else it tells."""
+
     graph: Graph
     opsets: dict[str, int]
-    functions: dict[Any, Any]
+    functions: dict[Key, Function]
     producer: str
     ir_version: int
     metadata: dict[str, str]
 
 
-def dtype_name(kind: int) -> str:
-    from onnx import TensorProto
-
-    if kind not in TensorProto.DataType.values():
-        return "?"
-    name: str = TensorProto.DataType.Name(kind).lower()
-    return {"float": "float32", "double": "float64"}.get(name, name)
-
-
-def scanned(raw: Any) -> Model:
-    import onnx
-    from onnx.inliner import inline_local_functions
-
-    model = onnx.ModelProto.FromString(raw if isinstance(raw, bytes) else open(raw, "rb").read())
-    if model.functions:
-        model = inline_local_functions(model)
-    return Model(
-        _graph(model.graph),
-        {o.domain: o.version for o in model.opset_import},
-        {},
-        model.producer_name,
-        model.ir_version,
-        {},
-    )
-
-
-def _info(v: Any) -> Info:
-    t = v.type.tensor_type
-    if not v.type.HasField("tensor_type"):
-        return Info(v.name, None, None, "sequence")
-    shape = (
-        tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in t.shape.dim)
-        if t.HasField("shape")
-        else None
-    )
-    return Info(v.name, dtype_name(t.elem_type), shape)
-
-
-def _graph(g: Any) -> Graph:
-    return Graph(
-        g.name,
-        [_node(n) for n in g.node],
-        {t.name: _stored(t) for t in g.initializer},
-        [_info(v) for v in g.input],
-        [_info(v) for v in g.output],
-        {v.name: _info(v) for v in [*g.value_info, *g.output]},
-    )
-
-
-def _stored(t: Any) -> Stored:
-    return Stored(t.name, tuple(t.dims), dtype_name(t.data_type), t)
-
-
-def _node(n: Any) -> Node:
-    import onnx
-
-    attributes = {}
-    for a in n.attribute:
-        v = onnx.helper.get_attribute_value(a)
-        if isinstance(v, float):
-            v = float(f"{v:.7g}")
-        if isinstance(v, bytes):
-            v = v.decode("utf-8", "replace")
-        if isinstance(v, onnx.TensorProto):
-            v = _stored(v)
-        if isinstance(v, onnx.GraphProto):
-            v = _graph(v)
-        if isinstance(v, (list, tuple)) and v and isinstance(v[0], bytes):
-            v = [x.decode() for x in v]
-        attributes[a.name] = v if not hasattr(v, "append") else list(v)
-    outs = list(n.output)
-    return Node(n.op_type, n.domain, n.name or next(filter(None, outs), ""), list(n.input), outs, attributes)
+def short(number: float) -> float:
+    """Return a number of 32 bits as it was written: 1e-5, not 9.999999747378752e-06; with more digits where it has."""
+    for digits in (7, 8):
+        written = float(f"{number:.{digits}g}")
+        if abs(written) > LARGEST_FLOAT or unpack("<f", pack("<f", written))[0] == number:
+            return written
+    return number if number != number else float(f"{number:.9g}")

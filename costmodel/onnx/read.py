@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,22 @@ from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.onnx import types  # noqa: F401 - fills the rules
-from costmodel.onnx.model import Graph, Model, Node, scanned
-from costmodel.onnx.reader import STANDARD, Reader
+from costmodel.onnx.messages import read_model
+from costmodel.onnx.inline import inlined
+from costmodel.onnx.model import STANDARD, Graph, Info, Model, Node
+from costmodel.onnx.reader import Reader
+from costmodel.onnx.remarks import remarks
 from costmodel.onnx.sizes import Sizes, chosen
 from costmodel.reading.finish import finished
 from costmodel.reading.network import network_of
 from costmodel.reading.recognise import recognised
 from costmodel.reading.value import REALS, Value
+
+
+AROUND = ("If", "Loop", "Scan", "SequenceMap")
+"""The nodes that have graphs within them."""
+OTHER_SIZES = ((256, 512), (320, 1024), (640, 16_000), (64, 32))
+"""Heights and widths, and lengths, that are tried where a network does not allow those that are assumed first."""
 
 
 def read_onnx(path: str | os.PathLike[str], sizes: Sizes | None = None) -> LayerGraph:
@@ -30,7 +40,44 @@ def read_onnx(path: str | os.PathLike[str], sizes: Sizes | None = None) -> Layer
         CostModelError: if the file is none, or the shape of something in it cannot be told, with the name of the node.
     """
     place = Path(path)
-    return graph_of(scanned(place), str(path), place.stem, sizes)
+    return at_best_sizes(read_model(place), str(path), place.stem, sizes or Sizes())
+
+
+def at_best_sizes(model: Model, file: str, name: str, sizes: Sizes) -> LayerGraph:
+    """Return the network in a model at sizes that it allows: where the first that are assumed leave something unread,
+    others are tried.
+
+    Raises:
+        CostModelError: as `read_onnx`, of the first sizes.
+    """
+    tried = [sizes, *(replace(sizes, assumed_space=space, assumed_length=length) for space, length in OTHER_SIZES)]
+    found: LayerGraph | None = None
+    failed: CostModelError | None = None
+    for at in tried if _assumes(model, sizes, file) else tried[:1]:
+        try:
+            graph = graph_of(model, file, name, at)
+        except CostModelError as error:
+            failed = failed or error
+            continue
+        if not graph.unpriced:
+            return graph
+        found = found or graph
+    if found is None and failed is not None:
+        raise failed
+    assert found is not None
+    return found
+
+
+def _assumes(model: Model, sizes: Sizes, file: str) -> bool:
+    """Say whether sizes besides the batch are assumed."""
+    given = chosen(_inputs(model.graph), sizes, file)
+    return any(name != given.label for name in given.assumed)
+
+
+def _inputs(graph: Graph) -> list[Info]:
+    """Return what a network reads: the inputs that are no arrays of the file and that somebody reads."""
+    read = {name for node in _with_inner(needed(graph)) for name in node.inputs}
+    return [one for one in graph.inputs if one.name not in graph.arrays and one.name in read]
 
 
 def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> LayerGraph:
@@ -39,18 +86,20 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     Raises:
         CostModelError: as `read_onnx`.
     """
+    model = inlined(model, file)
     opset = max([number for domain, number in model.opsets.items() if domain in STANDARD], default=0)
     nodes = needed(model.graph)
     if not nodes:
         raise CostModelError(f"{file}: its graph computes nothing")
-    read = {name for node in _with_inner(nodes) for name in node.inputs}
-    inputs = [one for one in model.graph.inputs if one.name not in model.graph.arrays and one.name in read]
+    inputs = _inputs(model.graph)
     given = chosen(inputs, sizes or Sizes(), file)
-    reader = Reader(file, opset, model.graph.infos, given.names)
+    said = model.graph.infos | {info.name: info for info in model.graph.outputs}
+    reader = Reader(file, opset, said, given.names)
     reader.store(model.graph.arrays.values())
     for one in inputs:
         reader.values[one.name] = reader.draft.input(one_line(one.name), given.shapes[one.name], one.dtype or "float32")
     reader.over(nodes)
+    reader.require_read()
     for info in model.graph.outputs:
         found = reader.values.get(info.name)
         reader.draft.outputs += [
@@ -71,7 +120,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
         batch=given.batch if taken_off else 1,
         whole="" if taken_off else given.why_whole(),
     )
-    graph.notes += [*given.notes(taken_off), *reader.draft.notes]
+    graph.notes += [*given.notes(taken_off), *reader.draft.notes, *remarks(network)]
     return finished(network, graph, reader.draft.folded_mult_adds)
 
 
@@ -80,10 +129,12 @@ def needed(graph: Graph) -> list[Node]:
     wanted = {info.name for info in graph.outputs}
     kept = []
     for node in reversed(graph.nodes):
-        if wanted.intersection(node.outputs):
+        if not wanted.isdisjoint(node.outputs):
             kept.append(node)
-            wanted.update(name for inner in _with_inner([node]) for name in inner.inputs)
-            wanted.update(one.name for inner in _graphs(node) for one in inner.outputs)
+            wanted.update(node.inputs)
+            for inner in _graphs(node):
+                wanted.update(name for one in _with_inner(inner.nodes) for name in one.inputs)
+                wanted.update(one.name for one in inner.outputs)
     return kept[::-1]
 
 
@@ -97,6 +148,9 @@ def _with_inner(nodes: list[Node]) -> list[Node]:
 
 
 def _graphs(node: Node) -> list[Graph]:
+    """Return the graphs within a node."""
+    if node.op_type not in AROUND:
+        return []
     given = [one for value in node.attributes.values() for one in (value if isinstance(value, list) else [value])]
     return [one for one in given if isinstance(one, Graph)]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from costmodel.errors import ShapeError
+from costmodel.errors import CostModelError, ShapeError, quote
 from costmodel.onnx.fold import folded
-from costmodel.onnx.model import FAULTS, Graph, Info, Node, Stored
+from costmodel.onnx.model import STANDARD, Graph, Info, Node
+from costmodel.onnx.stored import Stored
 from costmodel.reading.draft import Draft
 from costmodel.reading.value import REALS, Array, UnreadError, Value, known
 
@@ -18,10 +19,22 @@ Given: TypeAlias = "Value | list[Value]"
 """What a value of a file is; a sequence of tensors is a list."""
 Rule: TypeAlias = "Callable[[Reader, Node], Given | Sequence[Given]]"
 
-STANDARD = ("", "ai.onnx")
-"""The names of ONNX's own vocabulary."""
+FAULTS = (
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+)
+"""What an attribute or a constant of the wrong kind ends in, wherever it is looked at."""
 MOST_STEPS = 200_000
 """Layers that a file may become."""
+MOST_NAMED = 8
+"""Kinds of nodes that a complaint names."""
+NO_SHAPE = "and the file does not say the shapes of what they give; onnx.shape_inference.infer_shapes adds them"
 FEW = 2**16
 """Numbers up to which a constant's values are looked at."""
 RULES: dict[tuple[str, str], Rule] = {}
@@ -49,8 +62,10 @@ class Reader:
         self.file, self.opset, self.infos, self.sizes = file, opset, infos, sizes
         self.draft = Draft(MOST_STEPS)
         self.values: dict[str, Given] = {}
-        self.node = Node("", "", "", [], [])
-        """The node being read."""
+        self.unread: list[tuple[Node, str]] = []
+        """The nodes of whose outputs not even the shapes are known, each with the reason."""
+        self.lost: set[str] = set()
+        """The values that they give, and what is made of those."""
 
     def store(self, arrays: Iterable[Stored]) -> None:
         """Enter arrays of the file. They are trained if they hold real numbers, or stand for such (int8, int4)."""
@@ -63,20 +78,40 @@ class Reader:
         return Value(array.shape, array.dtype, arrays=arrays, held=array.values(FEW), whole=origin)
 
     def over(self, nodes: Iterable[Node]) -> None:
-        """Read nodes, in their order.
+        """Read nodes, in their order. What is made of values that are lost is lost.
 
         Raises:
-            CostModelError: if one reads what nothing gives, or nothing at all can be told of what one gives.
+            CostModelError: if one reads what nothing gives.
         """
         for node in nodes:
-            self.node = node
+            if not self.lost.isdisjoint(node.inputs):
+                self.lost.update(node.outputs)
+                continue
             for name in node.inputs:
                 if name and name not in self.values:
-                    raise node.complaint(self.file, f"it reads {name!r}, which nothing above it gives")
-            results = self._read(node)
-            for name, value in zip(node.outputs, results, strict=False):
+                    raise node.complaint(self.file, f"it reads {quote(name)}, which nothing above it gives")
+            for name, value in zip(node.outputs, self._read(node), strict=False):
                 if name:
                     self.values[name] = value
+
+    def require_read(self) -> None:
+        """Raise a CostModelError with every node of which not even the shapes are known, by kind, if there are any."""
+        if not self.unread:
+            return
+        if len(self.unread) == 1:
+            ((node, why),) = self.unread
+            raise node.complaint(self.file, why, NO_SHAPE)
+        kinds: dict[tuple[str, str], list[Node]] = {}
+        for node, why in self.unread:
+            kinds.setdefault((node.kind, why), []).append(node)
+        lines = [f"{self.file}: {len(self.unread):,} nodes cannot be read:"]
+        ranked = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+        for (kind, why), nodes in ranked[:MOST_NAMED]:
+            more = f" and {len(nodes) - 1:,} more" if len(nodes) > 1 else ""
+            lines.append(f"  {kind}: {why} (node {quote(nodes[0].name)}{more})")
+        if len(ranked) > MOST_NAMED:
+            lines.append(f"  and {len(ranked) - MOST_NAMED} kinds more")
+        raise CostModelError("\n".join([*lines, f"  {NO_SHAPE}"]))
 
     def _read(self, node: Node) -> Sequence[Given]:
         try:
@@ -91,9 +126,9 @@ class Reader:
         return found
 
     def _understood(self, node: Node) -> Any:
-        domain = "" if node.domain in STANDARD else node.domain
+        domain = node.domain
         given = [self.values[name] if name else None for name in node.inputs]
-        if not domain and all(value is None or _is_held(value) for value in given):
+        if domain in STANDARD and all(value is None or _is_held(value) for value in given):
             held = folded(node, self.opset, [None if value is None else value.held for value in given])  # type: ignore[union-attr]
             if held is not None:
                 return tuple(known(array) for array in held)
@@ -104,19 +139,17 @@ class Reader:
         return tuple(results) if isinstance(results, Sequence) and len(node.outputs) > 1 else results
 
     def _opaque(self, node: Node, why: str) -> list[Given]:
-        """Add a layer that is not understood, of the shapes that the file gives it.
-
-        Raises:
-            CostModelError: if it gives none.
+        """Add a layer that is not understood, of the shapes that the file gives it; if it gives none, what it gives is
+        lost.
         """
-        shapes = [self.said(name) for name in node.outputs]
-        if not shapes or any(shape is None for shape in shapes):
-            raise node.complaint(
-                self.file, why, "and the file does not say the shape of what it gives (onnx.shape_inference adds such)"
-            )
-        kind = node.op_type if node.domain in STANDARD else f"{node.domain}.{node.op_type}"
+        said = [self.said(name) for name in node.outputs]
+        shapes = [shape for shape in said if shape is not None]
+        if not shapes or len(shapes) < len(said):
+            self.unread.append((node, why))
+            self.lost.update(node.outputs)
+            return []
         inputs = [value for name in node.inputs if name and isinstance(value := self.values[name], Value)]
-        return [*self.draft.opaque(node.path, kind, filter(None, shapes), *inputs, why=why)]
+        return [*self.draft.opaque(node.path, node.kind, shapes, *inputs, why=why)]
 
     def said(self, name: str) -> tuple[int, ...] | None:
         """Return the shape that the file says a value has, open sizes as they were given."""
@@ -189,7 +222,7 @@ class Reader:
     def inside(self, graph: Graph, *given: Given) -> list[Given]:
         """Read a graph within a node, which sees what is around it, and return its outputs."""
         around, infos = dict(self.values), self.infos
-        self.infos = {**infos, **graph.infos}
+        self.infos = {**infos, **graph.infos, **{info.name: info for info in graph.outputs}}
         self.store(graph.arrays.values())
         self.values.update(zip((one.name for one in graph.inputs), given, strict=False))
         self.over(graph.nodes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, known_or_suggest, quote
@@ -27,7 +27,8 @@ class Sizes:
     names: Mapping[str, int] = field(default_factory=dict)
     space: tuple[int, int] | None = None
     batch: int | None = None
-    length: int = LENGTH
+    assumed_space: int = SPACE
+    assumed_length: int = LENGTH
 
 
 @dataclass
@@ -68,13 +69,32 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
         CostModelError: if an input or size that was asked for is not there, or an input's shape is unknown.
     """
     found = Chosen()
-    known = {one.name: one for one in inputs}
-    for name in asked.inputs:
-        if name not in known:
-            raise CostModelError(f"{file}: it has no input {quote(name)}; {known_or_suggest(name, list(known))}")
+    asked = _named(asked, [one.name for one in inputs], file)
     for one in inputs:
         found.shapes[one.name] = _shape(one, asked, found, file)
+    unknown = [name for name in asked.names if name not in found.parameters]
+    if unknown:
+        what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
+        raise CostModelError(f"{file}: it has no open size {quote(unknown[0])}; {what}")
     return _batched(inputs, found)
+
+
+def _named(asked: Sizes, names: list[str], file: str) -> Sizes:
+    """Return what was asked for with a name for the one input that was given none.
+
+    Raises:
+        CostModelError: if there is no such input, or there are several.
+    """
+    if "" in asked.inputs:
+        if len(names) != 1:
+            raise CostModelError(
+                f"{file}: it has {len(names)} inputs ({', '.join(map(quote, names))}); say which: --input NAME=SHAPE"
+            )
+        asked = replace(asked, inputs={names[0] if name == "" else name: s for name, s in asked.inputs.items()})
+    for name in asked.inputs:
+        if name not in names:
+            raise CostModelError(f"{file}: it has no input {quote(name)}; {known_or_suggest(name, names)}")
+    return asked
 
 
 def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]:
@@ -129,9 +149,9 @@ def _assumed(axis: int, one: Info, asked: Sizes) -> int:
         last = isinstance(one.shape[-1], int) and one.shape[-1] in (1, 3, 4) if one.shape else False
         space = (1, 2) if last else (2, 3)
         if axis in space:
-            return (asked.space or (SPACE, SPACE))[space.index(axis)]
+            return (asked.space or (asked.assumed_space,) * 2)[space.index(axis)]
         return CHANNELS
-    return asked.length
+    return asked.assumed_length
 
 
 def _was_asked(axis: int, one: Info, asked: Sizes) -> bool:
@@ -148,7 +168,8 @@ def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:
         return found
     label, size = first.shape[0], found.shapes[first.name][0]
     found.batch = size
-    found.label = one_line(label or f"{first.name}.0") if not isinstance(label, int) or label < 1 else ""
+    is_open = not isinstance(label, int) or label < 1
+    found.label = one_line(str(label or f"{first.name}.0")) if is_open else ""
     for one in inputs:
         shape = found.shapes[one.name]
         alike = one.shape and (one.shape[0] == label or not (isinstance(label, str) and isinstance(one.shape[0], str)))

@@ -175,6 +175,10 @@ class Operator:
         """Return the number that its indices stay below, None where it reads none."""
         return None
 
+    def bound(self, *inputs: Any, **_: Any) -> Number | None:
+        """Return the number that the whole numbers of its output stay below, None where that is not known."""
+        return None
+
     def kept(self, *inputs: Any, **_: Any) -> Number:
         """Return how many numbers it reads for one image that earlier steps kept, such as keys and values of the tokens
         before: they are no input of the layer, and no params.
@@ -191,8 +195,12 @@ class Operator:
         """Return the arrays that are stored but not trained."""
         return {}
 
+    def stored(self) -> tuple[str | None, Number | None]:
+        """Return the dtype of the arrays that it stores, and what their numbers stay below; None for real ones."""
+        return None, None
+
     def looked_up(self, *inputs: Any, **_: Any) -> Number | None:
-        """Return how many of its trained numbers are read for one image, where that is not all of them once."""
+        """Return how many of its trained numbers are looked up for one image, None where all are read once a batch."""
         return None
 
     def cost(self, *inputs: Any, **_: Any) -> Cost:

@@ -51,7 +51,6 @@ Nonlinearity: TypeAlias = str
 Kind: TypeAlias = str
 """A kind of number: real ones, whole ones, true and false."""
 Reduction: TypeAlias = str
-Border: TypeAlias = str
 Neighbours: TypeAlias = str
 
 Read: TypeAlias = Callable[[Any], Number]
@@ -184,7 +183,6 @@ FIELD_TYPES: dict[str, FieldType] = {
     "Kind": _one_of("float", "int64", "int32", "bool"),
     "Reduction": _one_of("none", "add", "multiply", "minimum", "maximum"),
     "Neighbours": _one_of("nearest", "bilinear"),
-    "Border": _one_of("zeros", "border", "reflection"),
 }
 
 

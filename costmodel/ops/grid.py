@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from costmodel.numbers.arithmetic import Shape, holds, product, show_shape
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require
-from costmodel.ops.fields import Border, Neighbours
+from costmodel.ops.fields import Neighbours, PadMode
 from costmodel.ops.rearrange import agree
 from costmodel.tensor import one_kind
 
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from costmodel.ops.base import Array
 
 
+BEYOND = {"constant": "zeros", "edge": "border", "reflect": "reflection"}
+"""What ONNX and PyTorch call that which stands beyond the map."""
+
+
 class GridSample(Operator):
     """(..., channels, height, width) read at the places that the second input (..., rows, columns, 2) names as x and y
     from -1 to 1 across the map: (..., channels, rows, columns). `mode` nearest takes the nearest pixel, bilinear weighs
-    the four around; beyond the map stand `padding_mode` zeros, the pixels at its border, or its reflection. -1 and 1
-    are the outer edges of the outer pixels, or their centres where `align_corners`.
+    the four around; beyond the map stand zeros (`padding_mode` constant), the pixels at its edge, or its reflection
+    (reflect). -1 and 1 are the outer edges of the outer pixels, or their centres where `align_corners`.
 
     other_ops: per output element 7 (4 multiplications, 3 additions), nearest 0; the weights of a place are the same for
     all channels and left out.
@@ -34,7 +38,7 @@ class GridSample(Operator):
     saves = "input"
 
     mode: Neighbours = "bilinear"
-    padding_mode: Border = "zeros"
+    padding_mode: PadMode = "constant"
     align_corners: bool = False
 
     def shape(self, x: Shape, grid: Shape) -> Shape:
@@ -80,11 +84,11 @@ class GridSample(Operator):
         import numpy as np
 
         found = (places + 1) / 2 * (size - 1) if self.align_corners else ((places + 1) * size - 1) / 2
-        if self.padding_mode == "reflection":
+        if self.padding_mode == "reflect":
             low, span = (0.0, float(size - 1)) if self.align_corners else (-0.5, float(size))
             away = abs(found - low) % (2 * span) if span else 0 * found
             found = low + np.where(away > span, 2 * span - away, away)
-        return found if self.padding_mode == "zeros" else found.clip(0, size - 1)
+        return found if self.padding_mode == "constant" else found.clip(0, size - 1)
 
     def read(self, x: Array, row: Array, column: Array) -> Array:
         """Return pixels of (batch, channels, height, width) at whole places (batch, rows, columns), zeros beyond."""
@@ -104,7 +108,7 @@ class GridSample(Operator):
         mode = "linear" if self.mode == "bilinear" else self.mode
         how: dict[str, Any] = {
             "mode": mode,
-            "padding_mode": self.padding_mode,
+            "padding_mode": BEYOND[self.padding_mode],
             "align_corners": int(self.align_corners),
         }
         return lead.emitted(emit, x, 3, out, lambda folded: emit("GridSample", folded, places, **how))

@@ -18,7 +18,12 @@ __all__ = ["CostTable", "Totals", "price", "rows", "totals"]
 
 
 def price(
-    graph: LayerGraph, batch: Number | None = None, dtype: str | None = None, *, in_place: bool = False, training: bool = False
+    graph: LayerGraph,
+    batch: Number | None = None,
+    dtype: str | None = None,
+    *,
+    in_place: bool = False,
+    training: bool = False,
 ) -> CostTable:
     """Return what every layer costs, for `batch` images at `dtype`.
 
@@ -56,7 +61,12 @@ def price(
 
 
 def totals(
-    graph: LayerGraph, batch: Number | None = None, dtype: str | None = None, *, in_place: bool = False, training: bool = False
+    graph: LayerGraph,
+    batch: Number | None = None,
+    dtype: str | None = None,
+    *,
+    in_place: bool = False,
+    training: bool = False,
 ) -> Totals:
     """Return the sums alone, without keeping the rows: for a million networks at once, whose sizes are NumPy arrays, or
     for formulas of SymPy symbols.

@@ -115,7 +115,9 @@ class _Sums:
         return read + ([layer.path for layer in layers] if name != "input_bytes" else [])
 
     def _counted(self, name: str, each_image: bool) -> Number:
-        counts = ((x, getattr(own_cost(x) if x.tied else cost, name), times) for x, cost, times in self._distinct_costs())
+        counts = (
+            (x, getattr(own_cost(x) if x.tied else cost, name), times) for x, cost, times in self._distinct_costs()
+        )
         some = (entry for entry in counts if not (is_plain(entry[1]) and entry[1] == 0))
         if each_image:
             return self._for_images(some)

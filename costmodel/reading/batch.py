@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import Shape
 from costmodel.reading.draft import Draft, Step
@@ -21,9 +23,10 @@ def samples(draft: Draft, batch: int, carrying: set[str]) -> dict[str, Shape] | 
     """
     found = {name: value.shape[1:] if name in carrying else value.shape for name, value in draft.inputs.items()}
     carried = set(carrying)
+    answers: dict[Any, Shape] = {}
     try:
         for step in draft.steps:
-            found[step.path] = _sample(step, batch, found, carried)
+            found[step.path] = _sample(step, batch, found, carried, answers)
     except (Mixed, ShapeError):
         return None
     return found
@@ -34,7 +37,7 @@ def constant_sample(value: Value, rank: int) -> Shape:
     return value.shape[1:] if len(value.shape) == rank and rank and value.shape[0] == 1 else value.shape
 
 
-def _sample(step: Step, batch: int, found: dict[str, Shape], carried: set[str]) -> Shape:
+def _sample(step: Step, batch: int, found: dict[str, Shape], carried: set[str], answers: dict[Any, Shape]) -> Shape:
     with_batch = [value for value in step.inputs if value.source in carried]
     if not with_batch:
         return step.out.shape
@@ -52,6 +55,14 @@ def _sample(step: Step, batch: int, found: dict[str, Shape], carried: set[str]) 
         if step.out.shape[:1] != (batch,):
             raise Mixed
         return step.out.shape[1:]
+    question = step.op, *shapes
+    if question not in answers:
+        answers[question] = _asked(step, batch, shapes)
+    return answers[question]
+
+
+def _asked(step: Step, batch: int, shapes: list[Shape]) -> Shape:
+    """Return the sample of what a step gives, its operator being asked for samples of these shapes."""
     shape = tuple(step.op.shape(*shapes))
     if (batch, *shape) != step.out.shape:
         raise Mixed

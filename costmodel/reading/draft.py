@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import product, show_shape
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Step:
     """One operator at one place: what it reads and gives, and which stored arrays are its weights, by their names.
 
-    `partial` is why its cost is not known, where it is not.
+    `partial` is why its cost is not known, where it is not; `name` is its path without the number that made it free.
     """
 
     path: str
@@ -28,6 +28,7 @@ class Step:
     out: Value
     arrays: dict[str, Value] = field(default_factory=dict)
     partial: str = ""
+    name: str = ""
 
 
 class Draft:
@@ -42,6 +43,7 @@ class Draft:
         self.folded_mult_adds = 0
         """What was computed from stored numbers alone takes, were it not done once and for all beforehand."""
         self.notes: list[str] = []
+        self._shapes: dict[Any, tuple[int, ...]] = {}
         self._taken: set[str] = set()
         self._copies: dict[str, int] = {}
 
@@ -83,21 +85,36 @@ class Draft:
             UnreadError: if the inputs or arrays do not fit the operator, or there are too many steps.
         """
         shapes = tuple(value.shape for value in inputs)
-        try:
-            shape = tuple(op.shape(*shapes))
-            if arrays is not None:
-                _require_arrays(op, shapes, arrays)
-        except ShapeError as error:
-            raise UnreadError(error.message, error.hint) from None
+        held = {name: value.size for name, value in arrays.items()} if arrays else {}
+        shape = self._shape(op, shapes, held)
         kind = dtype or (inputs[0].dtype if inputs else "float32")
         if inputs and all(value.constant for value in inputs):
-            self.folded_mult_adds += int(op.cost(*shapes).mult_adds)
-            return Value(shape, kind, arrays=made_of([*inputs, *(arrays or {}).values()]))
+            cost = op.cost(*shapes)
+            self.folded_mult_adds += int(cost.mult_adds)
+            reckoned = bool(cost.mult_adds or cost.other_ops) or any(value.reckoned for value in inputs)
+            return Value(shape, kind, arrays=made_of([*inputs, *(arrays or {}).values()]), reckoned=reckoned)
         if len(self.steps) >= self.most:
             raise UnreadError(f"with it the network has more than {self.most:,} layers")
         out = Value(shape, kind, self.free(path))
-        self.steps.append(Step(out.source, op, list(inputs), out, dict(arrays or {}), partial))
+        self.steps.append(Step(out.source, op, list(inputs), out, dict(arrays or {}), partial, path))
         return out
+
+    def _shape(self, op: Operator, shapes: tuple[tuple[int, ...], ...], held: Mapping[str, int]) -> tuple[int, ...]:
+        """Return what an operator gives, asked once for each distinct question; `held` are the sizes of its arrays.
+
+        Raises:
+            UnreadError: if inputs or arrays do not fit it.
+        """
+        question = op, shapes, *held.items()
+        found = self._shapes.get(question)
+        if found is None:
+            try:
+                found = tuple(op.shape(*shapes))
+                _require_arrays(op, shapes, held)
+            except ShapeError as error:
+                raise UnreadError(error.message, error.hint) from None
+            self._shapes[question] = found
+        return found
 
     def opaque(self, path: str, what: str, shapes: Iterable[tuple[int, ...]], *inputs: Value, why: str) -> list[Value]:
         """Add what no operator stands for, of the shapes that are known of it: its cost is not known, and that is said.
@@ -121,10 +138,10 @@ def real(*values: Value) -> bool:
     return all(value.dtype in REALS for value in values)
 
 
-def _require_arrays(op: Operator, shapes: tuple[tuple[int, ...], ...], arrays: Mapping[str, Value]) -> None:
+def _require_arrays(op: Operator, shapes: tuple[tuple[int, ...], ...], held: Mapping[str, int]) -> None:
     """Raise an UnreadError unless the arrays are those that the operator has: as many, and of as many numbers."""
     wanted = op.weights(*shapes) | op.buffers(*shapes)
-    if wanted.keys() != arrays.keys() or any(product(wanted[name]) != arrays[name].size for name in wanted):
+    if {name: product(shape) for name, shape in wanted.items()} != held:
         ours = ", ".join(f"{name} {show_shape(shape)}" for name, shape in wanted.items()) or "none"
-        theirs = ", ".join(f"{name} {show_shape(value.shape)}" for name, value in arrays.items()) or "none"
-        raise UnreadError(f"as {op.name} it would have arrays {ours}, but the file has {theirs}")
+        theirs = ", ".join(f"{name} of {size:,}" for name, size in held.items()) or "none"
+        raise UnreadError(f"as {op.name} it would have arrays {ours}, but there are {theirs}")

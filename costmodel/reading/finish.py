@@ -11,6 +11,7 @@ from costmodel.ops import OPERATORS
 from costmodel.reading.network import Network, Part
 from costmodel.reading.value import REALS, Value
 from costmodel.tensor import Tensor
+from costmodel.units import counted
 
 
 def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0) -> LayerGraph:
@@ -33,6 +34,7 @@ def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0) -> 
             raise CostModelError(f"{graph.file or graph.name}: layer {part.path}: {error}") from None
         if part.partial:
             graph.unpriced[part.path] = (getattr(part.op, "type", part.op.name), part.partial)
+    graph.notes += keepers.notes()
     for path in network.outputs:
         if path in network.parts:
             graph.mark_output(path)
@@ -43,14 +45,10 @@ def _folded(network: Network, mult_adds: int) -> Iterator[str]:
     """Yield what to say of what depends on no input, which is computed once and for all beforehand."""
     if mult_adds:
         yield f"{mult_adds:,} mult-adds depend on no input and are not counted: they are done once, beforehand"
-    constants = [
-        value
-        for part in network.parts.values()
-        for value in (*part.arrays.values(), *(one for one in part.inputs if isinstance(one, Value)))
-        if value.arrays
-    ]
-    counted = {key(value): value.size for value in constants if value.dtype in REALS}
-    stored = {array.name: array.size for value in constants for array in value.arrays if array.dtype in REALS}
+    weights = [value for part in network.parts.values() for value in part.arrays.values() if value.real]
+    read = [one for part in network.parts.values() for one in part.inputs if isinstance(one, Value)]
+    counted = {key(value): value.size for value in weights} | {key(one): one.size for one in read if one.trained}
+    stored = {array.name: array.size for value in [*weights, *read] for array in value.arrays if array.dtype in REALS}
     if sum(counted.values()) != sum(stored.values()):
         yield (
             f"params are those of the arrays that are computed with, {sum(counted.values()):,} numbers in all; the file "
@@ -63,6 +61,16 @@ class Keepers:
 
     def __init__(self) -> None:
         self.kept: dict[Any, tuple[str, str]] = {}
+        self.again: list[int] = []
+        """The sizes of arrays of one axis that another layer keeps too, while the layer's other arrays are its own."""
+
+    def notes(self) -> Iterator[str]:
+        """Yield what to say of arrays that may be shared, or may only have been equal when they were written."""
+        if self.again:
+            yield (
+                f"{counted(len(self.again), 'array')} of one axis stand for several layers' and count once; if they were "
+                f"merged only because they were equal when the file was written, params are {sum(self.again):,} more"
+            )
 
     def of(self, part: Part, graph: LayerGraph) -> tuple[str | None, tuple[tuple[str, str], ...]]:
         """Return the layer whose arrays a part shares, if those are all it has, and which single ones it shares."""
@@ -76,6 +84,7 @@ class Keepers:
             (path,) = paths
             if path in graph and _alike(part, graph, path) and all(tied[name][1] == name for name in tied):
                 return path, ()
+        self.again += [part.arrays[name].size for name in tied if len(part.arrays[name].shape) == 1]
         return None, tuple((name, "/".join(keeper)) for name, keeper in tied.items())
 
 
@@ -106,7 +115,7 @@ def _read(source: str | Value, part: Part, graph: LayerGraph, sources: dict[Any,
 
 
 def _constant(value: Value, part: Part, graph: LayerGraph, keepers: Keepers) -> str:
-    trained = value.dtype in REALS and any(array.trained for array in value.arrays)
+    trained = value.trained
     number = None if value.arrays else value.scalar()
     fields: Mapping[str, Any] = {"size": value.shape}
     if not trained and number is not None:

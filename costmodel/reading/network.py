@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from costmodel.errors import ShapeError
 from costmodel.reading.batch import constant_sample, samples
 from costmodel.reading.draft import Draft
 from costmodel.reading.value import Value
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Part:
-    """One operator at one place, which reads other parts and inputs by their paths, and constants as they are."""
+    """One operator at one place, which reads other parts and inputs by their paths, and constants as they are.
+
+    `name` is what it is to be called if nothing else is; `at` where it stands in what was read.
+    """
 
     path: str
     op: Operator
@@ -28,10 +32,14 @@ class Part:
     batched: bool
     arrays: dict[str, Value] = field(default_factory=dict)
     partial: str = ""
+    name: str = ""
+    at: int = 0
 
 
 class Network:
-    """Parts in the order in which they run, and who reads whom."""
+    """Parts, and who reads whom. While it changes they may stand in any order; `settle` puts them in one in which they
+    run.
+    """
 
     def __init__(self, inputs: dict[str, Tensor], kinds: dict[str, str], batch: int | None) -> None:
         self.inputs, self.batch = inputs, batch
@@ -39,15 +47,29 @@ class Network:
         self.kinds = kinds
         """The dtypes of the inputs as they were read."""
         self.parts: dict[str, Part] = {}
-        self.outputs: list[str] = []
-        self._readers: dict[str, list[Part]] = {name: [] for name in inputs}
+        self.outputs: dict[str, None] = {}
+        self._readers: dict[str, dict[Part, None]] = {name: {} for name in inputs}
+        self._copies: dict[str, int] = {}
 
-    def add(self, part: Part) -> None:
-        """Add a part at the end."""
+    def add(self, part: Part) -> Part:
+        """Add a part."""
         self.parts[part.path] = part
-        self._readers.setdefault(part.path, [])
-        for source in self.sources(part):
-            self._readers[source].append(part)
+        self._readers.setdefault(part.path, {})
+        self._read(part)
+        return part
+
+    def insert(self, part: Part, before: Part) -> Part:
+        """Add a part that stands before another; its path is changed where that is taken."""
+        part.path, part.at = self.free(part.path), before.at
+        return self.add(part)
+
+    def free(self, path: str) -> str:
+        """Return a path that nothing has."""
+        found = path
+        while found in self.parts or found in self.inputs:
+            self._copies[path] = self._copies.get(path, 1) + 1
+            found = f"{path}_{self._copies[path]}"
+        return found
 
     @staticmethod
     def sources(part: Part) -> Iterator[str]:
@@ -56,7 +78,7 @@ class Network:
 
     def readers(self, path: str) -> list[Part]:
         """Return the parts that read what is at a path."""
-        return self._readers[path]
+        return list(self._readers[path])
 
     def shape(self, source: str | Value) -> Shape:
         """Return the shape of what a part reads."""
@@ -64,6 +86,13 @@ class Network:
             return source.shape
         part = self.parts.get(source)
         return self.inputs[source].shape if part is None else part.shape
+
+    def batched(self, source: str | Value) -> bool:
+        """Say whether what a part reads is there once for each sample."""
+        if isinstance(source, Value):
+            return False
+        part = self.parts.get(source)
+        return self.inputs[source].batched if part is None else part.batched
 
     def maker(self, source: str | Value) -> Part | None:
         """Return the part that gives what is read, None for inputs and constants."""
@@ -73,55 +102,89 @@ class Network:
         """Say whether exactly one part reads what is at a path, and nobody from outside does."""
         return len(self._readers[path]) == 1 and path not in self.outputs
 
-    def become(self, last: Part, op: Operator, inputs: list[str | Value], *gone: Part, **changes: object) -> Part:
+    def fits(self, op: Operator, inputs: list[str | Value], shape: Shape) -> bool:
+        """Say whether an operator gives that shape of those inputs."""
+        try:
+            return tuple(op.shape(*[self.shape(one) for one in inputs])) == shape
+        except ShapeError:
+            return False
+
+    def become(
+        self, last: Part, op: Operator, inputs: list[str | Value], *gone: Part, **changes: object
+    ) -> Part | None:
         """Make `last` another operator on other inputs, in the place of itself and the parts `gone` that only it needs.
 
-        `changes` are other fields of the part. A part gone is taken out if nothing reads it any more.
+        `changes` are other fields of the part. A part gone is taken out if nothing reads it any more. Nothing is done,
+        and None returned, if the operator does not give the part's shape of those inputs.
         """
-        for source in self.sources(last):
-            self._readers[source].remove(last)
+        if not self.fits(op, inputs, last.shape):
+            return None
+        self._forget(last)
         last.op, last.inputs = op, inputs
         for name, value in changes.items():
             setattr(last, name, value)
-        for source in self.sources(last):
-            self._readers[source].append(last)
+        self._read(last)
         for part in gone:
             self.drop(part)
         return last
 
     def drop(self, part: Part) -> None:
-        """Take out a part that nothing reads, and what only it read of those before it."""
-        if part.path not in self.parts or self._readers[part.path] or part.path in self.outputs:
-            return
-        del self.parts[part.path]
-        for source in self.sources(part):
-            self._readers[source].remove(part)
+        """Take out a part that nothing reads."""
+        if self.parts.get(part.path) is part and not self._readers[part.path] and part.path not in self.outputs:
+            del self.parts[part.path], self._readers[part.path]
+            self._forget(part)
 
     def skip(self, part: Part) -> bool:
         """Take out a part that changes nothing: its readers read what it reads. Not where it is an output whose source
-        is an input of the network.
+        is an input of the network, a constant or an output itself.
         """
-        (source,) = self.sources(part)
+        (source,) = part.inputs
         if part.path in self.outputs:
-            if source in self.inputs or source in self.outputs:
+            if isinstance(source, Value) or source in self.inputs or source in self.outputs:
                 return False
-            self.outputs[self.outputs.index(part.path)] = source
-        for reader in list(self._readers[part.path]):
-            self.become(reader, reader.op, [source if one == part.path else one for one in reader.inputs])
+            self.outputs = {source if one == part.path else one: None for one in self.outputs}
+        for reader in self.readers(part.path):
+            self._forget(reader)
+            reader.inputs = [source if one == part.path else one for one in reader.inputs]
+            self._read(reader)
         self.drop(part)
         return True
 
-    def rename(self, part: Part, path: str) -> None:
-        """Give a part another path, which is free."""
-        if path == part.path or path in self.parts or path in self.inputs:
-            return
-        readers = self._readers.pop(part.path)
-        self.parts = {(path if at == part.path else at): one for at, one in self.parts.items()}
-        self._readers[path] = readers
-        for reader in readers:
-            reader.inputs = [path if one == part.path else one for one in reader.inputs]
-        self.outputs = [path if one == part.path else one for one in self.outputs]
-        part.path = path
+    def rename(self, paths: dict[Part, str]) -> None:
+        """Give parts other paths, all of which are different and free once they are given."""
+        changed = {part.path: path for part, path in paths.items() if part.path != path}
+        for part in self.parts.values():
+            part.inputs = [changed.get(one, one) if isinstance(one, str) else one for one in part.inputs]
+            part.path = changed.get(part.path, part.path)
+        self.parts = {part.path: part for part in self.parts.values()}
+        self._readers = {changed.get(path, path): readers for path, readers in self._readers.items()}
+        self.outputs = {changed.get(path, path): None for path in self.outputs}
+
+    def settle(self) -> None:
+        """Put the parts in an order in which they run, as near as can be to that in which they were read, without those
+        that nothing reads any more.
+        """
+        found: dict[str, Part] = {}
+        for part in sorted(self.parts.values(), key=lambda one: one.at):
+            waiting = [part] if part.path not in found else []
+            while waiting:
+                one = waiting[-1]
+                missing = [made for path in self.sources(one) if path not in found and (made := self.parts.get(path))]
+                if missing:
+                    waiting += missing
+                else:
+                    found[waiting.pop().path] = one
+        self.parts = found
+        for part in list(found.values())[::-1]:
+            self.drop(part)
+
+    def _read(self, part: Part) -> None:
+        for source in self.sources(part):
+            self._readers[source][part] = None
+
+    def _forget(self, part: Part) -> None:
+        for source in self.sources(part):
+            self._readers[source].pop(part, None)
 
 
 def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
@@ -138,7 +201,7 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
         for name, value in draft.inputs.items()
     }
     network = Network(inputs, {n: v.dtype for n, v in draft.inputs.items()}, batch if found else None)
-    for step in draft.steps:
+    for at, step in enumerate(draft.steps):
         computed = [value for value in step.inputs if not value.constant]
         batched = any(value.source in carried for value in computed)
         if batched:
@@ -147,10 +210,11 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
         reads = [
             value.as_shape(constant_sample(value, rank)) if value.constant else value.source for value in step.inputs
         ]
+        shape, kind = shapes[step.path], step.out.dtype
         network.add(
-            Part(step.path, step.op, reads, shapes[step.path], step.out.dtype, batched, step.arrays, step.partial)
+            Part(step.path, step.op, reads, shape, kind, batched, step.arrays, step.partial, step.name or step.path, at)
         )
-    network.outputs = list(dict.fromkeys(value.source for value in draft.outputs if not value.constant))
+    network.outputs = dict.fromkeys(value.source for value in draft.outputs if not value.constant)
     return network
 
 

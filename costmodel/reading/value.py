@@ -47,7 +47,8 @@ class Value:
     """A tensor: where it comes from, its shape with the batch in it, and its dtype.
 
     What depends on no input has `source` "" and is made of the stored `arrays`; its numbers are `held` where they are
-    few and known. `whole` says that it is its one array with the same numbers, perhaps in another order or shape.
+    few and known. `whole` says that it is its one array with the same numbers, perhaps in another order or shape,
+    `reckoned` that its numbers are others: what arithmetic made of the arrays.
     """
 
     shape: tuple[int, ...]
@@ -56,6 +57,7 @@ class Value:
     arrays: tuple[Array, ...] = ()
     held: Any = None
     whole: bool = False
+    reckoned: bool = False
 
     def __post_init__(self) -> None:
         require_sizes(self.shape)
@@ -68,6 +70,11 @@ class Value:
     @property
     def size(self) -> int:
         return prod(self.shape)
+
+    @property
+    def trained(self) -> bool:
+        """Its numbers are those of trained arrays."""
+        return self.real and not self.reckoned and any(array.trained for array in self.arrays)
 
     @property
     def real(self) -> bool:

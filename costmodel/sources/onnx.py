@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
-from costmodel.numbers.arithmetic import whole
+from costmodel.numbers.arithmetic import is_number, whole
 from costmodel.sources.source import Source
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _sized(asked: str, sizes: Sizes | None, values: Mapping[str, Any]) -> Sizes:
 
     found = sizes or Sizes()
     for name, value in values.items():
-        several = tuple(map(whole, value)) if isinstance(value, (list, tuple)) else (whole(value),)
+        several = tuple(map(_whole, value if isinstance(value, (list, tuple)) else [value]))
         if not several or not all(isinstance(size, int) and size > 0 for size in several):
             raise CostModelError(f"{asked}: {name} is a size, or a list of them, and {value!r} is none")
         if name == "resolution":
@@ -58,3 +58,7 @@ def _sized(asked: str, sizes: Sizes | None, values: Mapping[str, Any]) -> Sizes:
         else:
             found = replace(found, names={**found.names, name: several[0]})
     return found
+
+
+def _whole(value: Any) -> Any:
+    return whole(value) if is_number(value) else None

@@ -32,7 +32,7 @@ class Limit:
 
 
 @dataclass
-class Answer:
+class Solution:
     """What the search found.
 
     best: the best points that meet every constraint (all are equally good; `ties` says how many there are).
@@ -61,14 +61,14 @@ class Solver:
                 raise CostModelError(f"--subject-to {condition.text!r}: `or` and `not` have no distance to be told by")
         self.question, self.goal, self.constraints = question, goal, constraints
         self.comparisons = [part for condition in constraints for part in condition.comparisons]
-        self.answer = Answer()
+        self.answer = Solution()
         columns = [name for condition in constraints for name in condition.names if name in question.measures]
         others = [Goal(name) for name in dict.fromkeys(columns) if name != goal.column]
         self.answer.front = Front([goal, *others]) if others else None
 
     def run(
         self, workers: int = 1, cluster: str | None = None, tell: Callable[[Any], None] = lambda answer: None
-    ) -> Answer:
+    ) -> Solution:
         """Look at every point, twice where the first look leaves open what stands in the way of a better one.
 
         Raises:

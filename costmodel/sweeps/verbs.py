@@ -16,7 +16,7 @@ from costmodel.sweeps.conditions import parse_condition
 from costmodel.sweeps.pareto import goal_of
 from costmodel.sweeps.question import Reasons, add_reasons, ask
 from costmodel.sweeps.ranges import axis_of
-from costmodel.sweeps.solve import Answer, Solver
+from costmodel.sweeps.solve import Solution, Solver
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ def solve(
     workers: int = 1,
     device: str | None = None,
     **values: Any,
-) -> Answer:
+) -> Solution:
     """Return the best network of a grid under constraints; every point is priced, so it is the best there is.
 
     Args:

@@ -335,8 +335,8 @@ def tuples(write: bool) -> Strategy:
 
 @st.composite
 def sampled(draw: Draw) -> Case:
-    border, corners = draw(st.sampled_from(["zeros", "border", "reflection"])), draw(st.booleans())
-    least = 2 if border == "reflection" and corners else 1  # one pixel has no other side to reflect from
+    border, corners = draw(st.sampled_from(["constant", "edge", "reflect"])), draw(st.booleans())
+    least = 2 if border == "reflect" and corners else 1  # one pixel has no other side to reflect from
     x = (draw(sizes(1, 3)), draw(sizes(least, 6)), draw(sizes(least, 6)))
     grid = (draw(sizes(1, 4)), draw(sizes(1, 4)), 2)
     before, mode = draw(st.sampled_from([(), (2,)])), draw(st.sampled_from(["nearest", "bilinear"]))
@@ -759,7 +759,12 @@ CASES: dict[str, Strategy] = {
     "grid_sample": sampled(),
     "cast": st.one_of(*(one(ops.cast.Cast, to=kinds, kind=kind) for kind in (None, "int64", "bool"))),
     "parameter": source(ops.source.Parameter, size=tensors),
-    "constant": source(ops.source.Constant, size=tensors, value=st.sampled_from([None, 0.0, 2.5])),
+    "constant": st.one_of(
+        source(ops.source.Constant, size=tensors, value=st.sampled_from([None, 0.0, 2.5])),
+        source(ops.source.Constant, size=tensors, below=sizes(1, 9)),
+        source(ops.source.Constant, size=tensors, below=st.just(8), value=st.sampled_from([0, 7.0])),
+        source(ops.source.Constant, size=tensors, mask=st.just(True), value=st.sampled_from([None, 0, 1])),
+    ),
     "arange": source(ops.source.Arange, start=st.integers(0, 3), stop=st.integers(4, 9)),
     "batch_norm": along(ops.norm.BatchNorm, affine=st.booleans(), eps=eps),
     "layer_norm": over_axes(ops.norm.LayerNorm, affine=st.booleans(), eps=eps),

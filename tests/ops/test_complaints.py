@@ -275,6 +275,27 @@ def complaint(name: str, shapes: tuple[Shape, ...], **fields: Any) -> ShapeError
             "grid_sample reads (..., channels, height, width) at places (..., rows, columns, 2), not 8x5x7 at 5x7x3",
             None,
         ),
+        (
+            "constant",
+            {"size": (4,), "below": 3, "mask": True},
+            [],
+            "a constant is of indices or a mask, not both",
+            "mask",
+        ),
+        (
+            "constant",
+            {"size": (4,), "value": 3, "below": 3},
+            [],
+            "3 is no whole number from 0 up to, and not including, 3",
+            "value",
+        ),
+        (
+            "constant",
+            {"size": (4,), "value": 0.5, "mask": True},
+            [],
+            "0.5 is no whole number from 0 up to, and not including, 2",
+            "value",
+        ),
         ("arange", {"start": 5, "stop": 5}, [], "there is nothing from 5 up to 5", "stop"),
         ("select_token", {"index": 4}, [(4, 8)], "there is no token 4 among 4", "index"),
         (

@@ -1,3 +1,13 @@
 """How nodes are read, a module for each kind of operation; importing it fills the rules."""
 
-from costmodel.onnx.types import elementwise, shapes, windows  # noqa: F401
+from costmodel.onnx.types import (  # noqa: F401
+    arithmetic,
+    elementwise,
+    norms,
+    pools,
+    products,
+    reductions,
+    resize,
+    shapes,
+    windows,
+)

@@ -3,7 +3,41 @@
 from __future__ import annotations
 
 from costmodel.reading.network import Network
+from costmodel.reading.recognise.activations import activations
+from costmodel.reading.recognise.attention import attentions
+from costmodel.reading.recognise.biases import biases
+from costmodel.reading.recognise.canonical import canonical
+from costmodel.reading.recognise.merges import merges
+from costmodel.reading.recognise.norms import norms
+from costmodel.reading.recognise.paths import called
+from costmodel.reading.recognise.pools import pools
+from costmodel.reading.recognise.rearrangements import composed, named, vanished
+from costmodel.reading.recognise.slices import sliced
+from costmodel.reading.recognise.stored import stored
+from costmodel.reading.recognise.tidy import tidied
+
+PASSES = (
+    canonical,
+    vanished,
+    activations,
+    norms,
+    sliced,
+    attentions,
+    composed,
+    vanished,
+    merges,
+    biases,
+    stored,
+    pools,
+    named,
+    tidied,
+    called,
+)
+"""What is looked for, in this order."""
 
 
 def recognised(network: Network) -> None:
     """Name in a network what is recognised."""
+    for one in PASSES:
+        one(network)
+        network.settle()

@@ -12,7 +12,7 @@ from costmodel.pricing.table import CostTable, Totals
 from costmodel.render.amounts import amount
 from costmodel.render.html import fragment
 from costmodel.render.page import Column, Page, Section
-from costmodel.render.report import page
+from costmodel.tasks import report
 
 if TYPE_CHECKING:
     from costmodel.graph import LayerGraph
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def table_html(table: CostTable) -> str:
     """Return a cost table as a piece of HTML; its whole frame where its sizes are arrays or symbols."""
     if isinstance(table.totals.mult_adds, int) and len(table):
-        return fragment(page(table))
+        return fragment(report.of_tables([table]).page())
     frame: str = table.frame.to_html()
     return f"<h4>{escape(one_line(table.title))}</h4>{frame}"
 

@@ -1,15 +1,12 @@
-"""The budgets of `costmodel check`: limits, and growth since a revision."""
+"""What networks are held to: budgets, which are limits, and growth since a revision."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import click
-
-from costmodel.cli.output import screen
 from costmodel.documents.faults import Fault, complain
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.graph import LayerGraph
@@ -20,34 +17,21 @@ from costmodel.sources import Source
 from costmodel.sources.git import NotThereError, before_in
 from costmodel.spec import expand
 from costmodel.spec.library import names, names_in
-from costmodel.units import DTYPES, MOST_IMAGES
 
 if TYPE_CHECKING:
     from costmodel.latency.device import Device
 
-_OPTIONS = (
-    click.option("--budget", type=click.Path(path_type=Path), metavar="FILE", help="Hold to the budgets in a file."),
-    click.option(
-        "--max", "limits", multiple=True, metavar="NAME=LIMIT", help="Hold to a limit: params=5M. Repeatable."
-    ),
-    click.option("--against", metavar="git:REV", help="Fail on growth since a revision."),
-    click.option("--allow-new", is_flag=True, help="Let networks pass that were not there in the revision."),
-    click.option("--growth", metavar="N%", help="How much growth --against lets pass; 0% by default."),
-    click.option("--batch", type=click.IntRange(1, MOST_IMAGES), metavar="N", help="Images at once, for budgets."),
-    click.option("--dtype", type=click.Choice(list(DTYPES)), help="Of weights and activations, for budgets."),
-    click.option("--device", metavar="NAME", help="Whose latency is limited (see `costmodel devices`)."),
-)
-
 
 @dataclass(frozen=True)
 class Gate:
-    """What `costmodel check` is to hold networks to, beside what they expect."""
+    """What networks are to be held to, beside what they expect."""
 
     budget: Budget
     against: str | None
     allow_new: bool
+    allow_partial: bool
     growth: float
-    batch: int
+    batch: int | None
     dtype: str | None
     device: Device | None = None
 
@@ -55,28 +39,32 @@ class Gate:
         return bool(self.budget.every or self.budget.networks or self.against)
 
 
-def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of the gate to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
 def gate(
     budget: Path | None,
     limits: Sequence[str],
     against: str | None,
     allow_new: bool,
+    allow_partial: bool,
     growth: str | None,
     batch: int | None,
     dtype: str | None,
     device: str | None,
 ) -> Gate:
-    """Return the gate that the options ask for.
+    """Return the gate that is asked for.
+
+    Args:
+        budget: a file of budgets.
+        limits: of every network, as ``params=5M``; they go before the file's.
+        against: the revision since which growth counts, as ``git:main``.
+        allow_new: whether what was not there in the revision passes.
+        allow_partial: whether what is priced in part is held to limits by what is known of it.
+        growth: the share that may be added since then, as ``5%``; by default the file's, or none.
+        batch: images at once; by default as the file says, or each network's own.
+        dtype: of weights and activations; by default the file's, the device's or each network's own.
+        device: whose time is limited; by default the file's.
 
     Raises:
-        UsageError: if an option would change nothing.
-        CostModelError: if a limit, the budget file or the revision cannot be.
+        CostModelError: if a limit, the budget file or the revision cannot be, or something asked changes nothing.
     """
     if against is not None:
         _check_revision(against)
@@ -84,10 +72,6 @@ def gate(
         raise CostModelError("--growth says how much growth --against lets pass; give --against as well")
     if allow_new and against is None:
         raise CostModelError("--allow-new says what --against lets pass; give --against as well")
-    if (batch or dtype or device) and budget is None and not limits and against is None:
-        raise click.UsageError(
-            "--batch, --dtype and --device say how budgets are priced; give --budget, --max or --against as well"
-        )
     held = read_budget(budget) if budget is not None else Budget()
     if budget is not None and not (held.limits_something or (held.growth is not None and against)):
         growing = "; its growth counts with --against git:REVISION" if held.growth is not None else ""
@@ -97,7 +81,7 @@ def gate(
     merged = replace(held, every=every)
     found = _device(device or held.device)
     asked = dtype or held.dtype or (found.conditions.dtype if found else None)
-    return Gate(merged, against, allow_new, percent, batch or held.batch or 1, asked, found)
+    return Gate(merged, against, allow_new, allow_partial, percent, batch or held.batch, asked, found)
 
 
 def _device(name: str | None) -> Device | None:
@@ -124,13 +108,15 @@ class Judgement:
 
     budgets: tuple[Judged, ...]
     notes: tuple[str, ...]
-    new: tuple[str, ...] = ()
-    """What could not be compared because it was not there in the revision, and may not pass for that."""
+    unheld: tuple[str, ...] = ()
+    """What could not be held to a budget, and may not pass for that: it was not there in the revision, or is priced in
+    part.
+    """
 
     @property
     def broken(self) -> bool:
         """Whether a budget is broken, or could not be looked at."""
-        return bool(self.new) or not all(one.kept for one in self.budgets)
+        return bool(self.unheld) or not all(one.kept for one in self.budgets)
 
 
 def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
@@ -142,6 +128,8 @@ def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
     found: list[Judged] = []
     notes: list[str] = []
     dtypes: dict[str, None] = {}
+    batches: dict[str, None] = {}
+    partial: list[str] = []
     if gate.budget.growth is not None and gate.against is None:
         notes.append("growth was not looked at: give --against git:REVISION")
     new: list[str] = []
@@ -151,7 +139,8 @@ def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
         limits = gate.budget.limits(graph.name)
         table = _priced(graph, gate, limits)
         judged.add(table.name)
-        dtypes[table.dtype] = None
+        dtypes[table.dtype] = batches[str(table.batch)] = None
+        partial += [f"{arch} {said}" for said in in_part(table)]
         notes += [f"{arch}: {note}" for note in (*table.notes, *(table.totals.notes or ()))]
         found += judge(table, limits)
         if gate.against is not None:
@@ -166,7 +155,17 @@ def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
     notes += [f"the budget of {name} was not asked for: name its file too" for name in left]
     if gate.allow_new:
         notes, new = [*notes, *new], []
-    return Judgement(tuple(found), (f"batch {gate.batch}, {' or '.join(dtypes)}", *notes), tuple(new))
+    if gate.allow_partial:
+        notes, partial = [*notes, *partial], []
+    priced = f"batch {' or '.join(batches)}, {' or '.join(dtypes)}"
+    return Judgement(tuple(found), (priced, *notes), (*new, *partial))
+
+
+def in_part(table: CostTable) -> Iterator[str]:
+    """Yield why no budget can be held to a table that is priced in part."""
+    if table.partial:
+        kinds = ", ".join(dict.fromkeys(what for what, _ in table.unpriced.values()))
+        yield f"is priced in part (without {kinds}): its totals are lower bounds; --allow-partial holds those to budgets"
 
 
 def _with_variants(asked_for: Sequence[Source], budget: Budget) -> dict[str, Source]:
@@ -209,26 +208,3 @@ def _priced(graph: LayerGraph, gate: Gate, limits: Collection[str] = ()) -> Cost
     from costmodel.latency.whole import table
 
     return table(graph, limits, gate.batch, gate.dtype, gate.device)
-
-
-def shown(judgement: Judgement | None, faults: Sequence[str], form: str, quiet: bool) -> str:
-    """Return budgets in one of the formats; json and markdown say as well what else is wrong."""
-    from costmodel.render import budget as render
-
-    budgets = judgement.budgets if judgement else ()
-    new = judgement.new if judgement else ()
-    if form == "json":
-        kept = not faults and not (judgement and judgement.broken)
-        notes = judgement.notes if judgement else ()
-        return render.as_json(
-            kept=kept, faults=list(faults), budgets=render.as_data(budgets), new=list(new), notes=list(notes)
-        )
-    shown_ones = [one for one in budgets if not (quiet and one.kept)]
-    page = render.page(shown_ones, judgement.notes if judgement else (), new)
-    if form == "markdown":
-        from costmodel.render.markdown import markdown
-
-        return render.faults_as_markdown(faults) + (markdown(page) if judgement else "")
-    from costmodel.render.text import text
-
-    return "" if quiet and judgement and not judgement.broken else text(page, screen())

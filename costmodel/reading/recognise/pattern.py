@@ -1,0 +1,251 @@
+"""Groups of parts that are one operator: described from the last part upwards, found wherever they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import permutations
+from math import isclose
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from costmodel.reading.value import Value
+
+if TYPE_CHECKING:
+    from costmodel.ops.base import Operator
+    from costmodel.reading.network import Network, Part
+
+Source: TypeAlias = "str | Value"
+Pattern: TypeAlias = "str | tuple[Any, ...]"
+"""The name of anything that is read (the same wherever it stands), or a part: the name of its operator and patterns of
+what it reads. `times`, `plus` and `power` are parts that do so with a constant: a number, or a name for it.
+"""
+COMMUTATIVE = ("add", "multiply")
+NEAR = 2e-3
+"""How exact constants have to be: half precision rounds 1.702 to 1.7021."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a pattern's names stand for, which parts it takes, the last first, and the stored arrays whose numbers it
+    has as its own.
+    """
+
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+
+    def of(self, *names: str) -> list[Part]:
+        """Return the parts of operators of these names, the last first."""
+        return [part for part in self.parts if part.op.name in names]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Groups that look like `patterns` become what `make` makes of them, reading `reads`; where it returns None they
+    stay as they are.
+    """
+
+    patterns: tuple[Pattern, ...]
+    make: Callable[[Network, Match], Operator | None]
+    reads: tuple[str, ...] = ("x",)
+    arrays: tuple[tuple[str, str], ...] = ()
+    """Names of arrays, and of what the pattern calls them."""
+
+
+def near(number: float | None, other: float) -> bool:
+    """Say whether two numbers are the same but for rounding."""
+    return number is not None and isclose(number, other, rel_tol=NEAR, abs_tol=1e-9)
+
+
+def gathered(network: Network, groups: Mapping[str, list[Group]]) -> None:
+    """Make each group that is known by its last operator that operator, so that later groups may have it within."""
+    for part in list(network.parts.values()):
+        if network.parts.get(part.path) is part:
+            for group in groups.get(part.op.name, ()):
+                if _taken(network, part, group):
+                    break
+
+
+def by_last(groups: list[Group]) -> dict[str, list[Group]]:
+    """Return groups by the names of the operators that they may end with."""
+    found: dict[str, list[Group]] = {}
+    for group in groups:
+        heads = dict.fromkeys(name for pattern in group.patterns for name in HEADS.get(pattern[0], (pattern[0],)))
+        for name in heads:
+            found.setdefault(name, []).append(group)
+    return found
+
+
+def _taken(network: Network, last: Part, group: Group) -> bool:
+    for pattern in group.patterns:
+        for match in matches(network, pattern, last.path, Match()):
+            if not private(network, match):
+                continue
+            op = group.make(network, match)
+            reads = [match.sources[name] for name in group.reads]
+            arrays = {name: constant(match.sources[called]) for name, called in group.arrays}
+            if op is None or (arrays and not _has(network, op, reads, arrays)):
+                continue
+            if network.become(last, op, reads, *match.parts[1:], arrays=arrays) is not None:
+                return True
+    return False
+
+
+def _has(network: Network, op: Operator, reads: list[Source], arrays: Mapping[str, Value]) -> bool:
+    """Say whether an operator has arrays of these names and sizes."""
+    shapes = [network.shape(one) for one in reads]
+    wanted = {**op.weights(*shapes), **op.buffers(*shapes)}
+    sizes = {name: value.size for name, value in arrays.items()}
+    return {name: _product(shape) for name, shape in wanted.items()} == sizes
+
+
+def _product(shape: Any) -> int:
+    from math import prod
+
+    return prod(shape)
+
+
+def constant(source: Source) -> Value:
+    """Return what is read as the constant that it is."""
+    assert isinstance(source, Value)
+    return source
+
+
+def private(network: Network, match: Match) -> bool:
+    """Say whether nobody but the parts of a match reads what those before the last give."""
+    taken = set(map(id, match.parts))
+    return all(
+        part.path not in network.outputs and all(id(one) in taken for one in network.readers(part.path))
+        for part in match.parts[1:]
+    )
+
+
+def matches(network: Network, pattern: Any, source: Source, match: Match) -> Iterator[Match]:
+    """Yield each way in which a pattern fits what gives `source`."""
+    if isinstance(pattern, str):
+        if match.sources.get(pattern, source) == source:
+            yield Match({**match.sources, pattern: source}, match.numbers, match.parts)
+        return
+    part, (head, *inner) = network.maker(source), pattern
+    if part is None:
+        return
+    taken = match.parts if any(part is one for one in match.parts) else (*match.parts, part)
+    if head in STEPS:
+        step = STEPS[head](network, part)
+        if step is not None:
+            yield from _stepped(network, inner, step, Match(match.sources, match.numbers, taken))
+        return
+    if part.op.name != head or len(part.inputs) != len(inner):
+        return
+    for order in permutations(part.inputs) if head in COMMUTATIVE else [tuple(part.inputs)]:
+        yield from _all(network, inner, list(order), Match(match.sources, match.numbers, taken))
+
+
+def _all(network: Network, patterns: list[Any], sources: list[Source], match: Match) -> Iterator[Match]:
+    if not patterns:
+        yield match
+        return
+    for first in matches(network, patterns[0], sources[0], match):
+        yield from _all(network, patterns[1:], sources[1:], first)
+
+
+def _stepped(network: Network, inner: list[Any], step: tuple[Source, float], match: Match) -> Iterator[Match]:
+    pattern, wanted = inner
+    source, number = step
+    if isinstance(wanted, str):
+        if match.numbers.get(wanted, number) != number:
+            return
+        match = Match(match.sources, {**match.numbers, wanted: number}, match.parts)
+    elif not near(number, wanted):
+        return
+    yield from matches(network, pattern, source, match)
+
+
+def times(network: Network, part: Part) -> tuple[Source, float] | None:
+    """Return what a part multiplies by a constant number, and that number; None where it does not."""
+    name = part.op.name
+    if name == "scale":
+        return part.inputs[0], float(part.op.factor)  # type: ignore[attr-defined]
+    if name == "layer_scale" and "weight" in part.arrays:
+        return _with(part.inputs[0], number_of(part.arrays["weight"]))
+    if name == "multiply" and len(part.inputs) == 2:
+        return _other(network, part)
+    if name == "divide":
+        found = _second(network, part)
+        return None if found is None or not found[1] else (found[0], 1 / found[1])
+    if name == "neg":
+        return part.inputs[0], -1.0
+    return None
+
+
+def plus(network: Network, part: Part) -> tuple[Source, float] | None:
+    """Return to what a part adds a constant number, and that number; None where it does not."""
+    name = part.op.name
+    if name == "shift":
+        return part.inputs[0], float(part.op.amount)  # type: ignore[attr-defined]
+    if name == "add" and len(part.inputs) == 2:
+        return _other(network, part)
+    if name == "subtract":
+        found = _second(network, part)
+        return None if found is None else (found[0], -found[1])
+    return None
+
+
+def power(network: Network, part: Part) -> tuple[Source, float] | None:
+    """Return what a part raises to a constant power, and that power; None where it does not."""
+    name = part.op.name
+    if name == "power":
+        exponent = part.op.exponent  # type: ignore[attr-defined]
+        return _second(network, part) if exponent is None else (part.inputs[0], float(exponent))
+    if name in POWERS:
+        return part.inputs[0], POWERS[name]
+    if name == "multiply" and len(part.inputs) == 2 and part.inputs[0] == part.inputs[1]:
+        return part.inputs[0], 2.0
+    return None
+
+
+def clamped(network: Network, part: Part) -> tuple[Source, float] | None:
+    """Return what a part keeps between 0 and a number, and that number; None where it does not."""
+    op = part.op
+    if op.name == "relu6":
+        return part.inputs[0], 6.0
+    if op.name == "clamp" and op.min == 0 and op.max is not None:  # type: ignore[attr-defined]
+        return part.inputs[0], float(op.max)  # type: ignore[attr-defined]
+    if op.name == "hardtanh" and op.min_val == 0:  # type: ignore[attr-defined]
+        return part.inputs[0], float(op.max_val)  # type: ignore[attr-defined]
+    return None
+
+
+POWERS = {"square": 2.0, "sqrt": 0.5, "rsqrt": -0.5, "reciprocal": -1.0}
+STEPS = {"times": times, "plus": plus, "power": power, "clamped": clamped}
+HEADS = {
+    "times": ("scale", "layer_scale", "multiply", "divide", "neg"),
+    "plus": ("shift", "add", "subtract"),
+    "power": ("power", "multiply", *POWERS),
+    "clamped": ("relu6", "clamp", "hardtanh"),
+}
+
+
+def number_of(value: Value) -> float | None:
+    """Return the number that a constant is everywhere; of what is stored only if it is one number."""
+    return value.scalar() if value.size == 1 or not value.arrays else None
+
+
+def _with(source: Source, number: float | None) -> tuple[Source, float] | None:
+    return None if number is None else (source, number)
+
+
+def _second(network: Network, part: Part) -> tuple[Source, float] | None:
+    """Return the first of two inputs, and the number that the second is everywhere, if it is one and adds no axes."""
+    first, second = part.inputs
+    if not isinstance(second, Value) or network.shape(first) != part.shape:
+        return None
+    return _with(first, number_of(second))
+
+
+def _other(network: Network, part: Part) -> tuple[Source, float] | None:
+    """Return of two inputs the one that is computed, and the number that the other is everywhere."""
+    for one, other in (part.inputs, part.inputs[::-1]):
+        if isinstance(other, Value) and network.shape(one) == part.shape:
+            return _with(one, number_of(other))
+    return None

@@ -1,0 +1,90 @@
+"""ONNX's own test models of single nodes, and what the reader makes of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from costmodel.onnx import types  # noqa: F401 - fills the rules
+from costmodel.onnx.messages import model_of
+from costmodel.onnx.reader import Reader
+from costmodel.reading.value import Value
+
+CASES = "onnx.backend.test.case.node"
+
+
+@dataclass
+class Read:
+    """What the reader made of a model: its outputs' shapes and dtypes, the walk, and why something is not priced."""
+
+    shapes: list[tuple[int, ...]]
+    dtypes: list[str]
+    reader: Reader
+    partial: list[str]
+
+    @property
+    def mult_adds(self) -> int:
+        steps = self.reader.draft.steps
+        return sum(int(step.op.cost(*[v.shape for v in step.inputs]).mult_adds) for step in steps)
+
+
+def cases(modules: Collection[str], op_types: Collection[str]) -> dict[str, Any]:
+    """Return the models of one node of these types that modules of ONNX's tests make, by name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in modules:
+            import_module(f"{CASES}.{module}")
+    every = import_module(CASES)._NodeTestCases
+    return {
+        case.name: case
+        for case in every
+        if len(case.model.graph.node) == 1 and case.model.graph.node[0].op_type in op_types
+    }
+
+
+def stored(case: Any, computed: Collection[int] = (0,)) -> onnx.ModelProto:
+    """Return a case's model with all inputs stored in it but those at some places."""
+    model = onnx.ModelProto()
+    model.CopyFrom(case.model)
+    given = list(model.graph.input)
+    for place, (info, value) in enumerate(zip(given, case.data_sets[0][0], strict=True)):
+        if place not in computed and info.type.HasField("tensor_type"):
+            array = value if isinstance(value, onnx.TensorProto) else numpy_helper.from_array(np.asarray(value))
+            array.name = info.name
+            model.graph.initializer.append(array)
+            model.graph.input.remove(info)
+    return model
+
+
+def read(model: onnx.ModelProto) -> Read:
+    """Read a model, without what it says of the shapes in it."""
+    parsed = model_of(model.SerializeToString(), "model.onnx")
+    reader = Reader("model.onnx", max(one.version for one in model.opset_import), {}, {})
+    reader.store(parsed.graph.arrays.values())
+    for info in parsed.graph.inputs:
+        if info.name not in reader.values:
+            assert info.shape is not None
+            shape = tuple(size for size in info.shape if isinstance(size, int))
+            reader.values[info.name] = reader.draft.input(info.name, shape, info.dtype or "float32")
+    reader.over(parsed.graph.nodes)
+    outputs = [reader.values[one.name] for one in parsed.graph.outputs]
+    assert all(isinstance(one, Value) for one in outputs)
+    return Read(
+        [one.shape for one in outputs],
+        [one.dtype for one in outputs],
+        reader,
+        [step.partial for step in reader.draft.steps if step.partial],
+    )
+
+
+def expected(case: Any) -> list[tuple[int, ...]]:
+    """Return the shapes of a case's outputs."""
+    outputs = case.data_sets[0][1]
+    return [tuple(one.dims) if isinstance(one, onnx.TensorProto) else np.asarray(one).shape for one in outputs]
