@@ -22,7 +22,8 @@ def named(draft: Draft, made: Mapping[str, tuple[Place, str]], twins: Twins, cal
     for step in draft.steps:
         place, label = made[step.path]
         beside = calls.get((place.path, place.call), [])
-        paths[step.path] = draft.free(_path(step, place, label, beside, twins, called) or label)
+        step.name = _path(step, place, label, beside, twins, called)
+        paths[step.path] = draft.free(step.name)
 
     def renamed(value: Value) -> Value:
         return replace(value, source=paths[value.source]) if value.source in paths else value

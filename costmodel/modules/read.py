@@ -99,6 +99,8 @@ class _Look:
 
     def _called(self) -> Any:
         with ExitStack() as stack:
+            if self.module.training:
+                self.twins.exchange_buffers(self.module)
             stack.enter_context(self.places.watched())
             stack.enter_context(autocast_without_numbers())
             stack.enter_context(torch.inference_mode())
@@ -158,7 +160,7 @@ class _Look:
             whole="" if network.batch else "its tensors mix the images of a batch",
         )
         graph.notes += [*self.recorder.notes, *draft.notes]
-        finished(network, graph, draft.folded_mult_adds)
+        finished(network, graph, exported=False)
         graph.notes += self._unused(graph)
         return graph
 

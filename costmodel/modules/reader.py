@@ -134,15 +134,21 @@ class Reader:
         """Add an operator and return what it gives. What is computed from parameters alone is computed at every call, so
         those are sources then.
         """
-        if inputs and all(value.constant for value in inputs) and any(value.arrays for value in (*inputs, *(arrays or {}).values())):
-            inputs = tuple(self.source(value) if value.arrays else value for value in inputs)
-            if all(value.constant for value in inputs):  # its weights alone are stored
-                inputs = tuple(self.source(value) for value in inputs)
+        if inputs and all(value.constant for value in inputs):
+            inputs = self._sources_of(op, inputs, any(value.arrays for value in (arrays or {}).values()))
         before = len(self.draft.steps)
         value = self.draft.add(f"step {before}", op, *inputs, arrays=arrays, dtype=dtype, partial=partial)
         if len(self.draft.steps) > before:
             self.made[value.source] = (self.places.now, self._label)
         return value
+
+    def _sources_of(self, op: Operator, inputs: tuple[Value, ...], weighed: bool) -> tuple[Value, ...]:
+        """Return constants as sources, if something is stored or multiplied; else what comes of them is a constant too."""
+        if any(value.arrays for value in inputs):
+            return tuple(self.source(value) if value.arrays else value for value in inputs)
+        if weighed or op.cost(*(value.shape for value in inputs)).mult_adds:
+            return tuple(self.source(value) for value in inputs)
+        return inputs
 
     def source(self, value: Value) -> Value:
         """Return a constant as something that is there like what is computed."""

@@ -59,6 +59,16 @@ class Twins:
                     self.shadows.keep(whole, numbers)
         return within(whole, tensor)
 
+    def exchange_buffers(self, module: nn.Module) -> None:
+        """Put twins in the place of buffers: PyTorch counts writes to a tensor before anybody can turn them aside. Who
+        calls this puts the module back.
+        """
+        for one in module.modules():
+            if not isinstance(one, torch.jit.ScriptModule):
+                for name, buffer in one._buffers.items():
+                    if buffer is not None and self.holds(buffer):
+                        one._buffers[name] = self.of(buffer)
+
     def value(self, tensor: torch.Tensor) -> Value | None:
         """Return what a twin, or a part of one, is as a value: the array that it is, or some of its numbers."""
         own = self._of_twin.get(key(tensor))

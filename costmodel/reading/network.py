@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from costmodel.errors import ShapeError
-from costmodel.reading.batch import constant_sample, samples
+from costmodel.reading.batch import constant_sample, opaque_sample, samples
 from costmodel.reading.draft import Draft
 from costmodel.reading.value import Value
 from costmodel.tensor import Tensor
@@ -208,14 +208,23 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
             carried.add(step.path)
         rank = max((len(value.shape) for value in computed), default=0) if found and batched else 0
         reads = [
-            value.as_shape(constant_sample(value, rank)) if value.constant else value.source for value in step.inputs
+            _constant(value, rank, batch) if value.constant else value.source for value in step.inputs
         ]
         shape, kind = shapes[step.path], step.out.dtype
+        op = opaque_sample(step.op, batch) if found and batched and step.op.name == "opaque" else step.op
         network.add(
-            Part(step.path, step.op, reads, shape, kind, batched, step.arrays, step.partial, step.name or step.path, at)
+            Part(step.path, op, reads, shape, kind, batched, step.arrays, step.partial, step.name or step.path, at)
         )
     network.outputs = dict.fromkeys(value.source for value in draft.outputs if not value.constant)
     return network
+
+
+def _constant(value: Value, rank: int, batch: int) -> Value:
+    """Return a constant beside tensors that had `rank` axes, as it is for one image."""
+    shape = constant_sample(value, rank, batch)
+    if Value(shape, value.dtype).size == value.size:
+        return value.as_shape(shape)
+    return replace(value, shape=shape, held=None if value.held is None else value.held[0])
 
 
 def needed(draft: Draft) -> None:
