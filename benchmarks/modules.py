@@ -203,6 +203,7 @@ def counted(module: nn.Module, given: Any) -> int:
 
     asked = arguments(module, given, set())
     counter = FlopCounterMode(display=False)
+    module.requires_grad_(False)  # its watch on modules trips over some that keep a gradient
     with torch.no_grad(), autocast_without_numbers(), counter:
         module(*asked.args, **asked.kwargs)
     return int(counter.get_total_flops()) // 2

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Rule: TypeAlias = "Callable[[Reader, Call], Value | Sequence[Value]]"
 
+FAULTS = (TypeError, AttributeError, KeyError, IndexError, ValueError, ZeroDivisionError, StopIteration)
+"""What a rule raises that was made for other arguments."""
 MOST_STEPS = 200_000
 """Layers that a module may become."""
 RULES: dict[str, Rule] = {}
@@ -293,8 +295,11 @@ class Reader:
         try:
             return self._checked(call)
         except (UnreadError, ShapeError) as error:
-            del self.draft.steps[before:]
-            return self._whole(call, given, error.message)
+            why = error.message
+        except FAULTS:
+            why = "its arguments are not understood"
+        del self.draft.steps[before:]
+        return self._whole(call, given, why)
 
     def _checked(self, call: Call) -> list[Value]:
         one = RULES.get(call.name)

@@ -66,8 +66,10 @@ class Shadows:
                 raise KeyError
             return found
 
-        own = {name: torch.device("cpu") if name == "device" else value for name, value in kwargs.items()}
-        return func(*mapped(numbers, args), **mapped(numbers, own))
+        cpu = torch.device("cpu")
+        placed = [cpu if isinstance(one, torch.device) else one for one in args]
+        named = {name: cpu if name == "device" else value for name, value in kwargs.items()}
+        return func(*mapped(numbers, placed), **mapped(numbers, named))
 
     def _computed(self, func: Any, args: Any, kwargs: Any, results: list[torch.Tensor], before: set[int]) -> bool:
         try:
