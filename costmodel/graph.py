@@ -27,7 +27,8 @@ class Layer:
 
     `dtype` and `batched` are of its output, as in `Tensor`. `shares` is the path of the layer whose weights it uses;
     `trainable` says whether its own are trained. `tied` are those of its arrays that other layers keep, each with the
-    path and name where it is kept; `stored` is the dtype that its weights are kept in, where that is not the network's.
+    path and name where it is kept. `stored` are those that are stored in another dtype than the network's, each with its
+    own, and `beside` is how many numbers that are not trained are stored with them, such as their scales.
     """
 
     path: str
@@ -40,7 +41,8 @@ class Layer:
     shares: str | None = None
     trainable: bool = True
     tied: tuple[tuple[str, str], ...] = ()
-    stored: str | None = None
+    stored: tuple[tuple[str, str], ...] = ()
+    beside: int = 0
 
     @property
     def tensor(self) -> Tensor:
@@ -112,7 +114,8 @@ class LayerGraph:
         shares: str | None = None,
         trainable: bool = True,
         tied: tuple[tuple[str, str], ...] = (),
-        stored: str | None = None,
+        stored: tuple[tuple[str, str], ...] = (),
+        beside: int = 0,
         gives: Tensor | None = None,
     ) -> Layer:
         """Add a layer that reads `inputs`, inferring its output.
@@ -124,7 +127,8 @@ class LayerGraph:
             shares: the path of a layer above whose weights it uses, which are of the same shapes.
             trainable: whether its weights are trained.
             tied: those of its arrays that layers above keep, each with the path and name where it is kept.
-            stored: the dtype that its weights are kept in, where that is not the network's.
+            stored: those of its arrays that are stored in another dtype than the network's, each with its own.
+            beside: how many numbers that are not trained are stored with them, such as their scales.
             gives: what a file says of its output's dtype and batch, which is believed; they are inferred by default.
 
         Raises:
@@ -149,7 +153,7 @@ class LayerGraph:
             dtype, batched = gives.dtype, gives.batched
         if shares is not None:
             shares = self._shared(op, shapes, shares)
-        layer = Layer(path, op, inputs, shapes, shape, dtype, batched, shares, trainable, tied, stored)
+        layer = Layer(path, op, inputs, shapes, shape, dtype, batched, shares, trainable, tied, stored, beside)
         self._nodes[path] = layer
         self.layers.append(layer)
         self._digraph = None

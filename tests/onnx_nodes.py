@@ -34,6 +34,16 @@ class Read:
         steps = self.reader.draft.steps
         return sum(int(step.op.cost(*[v.shape for v in step.inputs]).mult_adds) for step in steps)
 
+    @property
+    def params(self) -> int:
+        """The numbers of all arrays that are weights of its layers, and of constants that count as trained."""
+        steps = self.reader.draft.steps
+        weights = [
+            step.arrays[name] for step in steps for name in step.op.weights(*[v.shape for v in step.inputs])
+        ]
+        read = [value for step in steps for value in step.inputs if value.constant and value.trained]
+        return sum(value.size for value in [*weights, *read])
+
 
 def cases(modules: Collection[str], op_types: Collection[str]) -> dict[str, Any]:
     """Return the models of one node of these types that modules of ONNX's tests make, by name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,6 +29,9 @@ from costmodel.reading.recognise import recognised
 from costmodel.reading.value import REALS, UnreadError, Value
 from costmodel.units import DTYPES
 
+PACKAGE = str(Path(OURS).parent)
+ASKED = ("tolist() shouldn't be called", "can't convert meta device type tensor to numpy")
+"""What PyTorch says where numbers are asked for that are not there."""
 TRIES = 8
 """Inputs that may turn out to hold indices, one at a time."""
 
@@ -121,15 +125,21 @@ class _Look:
             return CostModelError(f"{self.title}: {at}{error}")
         said = " ".join(str(error).split())
         hint = ""
+        if any(words in said for words in ASKED):
+            return CostModelError(
+                f"{self.title}: {at}it asks for the numbers of a tensor that is computed (tolist() or numpy()), so what "
+                f"runs cannot be told from shapes alone{self._line(error)}"
+            )
         if "Expected more than 1 value per channel when training" in said:
             hint = "\n  it is in training mode, where batch norm needs several values: use batch 2, or call .eval() first"
-        own = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if not frame.filename.startswith((OURS, TORCHS))
-        ]
-        line = f"\n  {own[-1].filename}:{own[-1].lineno}: {own[-1].line}" if own else ""
-        return CostModelError(f"{self.title}: {at}{type(error).__name__}: {said}{line}{hint}")
+        return CostModelError(f"{self.title}: {at}{type(error).__name__}: {said}{self._line(error)}{hint}")
+
+    def _line(self, error: Exception) -> str:
+        """Return the line of the module's own code in which something was raised."""
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if not frame.filename.startswith((OURS, TORCHS))]
+        inside = [frame for frame in own if not frame.filename.startswith(PACKAGE)]
+        return f"\n  {inside[-1].filename}:{inside[-1].lineno}: {inside[-1].line}" if inside else ""
 
     def _finished(self, result: Any) -> LayerGraph:
         draft = self.reader.draft

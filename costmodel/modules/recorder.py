@@ -27,6 +27,8 @@ QUESTIONS = {"aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "ate
 """What asks for a number, and not for a tensor."""
 
 
+SAME = {f"aten::{name}" for name in ("lift_fresh", "detach", "detach_", "alias", "resolve_conj", "resolve_neg")}
+"""What gives a tensor on the processor as it is, in its own storage."""
 WHOLE = ("Long", "integral", "integer", "used as indices", "torch.int64", "dtype int64")
 """Words of PyTorch's where it is given real numbers and wants whole ones."""
 
@@ -62,7 +64,7 @@ class Recorder(TorchDispatchMode):
         given = tensors_in((args, kwargs))
         if self._real(func, given, args, kwargs):
             return func(*args, **kwargs)
-        if given and func._schema.name in ("aten::lift_fresh", "aten::detach_") and given[0].device.type == "cpu":
+        if given and func._schema.name in SAME and given[0].device.type == "cpu":
             return func(*args, **kwargs)
         written = {id(t) for t in _written(func, args, kwargs)}
         args, kwargs = mapped(lambda t: self._twin(t, id(t) in written), (args, kwargs))

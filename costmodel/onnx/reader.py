@@ -37,6 +37,8 @@ MOST_NAMED = 8
 NO_SHAPE = "and the file does not say the shapes of what they give; onnx.shape_inference.infer_shapes adds them"
 FEW = 2**16
 """Numbers up to which a constant's values are looked at."""
+UNFOLDED = ("QuantizeLinear", "DequantizeLinear")
+"""What leaves stored numbers the same, so that it stays known how they are stored."""
 RULES: dict[tuple[str, str], Rule] = {}
 """How each type of node is read, by its domain and name; the modules of `types` fill it."""
 
@@ -128,7 +130,11 @@ class Reader:
     def _understood(self, node: Node) -> Any:
         domain = node.domain
         given = [self.values[name] if name else None for name in node.inputs]
-        if domain in STANDARD and all(value is None or _is_held(value) for value in given):
+        if (
+            domain in STANDARD
+            and node.op_type not in UNFOLDED
+            and all(value is None or _is_held(value) for value in given)
+        ):
             held = folded(node, self.opset, [None if value is None else value.held for value in given])  # type: ignore[union-attr]
             if held is not None:
                 return tuple(known(array) for array in held)
@@ -220,15 +226,24 @@ class Reader:
         return value
 
     def inside(self, graph: Graph, *given: Given) -> list[Given]:
-        """Read a graph within a node, which sees what is around it, and return its outputs."""
-        around, infos = dict(self.values), self.infos
-        self.infos = {**infos, **graph.infos, **{info.name: info for info in graph.outputs}}
-        self.store(graph.arrays.values())
-        self.values.update(zip((one.name for one in graph.inputs), given, strict=False))
-        self.over(graph.nodes)
-        results = [self.values[one.name] for one in graph.outputs]
-        self.values, self.infos = around, infos
-        return results
+        """Read a graph within a node, which sees what is around it, and return its outputs.
+
+        Raises:
+            UnreadError: if not even the shapes of them are known.
+        """
+        around = self.values, self.infos, self.unread, self.lost
+        self.values, self.unread, self.lost = dict(self.values), [], set(self.lost)
+        self.infos = {**self.infos, **graph.infos, **{info.name: info for info in graph.outputs}}
+        try:
+            self.store(graph.arrays.values())
+            self.values.update(zip((one.name for one in graph.inputs), given, strict=False))
+            self.over(graph.nodes)
+            if not self.lost.isdisjoint(one.name for one in graph.outputs):
+                node, why = self.unread[0]
+                raise UnreadError(f"within it, {node.kind}: {why}")
+            return [self.values[one.name] for one in graph.outputs]
+        finally:
+            self.values, self.infos, self.unread, self.lost = around
 
 
 def _is_held(value: Given) -> bool:

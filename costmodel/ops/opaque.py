@@ -19,6 +19,7 @@ class Opaque(Operator):
     and writes, and the network is priced in part. It can be neither run nor written.
     """
 
+    family = "opaque"
     inputs = (0, None)
 
     type: Pattern

@@ -8,6 +8,7 @@ from typing import Any
 from costmodel.graph import LayerGraph
 from costmodel.measures import names
 from costmodel.numbers.arithmetic import Number
+from costmodel.pricing.multiplied import by_width
 from costmodel.pricing.table import COLUMNS, CostTable, Totals
 from costmodel.pricing.walk import Walk
 
@@ -57,6 +58,7 @@ def price(
         inputs=graph.inputs,
         unpriced=graph.unpriced,
         read=graph.read,
+        widths=by_width(graph, walk.dtype, walk.widths.asked, rows),
     )
 
 

@@ -87,6 +87,8 @@ class CostTable:
     """The layers whose cost is not known: what each is, and why. Where there are any, every total is a lower bound."""
     read: bool = False
     """Whether the network was read from what others wrote."""
+    widths: Mapping[str, int] = field(default_factory=dict)
+    """Its mult-adds by the dtype that is multiplied, the most first; empty where all are of the table's dtype."""
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property

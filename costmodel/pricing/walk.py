@@ -10,7 +10,7 @@ from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.graph import Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, completed, names
 from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, product, whole
-from costmodel.pricing.elements import bytes_of, own_cost, weights_read
+from costmodel.pricing.elements import Widths, own_cost
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
 from costmodel.pricing.receptive import View, view_of, views
@@ -67,15 +67,19 @@ class Walk:
         self, graph: LayerGraph, batch: Number | None, dtype: str | None, in_place: bool, training: bool
     ) -> None:
         _require_graph(graph)
-        self.dtype = dtype = dtype_of(graph, dtype)
+        asked, self.dtype = dtype is not None, dtype_of(graph, dtype)
+        dtype = self.dtype
         if training:
             require_gradients(dtype)
         self.graph, self.batch, self.itemsize = graph, images(graph, batch), DTYPES[dtype]
+        self.widths = Widths(self.itemsize, asked)
         self.in_place, self.training = in_place, training
         self.plain = all(map(is_plain, graph.input_shape)) and all(
             is_plain(size) for layer in graph.layers for size in layer.shape
         )
         self._sums: dict[str, Any] = dict.fromkeys((n for n in SUMS if training or not MEASURES[n].needs), 0)
+        if any(layer.stored for layer in graph.layers):
+            self._sums["weight_bytes"] = 0
         self._live: Number = 0
         self._peak: Number = 0
         self._peak_layer: str | None = None
@@ -149,7 +153,7 @@ class Walk:
         """
         if not self.plain:
             return self._counted(layer)
-        key = (layer.op, layer.input_shapes, layer.batched, layer.shares is None, layer.tied)
+        key = (layer.op, layer.input_shapes, layer.batched, layer.shares is None, layer.tied, layer.stored, layer.beside)
         counts = self._costs.get(key)
         if counts is None:
             counts = self._costs[key] = self._counted(layer)
@@ -158,13 +162,15 @@ class Walk:
     def _counted(self, layer: Layer) -> tuple[dict[str, Any], Number, Number]:
         op, shapes, images = layer.op, layer.input_shapes, self._images_of(layer)
         cost = op.price(*shapes)
-        read_bytes = weights_read(op, shapes, cost, images) * self.itemsize
-        if layer.shares is not None or layer.tied:
+        read_bytes = self.widths.read(layer, cost, images)
+        if layer.shares is not None or layer.tied or layer.beside:
             cost = own_cost(layer)
         counts = {name: getattr(cost, name) * images if each else getattr(cost, name) for name, each in COUNTED}
         known = {**counts, "batch": self.batch, "itemsize": self.itemsize}
         for measure in OF_COSTS:
             counts[measure.name] = known[measure.name] = measure.of(known)
+        if layer.stored:
+            counts["weight_bytes"] = self.widths.weights(layer)
         return counts, read_bytes, op.kept(*shapes) * images * self.itemsize
 
     def _reader(self, wanted: tuple[str, ...]) -> Callable[[dict[str, Any]], Iterable[Any]]:
@@ -180,7 +186,7 @@ class Walk:
         return {path: self._bytes_of(tensor) for path, tensor in tensors.items()}
 
     def _bytes_of(self, tensor: Tensor | Layer) -> Number:
-        size = product(tensor.shape) * bytes_of(tensor.dtype, self.itemsize)
+        size = self.widths.bytes(product(tensor.shape), tensor.dtype)
         return size * self.batch if tensor.batched else size
 
     def _raise_peak(self, path: str) -> None:

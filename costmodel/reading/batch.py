@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import Shape
-from costmodel.ops import OPERATORS
+from costmodel.ops.base import Operator
+from costmodel.ops.opaque import Opaque
 from costmodel.reading.draft import Draft, Step
 from costmodel.reading.value import Value
 
@@ -51,22 +52,32 @@ def repeated(value: Value) -> bool:
     return value.whole and value.size > value.arrays[0].size
 
 
-def opaque_sample(op: Operator, batch: int) -> Operator:
-    """Return what nobody understands as it is for one image: its share of what is known of its cost.
+def of_sample(op: Operator, batch: int) -> Operator:
+    """Return the operator that does with one sample what `op` does with a batch: itself, unless it names sizes.
 
     Raises:
-        Mixed: if it has none, or its first axis is not the batch.
+        Mixed: if the first of its sizes is not the batch, or its counts are no multiples of it.
     """
-    size, known = op.size, (op.multiplications, op.operations)  # type: ignore[attr-defined]
-    if size[:1] != (batch,) or any(number % batch for number in known):
+    if not isinstance(op, Opaque):
+        return op
+    if op.size[:1] != (batch,) or op.multiplications % batch or op.operations % batch:
         raise Mixed
-    mult_adds, operations = (number // batch for number in known)
-    return OPERATORS["opaque"](type=op.type, size=size[1:], multiplications=mult_adds, operations=operations)  # type: ignore[attr-defined]
+    return Opaque(
+        type=op.type,
+        size=op.size[1:],
+        multiplications=op.multiplications // batch,
+        operations=op.operations // batch,
+    )
+
+
+def of_all(op: Operator) -> bool:
+    """Say whether an operator gives one number of all images together, such as a scale that all are divided by."""
+    return isinstance(op, Opaque) and not op.size
 
 
 def _sample(step: Step, batch: int, found: dict[str, Shape], carried: set[str], answers: dict[Any, Shape]) -> Shape:
     with_batch = [value for value in step.inputs if value.source in carried]
-    if not with_batch:
+    if not with_batch or of_all(step.op):
         return step.out.shape
     carried.add(step.path)
     rank = max(len(value.shape) for value in with_batch)
@@ -78,8 +89,8 @@ def _sample(step: Step, batch: int, found: dict[str, Shape], carried: set[str], 
             shapes.append(constant_sample(value, rank, batch))
         else:
             shapes.append(found[value.source])
-    if step.op.name == "opaque":
-        return tuple(opaque_sample(step.op, batch).shape())
+    if isinstance(step.op, Opaque):
+        return of_sample(step.op, batch).shape()
     question = step.op, *shapes
     if question not in answers:
         answers[question] = _asked(step, batch, shapes)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from costmodel.errors import CostModelError, ShapeError
 from costmodel.graph import LayerGraph
 from costmodel.ops import OPERATORS
 from costmodel.reading.network import Network, Part
-from costmodel.reading.value import REALS, Value
-from costmodel.tensor import Tensor
+from costmodel.reading.value import REALS, Array, Value
+from costmodel.tensor import BITS, Tensor
 from costmodel.units import counted
 
 
@@ -32,7 +32,16 @@ def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0, exp
         shares, tied = keepers.of(part, graph)
         gives = Tensor(part.shape, _kind(part.dtype, graph.dtype), part.batched)
         try:
-            graph.add(part.path, part.op, reads, shares=shares, tied=tied, gives=gives, stored=_stored(part, graph))
+            graph.add(
+                part.path,
+                part.op,
+                reads,
+                shares=shares,
+                tied=tied,
+                gives=gives,
+                stored=_stored(part.arrays, graph),
+                beside=keepers.beside(part.path, part.arrays.values()),
+            )
         except (ShapeError, ValueError) as error:
             raise CostModelError(f"{graph.file or graph.name}: layer {part.path}: {error}") from None
         if part.partial:
@@ -52,12 +61,17 @@ def _folded(network: Network, mult_adds: int) -> Iterator[str]:
     weights = [value for part in network.parts.values() for value in part.arrays.values() if value.real]
     read = [one for part in network.parts.values() for one in part.inputs if isinstance(one, Value)]
     counted = {key(value): value.size for value in weights} | {key(one): one.size for one in read if one.trained}
-    stored = {array.name: array.size for value in [*weights, *read] for array in value.arrays if array.dtype in REALS}
+    stored = {array.name: array.size for value in [*weights, *read] for array in _made_of(value)}
     if sum(counted.values()) != sum(stored.values()):
         yield (
             f"params are those of the arrays that are computed with, {sum(counted.values()):,} numbers in all; the file "
             f"stores {sum(stored.values()):,} for them, of which some are folded into others"
         )
+
+
+def _made_of(value: Value) -> list[Array]:
+    """Return the arrays whose numbers a constant is made of, without scales that only belong to them."""
+    return [array for array in value.arrays if array.dtype in REALS] if not value.whole else [*value.arrays[:1]]
 
 
 class Keepers:
@@ -75,6 +89,12 @@ class Keepers:
                 f"{counted(len(self.again), 'array')} of one axis stand for several layers' and count once; if they were "
                 f"merged only because they were equal when the file was written, params are {sum(self.again):,} more"
             )
+
+    def beside(self, path: str, values: Iterable[Value]) -> int:
+        """Return how many numbers are stored beside a layer's constants and no other layer keeps, such as scales."""
+        arrays = dict.fromkeys(array for value in values for array in value.arrays[1:] if not array.trained)
+        new = [array for array in arrays if self.kept.setdefault(array.name, (path, "beside")) == (path, "beside")]
+        return sum(array.size for array in new)
 
     def of(self, part: Part, graph: LayerGraph) -> tuple[str | None, tuple[tuple[str, str], ...]]:
         """Return the layer whose arrays a part shares, if those are all it has, and which single ones it shares."""
@@ -136,18 +156,17 @@ def _constant(value: Value, part: Part, graph: LayerGraph, keepers: Keepers) -> 
         keeper = keepers.kept.setdefault(key(value), (path, own))
         tied = ((own, "/".join(keeper)),) if keeper != (path, own) else ()
     gives = Tensor(value.shape, _kind(value.dtype, graph.dtype), False)
-    graph.add(path, op, (), tied=tied, gives=gives)
+    stored = _stored({"weight": value}, graph) if trained else ()
+    graph.add(path, op, (), tied=tied, gives=gives, stored=stored, beside=keepers.beside(path, [value]))
     return path
 
 
 def _kind(dtype: str, own: str) -> str | None:
-    """Return a tensor's dtype as layers have it: None where it follows the network's."""
-    return None if dtype == own or (dtype in REALS and own not in REALS) else dtype
+    """Return a tensor's dtype as layers have it: None where it follows the network's, or is none that is known."""
+    return None if dtype == own or dtype not in BITS or (dtype in REALS and own not in REALS) else dtype
 
 
-def _stored(part: Part, graph: LayerGraph) -> str | None:
-    """Return the dtype that a part's weights are kept in, where that is not the network's."""
-    kinds = {array.dtype for value in part.arrays.values() for array in value.arrays[:1]}
-    weights = part.arrays.get("weight")
-    kind = weights.arrays[0].dtype if weights is not None and weights.arrays else next(iter(kinds), graph.dtype)
-    return None if kind == graph.dtype else kind
+def _stored(arrays: Mapping[str, Value], graph: LayerGraph) -> tuple[tuple[str, str], ...]:
+    """Return the arrays that are stored in another dtype than the network's, each with its own."""
+    kinds = {name: value.arrays[0].dtype if value.arrays else value.dtype for name, value in arrays.items()}
+    return tuple((name, kind) for name, kind in kinds.items() if kind != graph.dtype and kind in BITS)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from costmodel.errors import ShapeError
-from costmodel.reading.batch import constant_sample, opaque_sample, samples
+from costmodel.reading.batch import constant_sample, of_all, of_sample, samples
 from costmodel.reading.draft import Draft
 from costmodel.reading.value import Value
 from costmodel.tensor import Tensor
@@ -203,7 +203,7 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
     network = Network(inputs, {n: v.dtype for n, v in draft.inputs.items()}, batch if found else None)
     for at, step in enumerate(draft.steps):
         computed = [value for value in step.inputs if not value.constant]
-        batched = any(value.source in carried for value in computed)
+        batched = any(value.source in carried for value in computed) and not (found and of_all(step.op))
         if batched:
             carried.add(step.path)
         rank = max((len(value.shape) for value in computed), default=0) if found and batched else 0
@@ -211,7 +211,7 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
             _constant(value, rank, batch) if value.constant else value.source for value in step.inputs
         ]
         shape, kind = shapes[step.path], step.out.dtype
-        op = opaque_sample(step.op, batch) if found and batched and step.op.name == "opaque" else step.op
+        op = of_sample(step.op, batch) if found and batched else step.op
         network.add(
             Part(step.path, op, reads, shape, kind, batched, step.arrays, step.partial, step.name or step.path, at)
         )

@@ -40,6 +40,7 @@ def as_dict(table: CostTable, view: View | None = None) -> dict[str, Any]:
         **({"partial": table.partial} if table.read else {}),
         **({"unpriced": [_unpriced(path, *what) for path, what in table.unpriced.items()]} if table.partial else {}),
         "totals": table.totals.as_dict(),
+        **({"mult_adds_by_dtype": dict(table.widths)} if table.widths else {}),
         "layers": [_layer(row) for row in viewed(table, view if by_layer else View())],
     }
     if origin(table):

@@ -20,7 +20,7 @@ from costmodel.render.rows import Row, View, cut, grouped, ordered
 from costmodel.render.seconds import seconds_text
 from costmodel.render.tree import branches
 from costmodel.spec.library import is_bundled
-from costmodel.units import short
+from costmodel.units import DTYPES, short
 
 
 def shape_text(shape: Sequence[Any] | None) -> str:
@@ -70,8 +70,17 @@ def _mult_adds(table: CostTable) -> Fact:
     return _fact(table, "mult_adds", note)
 
 
+def _widths(table: CostTable) -> Fact | None:
+    total = sum(table.widths.values())
+    if not total:
+        return None
+    shares = [f"{100 * number / total:.3g} % {dtype}" for dtype, number in table.widths.items()]
+    return Fact("of these", ", ".join(shares), "by what is multiplied")
+
+
 def _weights(table: CostTable) -> Fact:
-    return _fact(table, "weight_bytes", f"all params as {table.dtype}")
+    each = table.totals.weight_bytes == table.totals.params * DTYPES[table.dtype]
+    return _fact(table, "weight_bytes", f"all params as {table.dtype}" if each else "each array as the file stores it")
 
 
 def _peak(table: CostTable) -> Fact:
@@ -155,6 +164,7 @@ def _within(table: CostTable, low: str, high: str) -> str:
 HEADLINE: tuple[Callable[[CostTable], Fact | None], ...] = (
     _params,
     _mult_adds,
+    _widths,
     _weights,
     _peak,
     _traffic,

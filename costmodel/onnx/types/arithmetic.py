@@ -7,7 +7,7 @@ from math import prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.common import as_shape, counted, each, is_stored, loose_scalar
+from costmodel.onnx.types.common import as_shape, counted, each, loose_scalar
 from costmodel.onnx.types.elementwise import bounded
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import Operator
@@ -41,15 +41,13 @@ def pair(read: Reader, node: Node) -> tuple[Value, Value]:
 @rule(*MERGES)
 def _merge(read: Reader, node: Node) -> Value:
     first, second = pair(read, node)
-    alone = _with_number(node.op_type, first, second)
-    if alone is not None:
-        op, value = alone
-        return read.add(node, op, value)
-    if node.op_type == "Mul":
-        for value, factor in ((first, second), (second, first)):
-            if factor.constant and not value.constant and is_stored(factor) and factor.size == 1 and value.shape:
-                if len(factor.shape) <= len(value.shape):
-                    return read.add(node, OPERATORS["layer_scale"](shared=True), value, arrays={"weight": factor})
+    found = _with_number(node.op_type, first, second)
+    if found is not None:
+        return read.add(node, *found)
+    for value, factor in ((first, second), (second, first)):
+        alone = factor.trained and factor.size == 1 and len(factor.shape) <= len(value.shape) > 1
+        if node.op_type == "Mul" and alone and not value.constant:
+            return read.add(node, OPERATORS["layer_scale"](shared=True), value, arrays={"weight": factor})
     return read.add(node, OPERATORS[MERGES[node.op_type]](), first, second)
 
 

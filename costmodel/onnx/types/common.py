@@ -10,7 +10,7 @@ from costmodel.onnx.model import Node
 from costmodel.onnx.reader import FEW, Reader
 from costmodel.ops import OPERATORS
 from costmodel.reading.moves import reshaped, transposed
-from costmodel.reading.value import REALS, UnreadError, Value
+from costmodel.reading.value import UnreadError, Value
 
 AXES_AT_ONCE = 3
 """Axes that one operator with a number for each of them speaks of."""
@@ -73,17 +73,11 @@ def each(read: Reader, node: Node, *inputs: Value, operations: int = 1, dtype: s
     return counted(read, node, shape, *inputs, operations=operations * prod(shape), dtype=dtype)
 
 
-def is_stored(value: Value) -> bool:
-    """Say whether a constant is one of the file's own arrays of real numbers, which count as params."""
-    return bool(value.arrays) and value.dtype in REALS
-
-
 def loose_scalar(value: Value, like: Value) -> float | None:
-    """Return the one finite number that a constant holds, if it is no param and does not widen what it is combined with.
-
-    None where it is not so.
+    """Return the finite number that a constant holds everywhere; None if it holds several, is a param, or is wider than
+    what it is combined with.
     """
-    if not value.constant or is_stored(value) or like.constant or len(value.shape) > len(like.shape):
+    if not value.constant or value.trained or like.constant or len(value.shape) > len(like.shape):
         return None
     if any(a not in (1, b) for a, b in zip(value.shape[::-1], like.shape[::-1], strict=False)):
         return None

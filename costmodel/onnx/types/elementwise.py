@@ -6,7 +6,7 @@ from math import inf, isclose
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.common import as_shape, each, is_stored
+from costmodel.onnx.types.common import as_shape, each, loose_scalar
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import Operator
 from costmodel.ops.rectifier import SELU_ALPHA, SELU_SCALE
@@ -166,7 +166,10 @@ def _prelu(read: Reader, node: Node) -> Value:
     if node.opset < 7 and len(slope.shape) == 1 and slope.size > 1:
         slope = as_shape(read, node, slope, (slope.size, *(1,) * (rank - 2)))  # older slopes are the channels'
     wide = [place - len(slope.shape) for place, size in enumerate(slope.shape) if size > 1]
-    if is_stored(slope) and value.size and len(slope.shape) <= rank and len(wide) <= 1:
+    number = loose_scalar(slope, value)
+    if number is not None:
+        return read.add(node, OPERATORS["leaky_relu"](slope=number), value)
+    if slope.trained and value.size and len(slope.shape) <= rank > 1 and len(wide) <= 1:
         fields = {"axis": wide[0]} if wide else {"shared": True}
         return read.add(node, OPERATORS["prelu"](**fields), value, arrays={"slope": slope})
     return each(read, node, value, slope, operations=OPERATORS["prelu"].operations)  # type: ignore[attr-defined]

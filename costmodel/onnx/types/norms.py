@@ -65,10 +65,11 @@ def _layer_norm(read: Reader, node: Node) -> Value | list[Value]:
 
 
 def statistics(read: Reader, node: Node, value: Value, axes: int) -> list[Value]:
-    """Add what a norm over the last axes gives besides, where the node names it: the mean, and 1 / deviation."""
+    """Add what a norm over the last axes gives besides, where the node names it: the mean, and 1 / deviation, which the
+    norm has taken already.
+    """
     row: Shape = (*value.shape[: len(value.shape) - axes], *[1] * axes)
-    each = zip(node.outputs[1:3], (1, 3), strict=False)
-    return [counted(read, node, row, [value], other_ops=ops * value.size) for _, ops in each]
+    return [counted(read, node, row, [value]) for _ in node.outputs[1:3]]
 
 
 @rule("RMSNormalization")

@@ -15,7 +15,13 @@ Shape = tuple[int, ...]
 
 
 def counted(
-    read: Reader, node: Node, shape: Shape, values: Iterable[Value | None], mult_adds: int = 0, other_ops: int = 0
+    read: Reader,
+    node: Node,
+    shape: Shape,
+    values: Iterable[Value | None],
+    mult_adds: int = 0,
+    other_ops: int = 0,
+    dtype: str = "",
 ) -> Value:
     """Add a layer that no operator stands for but whose cost is known, called as its type is.
 
@@ -26,9 +32,10 @@ def counted(
         values: what it reads; its weights are among them, and become layers of their own.
         mult_adds: of the whole tensor, its batch included.
         other_ops: likewise.
+        dtype: of what it gives; that of the first value by default.
     """
     op = OPERATORS["opaque"](type=node.op_type, size=shape, multiplications=mult_adds, operations=other_ops)
-    return read.add(node, op, *[value for value in values if value is not None])
+    return read.add(node, op, *[value for value in values if value is not None], dtype=dtype)
 
 
 def outputs(node: Node, *values: Value) -> Value | list[Value]:

@@ -16,14 +16,13 @@ from costmodel.onnx.types.common import (
     counted,
     filled,
     from_end,
-    is_stored,
     permuted,
     spread,
 )
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import REALS, UnreadError, Value, known
 
-LIKELY_NUMPY = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
+NUMPYS = "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()
 """Types whose numbers NumPy can hold as they are."""
 
 
@@ -121,8 +120,9 @@ def _cast(read: Reader, node: Node) -> Value:
         return value
     if value.constant:
         held = value.held if node.op_type != "BitCast" else None
-        plain = held is not None and (kind in LIKELY_NUMPY or kind == "bool")
-        return replace(value, dtype=kind, held=held.astype(kind) if plain else held)
+        if held is not None and kind in NUMPYS:
+            held = held.astype(kind)
+        return replace(value, dtype=kind, held=held)
     if kind in REALS and value.dtype in REALS:
         return read.add(node, OPERATORS["identity"](), value, dtype=kind)
     return counted(read, node, value.shape, value, dtype=kind)
@@ -170,7 +170,7 @@ def _tile(read: Reader, node: Node) -> Value:
 
 def kept(read: Reader, value: Value, wide: tuple[int, ...]) -> Value:
     """Return a param that is about to be repeated as a layer of its own, so that it is counted as it is stored."""
-    if not value.constant or not is_stored(value) or prod(wide) <= value.size:
+    if not value.trained or prod(wide) <= value.size:
         return value
     path = value.arrays[0].name if value.whole else f"{read.node.path}.constant"
     return read.draft.add(path, OPERATORS["parameter"](size=value.shape), arrays={"weight": value}, dtype=value.dtype)

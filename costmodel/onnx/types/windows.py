@@ -96,7 +96,8 @@ def convolved(read: Reader, node: Node, value: Value, weight: Value, bias: Value
         return read.add(node, op, value, arrays=weights(weight, bias), dtype=dtype)
     shape = (value.shape[0], weight.shape[0], *window_size(value.shape[2:], fields))
     taps = prod(weight.shape[1:])
-    return counted(read, node, shape, (value, weight, bias), prod(shape) * taps, prod(shape) * (bias is not None))
+    ops = prod(shape) * (bias is not None)
+    return counted(read, node, shape, (value, weight, bias), prod(shape) * taps, ops, dtype)
 
 
 def weights(weight: Value, bias: Value | None) -> dict[str, Value]:

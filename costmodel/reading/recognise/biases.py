@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costmodel.ops import OPERATORS, windows
-from costmodel.reading.recognise.norms import _stored, over
+from costmodel.reading.recognise.norms import over, stored_with
 
 if TYPE_CHECKING:
     from costmodel.reading.network import Network, Part
@@ -26,7 +26,7 @@ def biases(network: Network) -> None:
 
 def _bias(network: Network, part: Part) -> None:
     """Give a layer without a bias the stored numbers that are added to it, one a channel or feature."""
-    found = _stored(network, part, "add")
+    found = stored_with(network, part, "add")
     if found is None:
         return
     layer, bias = found

@@ -53,8 +53,6 @@ def _selected(network: Network, part: Part) -> None:
     taken = (*shape[:axis], 1, *shape[axis + 1 :])
     op = OPERATORS["slice"](axis=axis, start=start, stop=start + 1)
     view = viewed(taken, part.shape)
-    if view is None:
-        return
     if taken == part.shape:
         network.become(part, op, [x])
         return

@@ -93,10 +93,11 @@ def factor(network: Network, part: Part) -> tuple[Part, Value] | None:
     if part.op.name == "layer_scale":
         before = network.maker(part.inputs[0])
         return None if before is None else (before, part.arrays["weight"])
-    return _stored(network, part, "multiply")
+    return stored_with(network, part, "multiply")
 
 
-def _stored(network: Network, part: Part, name: str) -> tuple[Part, Value] | None:
+def stored_with(network: Network, part: Part, name: str) -> tuple[Part, Value] | None:
+    """Return the part that another of that name combines with a stored array of no more axes, and the array."""
     if part.op.name != name or len(part.inputs) != 2:
         return None
     for one, other in (part.inputs, part.inputs[::-1]):
@@ -135,7 +136,7 @@ def _learned(network: Network, part: Part) -> None:
     if not network.alone(part.path):
         return
     last = readers[0]
-    added = _stored(network, last, "add")
+    added = stored_with(network, last, "add")
     if added is not None and over(added[1], norm.shape, axes):
         arrays = {"weight": weight, "bias": added[1]}
         network.become(last, type(norm.op)(**fields), list(norm.inputs), part, norm, arrays=arrays)

@@ -67,6 +67,8 @@ def normal(before: list[int] | Sizes, order: list[int] | tuple[int, ...]) -> Ord
 
 def order_of(op: Operator, shape: Sizes) -> Order | None:
     """Return what an operator does to the order of a tensor of that shape; None where it is no rearrangement."""
+    if op.name == "reshape":
+        return Order((prod(shape),), (0,)) if prod(shape) > 1 else Order((), ())
     if not isinstance(op, Rearranging):
         return None
     before, order, _ = op.move(shape)
@@ -99,11 +101,6 @@ def _cut(before: Sizes, order: tuple[int, ...], shape: Sizes) -> tuple[Sizes | N
     return atoms, [atom for run in order for atom in groups[run]]
 
 
-def viewed(before: Sizes, after: Sizes) -> Operator | None:
-    """Return the rearrangement that only gives another shape; None where no pattern says it."""
-    return written(Order((prod(before),), (0,)), before, after)
-
-
-def rearrange(pattern: str, **sizes: int) -> Operator:
-    """Return a rearrangement by its pattern."""
-    return OPERATORS["rearrange"](pattern=pattern, sizes=tuple(sizes.items()))
+def viewed(before: Sizes, after: Sizes) -> Operator:
+    """Return what only gives another shape: a rearrangement, or where no pattern says it, a reshape."""
+    return written(normal(before, tuple(range(len(before)))), before, after) or OPERATORS["reshape"](sizes=after)

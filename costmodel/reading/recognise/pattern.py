@@ -216,13 +216,36 @@ def clamped(network: Network, part: Part) -> tuple[Source, float] | None:
     return None
 
 
+def least(network: Network, part: Part) -> tuple[Source, float] | None:
+    """Return what a part keeps at least at a number, and that number; None where it does not."""
+    op = part.op
+    if op.name == "clamp" and op.min is not None and op.max is None:  # type: ignore[attr-defined]
+        return part.inputs[0], float(op.min)  # type: ignore[attr-defined]
+    if op.name == "maximum":
+        return _other(network, part)
+    return None
+
+
+def factor(network: Network, part: Part) -> tuple[Source, float] | None:
+    """Return what a part multiplies by a stored array; the number says nothing."""
+    if part.op.name == "layer_scale":
+        return part.inputs[0], 1.0
+    if part.op.name == "multiply" and len(part.inputs) == 2:
+        for one, other in (part.inputs, part.inputs[::-1]):
+            if isinstance(other, Value) and other.arrays and network.shape(one) == part.shape:
+                return one, 1.0
+    return None
+
+
 POWERS = {"square": 2.0, "sqrt": 0.5, "rsqrt": -0.5, "reciprocal": -1.0}
-STEPS = {"times": times, "plus": plus, "power": power, "clamped": clamped}
+STEPS = {"times": times, "plus": plus, "power": power, "clamped": clamped, "least": least, "factor": factor}
 HEADS = {
     "times": ("scale", "layer_scale", "multiply", "divide", "neg"),
     "plus": ("shift", "add", "subtract"),
     "power": ("power", "multiply", *POWERS),
     "clamped": ("relu6", "clamp", "hardtanh"),
+    "least": ("clamp", "maximum"),
+    "factor": ("layer_scale", "multiply"),
 }
 
 

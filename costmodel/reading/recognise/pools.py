@@ -112,13 +112,12 @@ def _pad(network: Network, part: Part) -> None:
 def _resize(network: Network, part: Part) -> None:
     """A map a whole number of times as large."""
     op = part.op
-    scale, rank = op.scale, len(part.shape)  # type: ignore[attr-defined]
-    if scale is None or op.align_corners or op.mode not in ("nearest", "bilinear"):  # type: ignore[attr-defined]
+    before, after = network.shape(part.inputs[0]), part.shape
+    if op.align_corners or op.mode not in ("nearest", "bilinear") or len(after) > 4:  # type: ignore[attr-defined]
         return
-    factors = scale if isinstance(scale, tuple) else (scale,) * (rank - 1)
-    if len(factors) != rank - 1 or any(by != int(by) or by < 1 for by in factors):
+    if any(new % old for old, new in zip(before, after, strict=True)) or before[0] != after[0] or before == after:
         return
-    whole = tuple(int(by) for by in factors)
+    whole = tuple(new // old for old, new in zip(before[1:], after[1:], strict=True))
     fields = {"bilinear": True} if op.mode == "bilinear" else {}  # type: ignore[attr-defined]
     network.become(
         part,

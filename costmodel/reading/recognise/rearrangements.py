@@ -8,7 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from costmodel.ops import OPERATORS
-from costmodel.reading.recognise.order import Order, Sizes, order_of, written
+from costmodel.reading.recognise.order import Order, Sizes, order_of, viewed, written
 from costmodel.reading.value import Value
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def composed(network: Network) -> None:
             first = rearranging(network, before)
             both = None if first is None else first.then(order)
             if first is not None and both is not None:
-                op = written(both, network.shape(before.inputs[0]), part.shape)
+                shape = network.shape(before.inputs[0])
+                op = viewed(shape, part.shape) if both.kept else written(both, shape, part.shape)
                 if op is not None:
                     network.become(part, op, list(before.inputs), before)
 
@@ -61,16 +62,19 @@ def named(network: Network) -> None:
 def short(order: Order, before: Sizes, after: Sizes) -> Operator | None:
     """Return the operator of the shortest name that does this; None where no pattern says it."""
     for op in _candidates(order, before, after):
-        if order_of(op, before) == order and tuple(op.shape(before)) == after:
+        if (op.name == "identity" or order_of(op, before) == order) and tuple(op.shape(before)) == after:
             return op
-    return written(order, before, after)
+    return viewed(before, after) if order.kept else written(order, before, after)
 
 
 def _candidates(order: Order, before: Sizes, after: Sizes) -> Iterator[Operator]:
     """Yield the operators with names of their own that may do this."""
+    if order.kept and before == after:
+        yield OPERATORS["identity"]()
     if order.kept:
         yield from _views(before, after)
-    elif len(before) == len(after) and sorted(before) == sorted(after):
+        return
+    if len(before) == len(after) and sorted(before) == sorted(after):
         yield from _swaps(before, after)
     if order.order == (1, 0) and len(before) > 2 and after == (prod(before[1:]), before[0]):
         yield OPERATORS["tokens"]()
