@@ -103,8 +103,7 @@ class _Look:
 
     def _called(self) -> Any:
         with ExitStack() as stack:
-            if self.module.training:
-                self.twins.exchange_buffers(self.module)
+            stack.enter_context(self.twins.unwritten())
             stack.enter_context(self.places.watched())
             stack.enter_context(autocast_without_numbers())
             stack.enter_context(torch.inference_mode())
@@ -132,6 +131,8 @@ class _Look:
             )
         if "Expected more than 1 value per channel when training" in said:
             hint = "\n  it is in training mode, where batch norm needs several values: use batch 2, or call .eval() first"
+        if "does not require grad" in said:
+            hint = "\n  it asks for gradients while it runs, and modules are run without any here"
         return CostModelError(f"{self.title}: {at}{type(error).__name__}: {said}{self._line(error)}{hint}")
 
     def _line(self, error: Exception) -> str:

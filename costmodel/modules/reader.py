@@ -12,7 +12,7 @@ from costmodel.modules.calls import Call, renames
 from costmodel.modules.places import Place, Places
 from costmodel.modules.shadows import Shadows
 from costmodel.modules.storages import Storages
-from costmodel.modules.tensors import dtype_name, key
+from costmodel.modules.tensors import Geometry, dtype_name, key
 from costmodel.modules.twins import Twins, as_numpy
 from costmodel.modules.views import rows, seen
 from costmodel.numbers.arithmetic import show_shape
@@ -97,15 +97,16 @@ class Reader:
         held = None if numbers is None else as_numpy(numbers)
         return Value(tuple(tensor.shape), dtype_name(tensor), held=held)
 
-    def _derived(self, whole: torch.Tensor, value: Value, tensor: torch.Tensor) -> Value:
+    def _derived(self, whole: Geometry, value: Value, tensor: torch.Tensor) -> Value:
         stored = self.twins.value(tensor)
         if stored is not None and value.constant:
             return stored
         if value.constant and not value.arrays:
             return self._constant(tensor)
-        before, base = tuple(whole.shape), whole.storage_offset()
+        base, before, strides, dtype = whole
         ops = None
-        if rows(before) == tuple(whole.stride()) and whole.dtype == tensor.dtype:
+        in_rows = all(size == 1 or own == stride for size, own, stride in zip(before, strides, rows(before), strict=True))
+        if in_rows and dtype == tensor.dtype:
             ops = seen(before, tuple(tensor.shape), tuple(tensor.stride()), tensor.storage_offset() - base)
         return self.viewed(value, ops, tensor, "view")
 
@@ -208,6 +209,8 @@ class Reader:
 
     def read(self, call: Call) -> None:
         """Read a call, and keep what its results are."""
+        if torch.Tag.inplace_view in call.func.tags:
+            return  # the tensor itself lies otherwise now, and what it is follows from that
         given = [self.value(tensor) for tensor in call.tensors]
         if not any(value.arrays or value.source for value in given) and not self._costs(call, given):
             self._settle(call, [self._constant(tensor) for tensor in call.results])

@@ -11,15 +11,15 @@ import torch
 from costmodel.modules.tensors import Geometry, covers, geometry, key
 from costmodel.reading.value import Value
 
-Derive: TypeAlias = Callable[[torch.Tensor, Value, torch.Tensor], Value]
-"""How the value of a tensor follows from that of another one in the same storage."""
+Derive: TypeAlias = Callable[[Geometry, Value, torch.Tensor], Value]
+"""How the value of a tensor follows from that of what lies otherwise in the same storage."""
 
 
 @dataclass
 class Held:
-    """One storage: the tensor that stands for all of it, and the values of the ways in which it was seen."""
+    """One storage: how the tensor lay that stands for all of it, and the values of the ways in which it was seen."""
 
-    whole: torch.Tensor
+    whole: Geometry
     values: dict[Geometry, Value] = field(default_factory=dict)
 
 
@@ -36,7 +36,7 @@ class Storages:
         """Say what a tensor is that was made, or that shows another one otherwise."""
         held = self._held.get(key(tensor))
         if held is None:
-            held = self._held[key(tensor)] = Held(tensor)
+            held = self._held[key(tensor)] = Held(geometry(tensor))
         held.values[geometry(tensor)] = value
 
     def of(self, tensor: torch.Tensor, derive: Derive) -> Value:
@@ -45,7 +45,7 @@ class Storages:
         at = geometry(tensor)
         found = held.values.get(at)
         if found is None:
-            found = held.values[at] = derive(held.whole, held.values[geometry(held.whole)], tensor)
+            found = held.values[at] = derive(held.whole, held.values[held.whole], tensor)
         return found
 
     def write(self, tensor: torch.Tensor, value: Value, merge: Callable[[Value, Value], Value]) -> None:
@@ -54,8 +54,8 @@ class Storages:
         if held is None:
             self.put(tensor, value)
             return
-        whole = geometry(held.whole)
-        if geometry(tensor) == whole or covers(tensor):
-            held.whole, held.values = tensor, {geometry(tensor): value}
+        at = geometry(tensor)
+        if at == held.whole or covers(tensor):
+            held.whole, held.values = at, {at: value}
         else:
-            held.values = {whole: merge(held.values[whole], value), geometry(tensor): value}
+            held.values = {held.whole: merge(held.values[held.whole], value), at: value}

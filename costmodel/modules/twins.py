@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
@@ -59,16 +62,6 @@ class Twins:
                     self.shadows.keep(whole, numbers)
         return within(whole, tensor)
 
-    def exchange_buffers(self, module: nn.Module) -> None:
-        """Put twins in the place of buffers: PyTorch counts writes to a tensor before anybody can turn them aside. Who
-        calls this puts the module back.
-        """
-        for one in module.modules():
-            if not isinstance(one, torch.jit.ScriptModule):
-                for name, buffer in one._buffers.items():
-                    if buffer is not None and self.holds(buffer):
-                        one._buffers[name] = self.of(buffer)
-
     def value(self, tensor: torch.Tensor) -> Value | None:
         """Return what a twin, or a part of one, is as a value: the array that it is, or some of its numbers."""
         own = self._of_twin.get(key(tensor))
@@ -83,6 +76,15 @@ class Twins:
             return Value(shape, dtype, arrays=(found,), held=held, whole=True)
         first = next(iter(arrays.values()))
         return Value(shape, dtype, arrays=(first,), whole=len(arrays) == 1 and first.size == tensor.numel())
+
+    @contextmanager
+    def unwritten(self) -> Iterator[None]:
+        """Give tensors of the module back the count of writes that PyTorch keeps: it counts before a write is turned
+        aside.
+        """
+        counted = tuple(tensor for tensor in self._keep if not tensor.is_inference())
+        with torch.autograd._unsafe_preserve_version_counter(counted):
+            yield
 
     def owner(self, array: Array) -> str:
         """Return the name of the module that an array is registered with."""
