@@ -107,7 +107,11 @@ def torchvision_cases() -> Iterator[Case]:
     from torchvision import models
 
     for name in models.list_models(module=models):
-        yield Case(name, lambda name=name: models.get_model(name, weights=None, **_plain(name)), LARGE.get(name, (1, 3, 224, 224)))  # type: ignore[misc]
+        yield Case(
+            name,
+            lambda name=name: models.get_model(name, weights=None, **_plain(name)),
+            LARGE.get(name, (1, 3, 224, 224)),
+        )  # type: ignore[misc]
     for name in models.list_models(module=models.segmentation):
         build = lambda name=name: models.get_model(name, weights=None, weights_backbone=None)  # type: ignore[misc]  # noqa: E731
         yield Case(f"segmentation {name}", build, (1, 3, 224, 224))
@@ -152,8 +156,23 @@ def transformers_cases() -> Iterator[Case]:
     import transformers as hf
 
     ids = {"input_ids": torch.zeros(1, 32, dtype=torch.int64)}
-    small = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128, "vocab_size": 500}
-    seq = {"d_model": 64, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 128, "decoder_ffn_dim": 128, "vocab_size": 500}
+    small = {
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 128,
+        "vocab_size": 500,
+    }
+    seq = {
+        "d_model": 64,
+        "encoder_layers": 2,
+        "decoder_layers": 2,
+        "encoder_attention_heads": 4,
+        "decoder_attention_heads": 4,
+        "encoder_ffn_dim": 128,
+        "decoder_ffn_dim": 128,
+        "vocab_size": 500,
+    }
     both = {**ids, "decoder_input_ids": torch.zeros(1, 8, dtype=torch.int64)}
     picture = {"pixel_values": (1, 3, 224, 224)}
     made: list[tuple[str, str, dict[str, Any], Any]] = [
@@ -161,18 +180,45 @@ def transformers_cases() -> Iterator[Case]:
         ("roberta", "RobertaForMaskedLM", small, ids),
         ("electra", "ElectraForPreTraining", small | {"embedding_size": 32}, ids),
         ("albert", "AlbertModel", small | {"embedding_size": 32}, ids),
-        ("distilbert", "DistilBertForSequenceClassification", {"dim": 64, "n_layers": 2, "n_heads": 4, "hidden_dim": 128, "vocab_size": 500}, ids),
+        (
+            "distilbert",
+            "DistilBertForSequenceClassification",
+            {"dim": 64, "n_layers": 2, "n_heads": 4, "hidden_dim": 128, "vocab_size": 500},
+            ids,
+        ),
         ("gpt2", "GPT2LMHeadModel", {"n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": 500}, ids),
         ("llama", "LlamaForCausalLM", small | {"num_key_value_heads": 2}, ids),
         ("mistral", "MistralForCausalLM", small | {"num_key_value_heads": 2}, ids),
         ("qwen2", "Qwen2ForCausalLM", small | {"num_key_value_heads": 2}, ids),
         ("gpt_neox", "GPTNeoXForCausalLM", small, ids),
-        ("opt", "OPTForCausalLM", {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "ffn_dim": 128, "vocab_size": 500, "word_embed_proj_dim": 64}, ids),
-        ("t5", "T5ForConditionalGeneration", {"d_model": 64, "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_heads": 4, "vocab_size": 500}, both),
+        (
+            "opt",
+            "OPTForCausalLM",
+            {
+                "hidden_size": 64,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+                "ffn_dim": 128,
+                "vocab_size": 500,
+                "word_embed_proj_dim": 64,
+            },
+            ids,
+        ),
+        (
+            "t5",
+            "T5ForConditionalGeneration",
+            {"d_model": 64, "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_heads": 4, "vocab_size": 500},
+            both,
+        ),
         ("bart", "BartForConditionalGeneration", seq, both),
         ("vit", "ViTForImageClassification", small, picture),
         ("clip_vision_model", "CLIPVisionModel", small, picture),
-        ("whisper", "WhisperForConditionalGeneration", seq | {"max_source_positions": 100, "pad_token_id": 0}, {"input_features": (1, 80, 200), "decoder_input_ids": torch.zeros(1, 8, dtype=torch.int64)}),
+        (
+            "whisper",
+            "WhisperForConditionalGeneration",
+            seq | {"max_source_positions": 100, "pad_token_id": 0},
+            {"input_features": (1, 80, 200), "decoder_input_ids": torch.zeros(1, 8, dtype=torch.int64)},
+        ),
         ("wav2vec2", "Wav2Vec2ForCTC", small, {"input_values": (1, 4000)}),
         ("deberta-v2", "DebertaV2Model", small, ids),
         ("segformer", "SegformerForSemanticSegmentation", {}, picture),
@@ -246,12 +292,17 @@ def look(case: Case, mode: str) -> Line:
         line.said = " ".join(str(error).split())[:300]
         return line
     line.layers, line.unpriced = len(graph), len(graph.unpriced)
-    line.mult_adds = int(table.totals.mult_adds) + sum(_number(note) for note in graph.notes if "mult-adds depend on no input" in note)
+    line.mult_adds = int(table.totals.mult_adds) + sum(
+        _number(note) for note in graph.notes if "mult-adds depend on no input" in note
+    )
     if table.batch == 1 and mode == "train" and not graph.whole:
         line.mult_adds *= 2
     unused = sum(_number(note) for note in graph.notes if "are not used here" in note)
     line.params = int(table.totals.params) + unused
-    line.said = "; ".join(sorted({f"{what}: {why}" for what, why in graph.unpriced.values()}))[:300] or "; ".join(graph.notes)[:300]
+    line.said = (
+        "; ".join(sorted({f"{what}: {why}" for what, why in graph.unpriced.values()}))[:300]
+        or "; ".join(graph.notes)[:300]
+    )
     try:
         line.own_mult_adds = counted(module.to("meta"), given)
     except RuntimeError as error:

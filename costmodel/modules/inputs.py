@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
-from costmodel.errors import CostModelError
+from costmodel.errors import CostModelError, known_or_suggest, quote
 
 Given: TypeAlias = "torch.Tensor | Sequence[Any] | Mapping[str, Any] | None"
 """A shape, an example, a list of several of them, or a map from names of arguments to them."""
@@ -28,16 +28,17 @@ class Arguments:
     """Inputs of which only the shape was given, so that their dtype was assumed."""
 
 
-def arguments(module: nn.Module, given: Given, whole: set[str]) -> Arguments:
-    """Return the arguments of a call; those in `whole`, of which only shapes are given, hold indices.
+def arguments(module: nn.Module, given: Given, whole: set[str], title: str = "") -> Arguments:
+    """Return the arguments of a call; those in `whole`, of which only shapes are given, hold indices. `title` is what
+    complaints call the module.
 
     Raises:
         CostModelError: if what was given is no shape, tensor, list or map of such.
     """
-    names = list(_parameters(module))
+    names, title = list(_parameters(module)), title or type(module).__name__
     found = Arguments()
     if isinstance(given, Mapping):
-        _require_known(module, names, given)
+        _require_known(module, names, given, title)
         for name, one in given.items():
             found.kwargs[name] = _made(module, name, one, found, whole)
         return found
@@ -65,15 +66,12 @@ def _parameters(module: nn.Module) -> Mapping[str, inspect.Parameter]:
         return {}
 
 
-def _require_known(module: nn.Module, names: list[str], given: Mapping[str, Any]) -> None:
+def _require_known(module: nn.Module, names: list[str], given: Mapping[str, Any], title: str) -> None:
     kinds = {one.kind for one in _parameters(module).values()}
     if inspect.Parameter.VAR_KEYWORD in kinds or not names:
         return
     for name in given:
         if name not in names:
-            from costmodel.errors import known_or_suggest, quote
-
-            title = type(module).__name__
             raise CostModelError(f"{title}: its forward takes no {quote(name)}; {known_or_suggest(name, names)}")
 
 
@@ -96,7 +94,9 @@ def _tensor(module: nn.Module, name: str, given: Any, whole: set[str]) -> torch.
     if isinstance(given, torch.Tensor):
         return torch.empty_strided(given.shape, given.stride(), dtype=given.dtype, device=META)
     if any(size < 1 for size in given):
-        raise CostModelError(f"{type(module).__name__}: {tuple(given)} is no shape of an input; its sizes are 1 or more")
+        raise CostModelError(
+            f"{type(module).__name__}: {tuple(given)} is no shape of an input; its sizes are 1 or more"
+        )
     annotation = str(getattr(_parameters(module).get(name), "annotation", ""))
     integers = name in whole or "LongTensor" in annotation or "IntTensor" in annotation
     return torch.empty(tuple(given), dtype=torch.int64 if integers else real_dtype(module), device=META)

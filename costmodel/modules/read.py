@@ -54,7 +54,7 @@ def read_module(module: nn.Module, given: Given, name: str = "") -> LayerGraph:
     _require_built(module, title)
     whole: set[str] = set()
     for _ in range(TRIES):
-        asked = arguments(module, given, whole)
+        asked = arguments(module, given, whole, title)
         found = _Look(module, title, asked).graph()
         if isinstance(found, LayerGraph):
             return found
@@ -130,10 +130,13 @@ class _Look:
                 f"runs cannot be told from shapes alone{self._line(error)}"
             )
         if "Expected more than 1 value per channel when training" in said:
-            hint = "\n  it is in training mode, where batch norm needs several values: use batch 2, or call .eval() first"
+            hint = (
+                "\n  it is in training mode, where batch norm needs several values: use batch 2, or call .eval() first"
+            )
         if "does not require grad" in said:
             hint = "\n  it asks for gradients while it runs, and modules are run without any here"
-        return CostModelError(f"{self.title}: {at}{type(error).__name__}: {said}{self._line(error)}{hint}")
+        on = f"{self.recorder.failed_on}: " if self.recorder.failed_on else ""
+        return CostModelError(f"{self.title}: {at}{on}{type(error).__name__}: {said}{self._line(error)}{hint}")
 
     def _line(self, error: Exception) -> str:
         """Return the line of the module's own code in which something was raised."""
@@ -155,9 +158,7 @@ class _Look:
             raise CostModelError(f"{self.title}: what it gives depends on none of its inputs")
         named(draft, self.reader.made, self.twins, self.places.called)
         batch = self.reader.batch
-        carrying = {
-            name for name, value in draft.inputs.items() if value.shape[:1] == (batch,)
-        }
+        carrying = {name for name, value in draft.inputs.items() if value.shape[:1] == (batch,)}
         network = network_of(draft, batch, carrying)
         recognised(network)
         mode = " in training mode" if self.module.training else ""

@@ -105,7 +105,9 @@ class Reader:
             return self._constant(tensor)
         base, before, strides, dtype = whole
         ops = None
-        in_rows = all(size == 1 or own == stride for size, own, stride in zip(before, strides, rows(before), strict=True))
+        in_rows = all(
+            size == 1 or own == stride for size, own, stride in zip(before, strides, rows(before), strict=True)
+        )
         if in_rows and dtype == tensor.dtype:
             ops = seen(before, tuple(tensor.shape), tuple(tensor.stride()), tensor.storage_offset() - base)
         return self.viewed(value, ops, tensor, "view")
@@ -252,13 +254,10 @@ class Reader:
         found = call.func(*positional, **keywords)
         seen_as = [found] if isinstance(found, torch.Tensor) else list(found)
         return [
-            self._shown(call, value, plain, view, result)
-            for view, result in zip(seen_as, call.results, strict=True)
+            self._shown(call, value, plain, view, result) for view, result in zip(seen_as, call.results, strict=True)
         ]
 
-    def _shown(
-        self, call: Call, value: Value, plain: torch.Tensor, view: torch.Tensor, result: torch.Tensor
-    ) -> Value:
+    def _shown(self, call: Call, value: Value, plain: torch.Tensor, view: torch.Tensor, result: torch.Tensor) -> Value:
         stored = self.twins.value(result)
         if stored is not None and stored.whole and value.constant:
             return stored
@@ -349,7 +348,9 @@ class Reader:
             )
             partial = why if cost is None and not place else ""
             self._label = label(call.name)
-            inputs = [self.source(value) if value.constant and all(v.constant for v in given) else value for value in given]
+            inputs = [
+                self.source(value) if value.constant and all(v.constant for v in given) else value for value in given
+            ]
             results.append(self.add(op, *inputs, dtype=dtype_name(result), partial=partial))
         return results
 

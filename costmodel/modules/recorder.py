@@ -18,7 +18,7 @@ from costmodel.modules.reader import Reader
 from costmodel.modules.shadows import FEW, Shadows
 from costmodel.modules.tensors import bare, key, mapped, tensors_in, within
 from costmodel.modules.twins import Twins
-from costmodel.reading.value import UnreadError
+from costmodel.numbers.arithmetic import show_shape
 
 OURS = str(Path(__file__).parent)
 TORCHS = str(Path(torch.__file__).parent)
@@ -44,7 +44,8 @@ class Recorder(TorchDispatchMode):
         super().__init__()
         self.reader, self.twins, self.shadows = reader, twins, shadows
         self.notes: dict[str, None] = {}
-        self.failed = ""
+        self.failed = self.failed_on = ""
+        """The submodule in which an operator raised something, and what it was given."""
         self._kept: list[Any] = []
         self._lifted: dict[int, torch.Tensor] = {}
 
@@ -55,7 +56,8 @@ class Recorder(TorchDispatchMode):
         try:
             return self._run(func, args, kwargs)
         except Exception as error:
-            self.failed = self.failed or self.reader.places.now.path
+            if not self.failed_on:
+                self.failed, self.failed_on = self.reader.places.now.path, _said(func, tensors_in((args, kwargs)))
             if any(word in str(error) for word in WHOLE):
                 self.reader.hold_indices(tensors_in((args, kwargs)))
             raise
@@ -68,9 +70,9 @@ class Recorder(TorchDispatchMode):
             return func(*args, **kwargs)
         written = {id(t) for t in _written(func, args, kwargs)}
         args, kwargs = mapped(lambda t: self._twin(t, id(t) in written), (args, kwargs))
-        if "device" in kwargs and kwargs["device"] is not None:
-            kwargs = {**kwargs, "device": META}
-        elif not tensors_in((args, kwargs)) and any(one.name == "device" for one in func._schema.arguments):
+        if ("device" in kwargs and kwargs["device"] is not None) or (
+            not tensors_in((args, kwargs)) and any(one.name == "device" for one in func._schema.arguments)
+        ):
             kwargs = {**kwargs, "device": META}
         if func._schema.name in QUESTIONS:
             return self._answer(func, args, kwargs)
@@ -205,6 +207,12 @@ class Recorder(TorchDispatchMode):
         return result
 
 
+def _said(func: Any, given: list[torch.Tensor]) -> str:
+    """Return an operator and the shapes that it was given, as a complaint says them."""
+    shapes = " and ".join(show_shape(tuple(tensor.shape)) for tensor in given[:3])
+    return f"{func._schema.name.partition('::')[2]} of {shapes}" if given else func._schema.name.partition("::")[2]
+
+
 def mapped_device(args: Any) -> Any:
     """Return arguments with every device among them that of tensors without numbers."""
     return tuple(META if isinstance(one, torch.device) else one for one in args)
@@ -256,6 +264,3 @@ def autocast_without_numbers() -> Iterator[None]:
         yield
     finally:
         torch.autocast.__init__ = own  # type: ignore[method-assign]
-
-
-__all__ = ["DependsOnNumbersError", "Recorder", "UnreadError", "autocast_without_numbers"]

@@ -29,9 +29,7 @@ def dtype_name(tensor: torch.Tensor) -> str:
 
 def covers(tensor: torch.Tensor) -> bool:
     """Say whether a tensor is all of its storage, each element once."""
-    sizes = sorted(
-        (stride, size) for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size != 1
-    )
+    sizes = sorted((stride, size) for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size != 1)
     reach = 1
     for stride, size in sizes:
         if stride != reach:

@@ -107,7 +107,9 @@ def untouched(module: nn.Module) -> list[tuple[nn.Module, dict[str, object], dic
         if isinstance(one, torch.jit.ScriptModule):
             continue
         held = {
-            name: value.copy() for name, value in vars(one).items() if type(value) in (dict, list, set) and value is not None
+            name: value.copy()
+            for name, value in vars(one).items()
+            if type(value) in (dict, list, set) and value is not None
         }
         found.append((one, dict(vars(one)), held))
     return found

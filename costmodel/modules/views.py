@@ -19,8 +19,10 @@ def seen(before: Sizes, sizes: Sizes, strides: Sizes, offset: int) -> list[Opera
     """Return the operators that give a view of what lies row by row: none where it is the same, None where they cannot
     be told.
     """
-    if sizes == before and offset == 0 and all(
-        size == 1 or stride == own for size, stride, own in zip(sizes, strides, rows(before), strict=True)
+    if (
+        sizes == before
+        and offset == 0
+        and all(size == 1 or stride == own for size, stride, own in zip(sizes, strides, rows(before), strict=True))
     ):
         return []
     spread = [axis for axis, (size, stride) in enumerate(zip(sizes, strides, strict=True)) if size > 1 and not stride]
@@ -98,8 +100,10 @@ def _turned(before: Sizes, shape: Sizes, sizes: Sizes, strides: Sizes) -> list[O
     if order == sorted(order):
         return reshaped(shape, sizes)
     kept = 0
-    while kept < min(len(shape), len(sizes)) and shape[kept] == sizes[kept] and (
-        shape[kept] == 1 or (order and order[0] == kept)
+    while (
+        kept < min(len(shape), len(sizes))
+        and shape[kept] == sizes[kept]
+        and (shape[kept] == 1 or (order and order[0] == kept))
     ):
         if shape[kept] > 1:
             order = order[1:]

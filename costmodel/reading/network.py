@@ -207,9 +207,7 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
         if batched:
             carried.add(step.path)
         rank = max((len(value.shape) for value in computed), default=0) if found and batched else 0
-        reads = [
-            _constant(value, rank, batch) if value.constant else value.source for value in step.inputs
-        ]
+        reads = [_constant(value, rank, batch) if value.constant else value.source for value in step.inputs]
         shape, kind = shapes[step.path], step.out.dtype
         op = of_sample(step.op, batch) if found and batched else step.op
         network.add(

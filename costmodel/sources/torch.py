@@ -30,7 +30,7 @@ def takes(asked: str) -> bool:
     return NAMED.fullmatch(asked) is not None
 
 
-def opened(asked: str, wanted: Wanted = Wanted()) -> Source:  # noqa: B008 - it is frozen
+def opened(asked: str, wanted: Wanted = Wanted()) -> Source:
     """Return the module that code builds, which is run when it is first looked at."""
 
     def build() -> LayerGraph:
@@ -57,16 +57,15 @@ def opened(asked: str, wanted: Wanted = Wanted()) -> Source:  # noqa: B008 - it 
         return graph
 
     def resize(values: Mapping[str, Any]) -> Source:
-        shapes = {name: tuple(value) for name, value in values.items() if _shape(value)}
-        others = {name: value for name, value in values.items() if name not in shapes}
-        return opened(
-            asked,
-            replace(
-                wanted, keywords={**wanted.keywords, **others}, inputs={**wanted.inputs, **shapes}
-            ),
-        )
+        for name, value in values.items():
+            if not _shape(value):
+                raise CostModelError(f"{asked}: {name} is set where the module is built: --arg {name}={value}")
+        return opened(asked, replace(wanted, inputs={**wanted.inputs, **{n: tuple(v) for n, v in values.items()}}))
 
-    return Source(asked, build=build, kind=KIND, takers=TAKERS, resize=resize)
+    def call(keywords: Mapping[str, Any]) -> Source:
+        return opened(asked, replace(wanted, keywords={**wanted.keywords, **keywords}))
+
+    return Source(asked, build=build, kind=KIND, takers=TAKERS, resize=resize, call=call)
 
 
 def of_module(module: Any, example: Any, inputs: Mapping[str, Any] | None = None, **unknown: Any) -> Source:
@@ -77,7 +76,9 @@ def of_module(module: Any, example: Any, inputs: Mapping[str, Any] | None = None
     """
     title = type(module).__name__
     if unknown:
-        raise CostModelError(f"{title}: a module has no parameter {next(iter(unknown))} to set; set it where it is built")
+        raise CostModelError(
+            f"{title}: a module has no parameter {next(iter(unknown))} to set; set it where it is built"
+        )
     if (example is None) == (inputs is None):
         raise CostModelError(
             f"{title}: say what it is called with: load(module, (1, 3, 224, 224)), or inputs={{'name': shape}}"
@@ -125,7 +126,9 @@ def _factory(asked: str) -> Callable[..., Any]:
     try:
         found: Any = import_module(place)
     except ModuleNotFoundError as error:
-        raise CostModelError(f"{asked}: there is no module {error.name} to import, from {here} or the packages") from None
+        raise CostModelError(
+            f"{asked}: there is no module {error.name} to import, from {here} or the packages"
+        ) from None
     except Exception as error:
         raise CostModelError(f"{asked}: importing {place} raised {type(error).__name__}: {error}") from None
     finally:

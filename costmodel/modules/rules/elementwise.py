@@ -147,7 +147,13 @@ def _mul(read: Reader, call: Call) -> Value:
         return read.add(OPERATORS["scale"](factor=first), read.value(other))
     values = [operand(read, one), operand(read, other)]
     for value, scale in (values, values[::-1]):
-        if scale.whole and scale.constant and scale.size == 1 and not value.constant and len(scale.shape) <= len(value.shape):
+        if (
+            scale.whole
+            and scale.constant
+            and scale.size == 1
+            and not value.constant
+            and len(scale.shape) <= len(value.shape)
+        ):
             return read.add(OPERATORS["layer_scale"](shared=True), value, arrays={"weight": scale})
     return read.add(OPERATORS["multiply"](), *values)
 
@@ -241,7 +247,21 @@ def _dropout(read: Reader, call: Call) -> Value:
     return read.add(OPERATORS["dropout"](rate=call["p"]), read.value(call.tensors[0]))
 
 
-@rule("detach", "alias", "lift_fresh", "contiguous", "requires_grad", "conj", "resolve_conj", "resolve_neg", "bernoulli", "normal", "uniform", "exponential", "random")
+@rule(
+    "detach",
+    "alias",
+    "lift_fresh",
+    "contiguous",
+    "requires_grad",
+    "conj",
+    "resolve_conj",
+    "resolve_neg",
+    "bernoulli",
+    "normal",
+    "uniform",
+    "exponential",
+    "random",
+)
 def _same(read: Reader, call: Call) -> Value:
     value = read.value(call.tensors[0])
     if value.shape == tuple(call.out.shape):
@@ -249,11 +269,28 @@ def _same(read: Reader, call: Call) -> Value:
     raise UnreadError("it changes the shape")
 
 
-@rule("new_empty", "new_zeros", "new_ones", "new_full", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "new_empty_strided", "randint_like")
+@rule(
+    "new_empty",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "empty_like",
+    "rand_like",
+    "randn_like",
+    "new_empty_strided",
+    "randint_like",
+)
 def _made_alike(read: Reader, call: Call) -> Value:
     """Only the shape is read; for several images it is one for each of them."""
     value = read.value(call["self"])
     if read.batch > 1 and call.out.shape[:1] == (read.batch,) and not value.constant:
         return read.free(call.out, value)
     numbers = read.shadows.of(call.out)
-    return Value(tuple(call.out.shape), str(call.out.dtype).removeprefix("torch."), held=None if numbers is None else numbers.numpy())
+    return Value(
+        tuple(call.out.shape),
+        str(call.out.dtype).removeprefix("torch."),
+        held=None if numbers is None else numbers.numpy(),
+    )

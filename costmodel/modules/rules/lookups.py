@@ -54,12 +54,26 @@ def _gather(read: Reader, call: Call) -> Value:
     return read.add(OPERATORS["gather_elements"](axis=axis), value, indices, dtype=value.dtype)
 
 
-@rule("index_put", "masked_scatter", "scatter", "index_copy", "index_fill", "slice_scatter", "select_scatter", "diagonal_scatter")
+@rule(
+    "index_put",
+    "masked_scatter",
+    "scatter",
+    "index_copy",
+    "index_fill",
+    "slice_scatter",
+    "select_scatter",
+    "diagonal_scatter",
+)
 def _put(read: Reader, call: Call) -> Value:
     return read.free(call.out, *map(read.value, call.tensors))
 
 
-KNOWN.update({name: lambda call: (0, call.tensors[-1].numel()) for name in ("scatter_add", "index_add", "scatter_reduce", "index_reduce")})
+KNOWN.update(
+    {
+        name: lambda call: (0, call.tensors[-1].numel())
+        for name in ("scatter_add", "index_add", "scatter_reduce", "index_reduce")
+    }
+)
 
 
 @rule("cat", "concat", "concatenate")

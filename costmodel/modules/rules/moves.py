@@ -49,7 +49,19 @@ def _repeat(read: Reader, call: Call) -> Value:
     return read.add(op, value)
 
 
-@rule("repeat_interleave", "rot90", "diag", "diag_embed", "diagonal_copy", "meshgrid", "unfold_copy", "cartesian_prod", "block_diag", "view_as_real_copy", "trace_copy")
+@rule(
+    "repeat_interleave",
+    "rot90",
+    "diag",
+    "diag_embed",
+    "diagonal_copy",
+    "meshgrid",
+    "unfold_copy",
+    "cartesian_prod",
+    "block_diag",
+    "view_as_real_copy",
+    "trace_copy",
+)
 def _moved(read: Reader, call: Call) -> list[Value]:
     values = [read.value(tensor) for tensor in call.tensors]
     return [read.free(result, *values) for result in call.results]

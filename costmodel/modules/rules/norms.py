@@ -58,9 +58,7 @@ def _instance_norm(read: Reader, call: Call) -> Value:
 @rule("group_norm")
 def _group_norm(read: Reader, call: Call) -> Value:
     value, arrays = read.value(call["input"]), _affine(read, call)
-    op = OPERATORS["group_norm"](
-        groups=call["num_groups"], affine=bool(arrays), eps=call["eps"], axis=_channels(value)
-    )
+    op = OPERATORS["group_norm"](groups=call["num_groups"], affine=bool(arrays), eps=call["eps"], axis=_channels(value))
     return read.add(op, value, arrays=arrays)
 
 
@@ -97,6 +95,8 @@ def _two(call: Call) -> tuple[int, int]:
 
 
 KNOWN.update(dict.fromkeys(("instance_norm", "group_norm", "layer_norm", "rms_norm"), _seven))
-KNOWN.update({name: lambda call: (0, (7 if call["running_mean"] is None else 2) * call["input"].numel()) for name in BATCH_NORMS})
+KNOWN.update(
+    {name: lambda call: (0, (7 if call["running_mean"] is None else 2) * call["input"].numel()) for name in BATCH_NORMS}
+)
 KNOWN["_weight_norm"] = lambda call: (0, 3 * call["v"].numel() + call["g"].numel())
 KNOWN["_weight_norm_interface"] = KNOWN["_weight_norm"]

@@ -59,7 +59,11 @@ def product(read: Reader, one: Value, other: Value) -> Value:
     if len(right) == 1:
         other = read.chain(reshaped(right, (*right, 1)), other)
     out = read.add(OPERATORS["matmul"](), one, other)
-    wanted = (*out.shape[:-2], *([] if len(left) == 1 else [out.shape[-2]]), *([] if len(right) == 1 else [out.shape[-1]]))
+    wanted = (
+        *out.shape[:-2],
+        *([] if len(left) == 1 else [out.shape[-2]]),
+        *([] if len(right) == 1 else [out.shape[-1]]),
+    )
     return read.chain(reshaped(out.shape, wanted), out)
 
 
@@ -75,7 +79,15 @@ def _vectors(read: Reader, call: Call) -> Value:
 def _addmm(read: Reader, call: Call) -> Value:
     added, one, other = (read.value(tensor) for tensor in call.tensors[:3])
     plain = call["alpha"] == 1 and call["beta"] == 1
-    if call.name == "addmm" and plain and is_weight(other) and other.whole and is_weight(added) and added.whole and not one.constant:
+    if (
+        call.name == "addmm"
+        and plain
+        and is_weight(other)
+        and other.whole
+        and is_weight(added)
+        and added.whole
+        and not one.constant
+    ):
         op = OPERATORS["linear"](out_features=other.shape[1])
         if added.size == other.shape[1]:
             return read.add(op, one, arrays={"weight": other, "bias": added})
@@ -106,7 +118,11 @@ def _of_matmul(call: Call) -> tuple[int, int]:
     return total, call.out.numel() if call.name.startswith(("add", "badd")) else 0
 
 
-KNOWN.update(dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "addmm", "addmv", "baddbmm", "addbmm"), _of_matmul))
+KNOWN.update(
+    dict.fromkeys(
+        ("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "addmm", "addmv", "baddbmm", "addbmm"), _of_matmul
+    )
+)
 
 
 @rule("bilinear")
@@ -128,7 +144,11 @@ def _einsum(read: Reader, call: Call) -> Value:
     terms, output = spelt(call)
     values = [read.value(tensor) for tensor in call.tensors]
     mult_adds, operations = einsum_cost(call)
-    while terms[0][:1] and all(term[:1] == terms[0][:1] for term in (*terms, output)) and all(len(term) > 1 for term in terms):
+    while (
+        terms[0][:1]
+        and all(term[:1] == terms[0][:1] for term in (*terms, output))
+        and all(len(term) > 1 for term in terms)
+    ):
         terms, output = [term[1:] for term in terms], output[1:]
     op = OPERATORS["einsum"](equation=f"{','.join(terms)}->{output}")
     parsed(op.equation)
@@ -146,12 +166,19 @@ def spelt(call: Call) -> tuple[list[str], str]:
     shapes = [tuple(tensor.shape) for tensor in call.tensors]
     used = set(equation)
     free = [letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in used]
-    hidden = [len(shape) - len(term.replace("...", "")) if "..." in term else 0 for term, shape in zip(terms, shapes, strict=True)]
+    hidden = [
+        len(shape) - len(term.replace("...", "")) if "..." in term else 0
+        for term, shape in zip(terms, shapes, strict=True)
+    ]
     dots = "".join(free[: max(hidden, default=0)])
     if not arrow:
         letters = "".join(terms).replace("...", "")
-        right = ("..." if "..." in left else "") + "".join(sorted(one for one in set(letters) if letters.count(one) == 1))
-    spread = [term.replace("...", dots[len(dots) - own :] if own else "") for term, own in zip(terms, hidden, strict=True)]
+        right = ("..." if "..." in left else "") + "".join(
+            sorted(one for one in set(letters) if letters.count(one) == 1)
+        )
+    spread = [
+        term.replace("...", dots[len(dots) - own :] if own else "") for term, own in zip(terms, hidden, strict=True)
+    ]
     return spread, right.replace("...", dots)
 
 
@@ -164,7 +191,10 @@ def einsum_cost(call: Call) -> tuple[int, int]:
     for term, tensor in zip(terms, call.tensors, strict=True):
         for letter, size in zip(term, tensor.shape, strict=True):
             sizes[letter] = max(sizes.get(letter, 1), size)
-    own = [{letter for letter, size in zip(term, tensor.shape, strict=True) if size > 1} for term, tensor in zip(terms, call.tensors, strict=True)]
+    own = [
+        {letter for letter, size in zip(term, tensor.shape, strict=True) if size > 1}
+        for term, tensor in zip(terms, call.tensors, strict=True)
+    ]
     held, mult_adds, operations = own[0], 0, 0
     if len(terms) == 1:
         return 0, call.tensors[0].numel() if set(terms[0]) - set(output) else 0
@@ -186,7 +216,10 @@ KNOWN["einsum"] = einsum_cost
 
 def _of_chain(call: Call) -> tuple[int, int]:
     shapes = [tuple(tensor.shape) for tensor in call.tensors]
-    sizes = [shapes[0][0] if len(shapes[0]) > 1 else 1, *(shape[-1] if len(shape) > 1 or at == 0 else 1 for at, shape in enumerate(shapes))]
+    sizes = [
+        shapes[0][0] if len(shapes[0]) > 1 else 1,
+        *(shape[-1] if len(shape) > 1 or at == 0 else 1 for at, shape in enumerate(shapes)),
+    ]
     number = len(shapes)
     best = [[0] * number for _ in range(number)]
     for span in range(1, number):

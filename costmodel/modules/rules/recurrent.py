@@ -33,7 +33,9 @@ def _layer(read: Reader, call: Call) -> list[Value]:
     layers, ways, bias = call["num_layers"], 2 if call["bidirectional"] else 1, call["has_biases"]
     each = len(weights) // (layers * ways)
     fields: dict[str, Any] = {
-        "hidden_size": weights[1].shape[0] // GATES[call.name] if each in (2, 4) else weights[4 if bias else 2].shape[1],
+        "hidden_size": weights[1].shape[0] // GATES[call.name]
+        if each in (2, 4)
+        else weights[4 if bias else 2].shape[1],
         "layers": layers,
         "bidirectional": ways == 2,
         "bias": bool(bias),
@@ -93,7 +95,9 @@ def _cell(read: Reader, call: Call) -> list[Value]:
     if states[0].constant and not states[0].arrays:
         # a state of zeros is multiplied all the same
         mult_adds = call["hx"][0].numel() if isinstance(call["hx"], (list, tuple)) else call["hx"].numel()
-        kept = read.weighed(states[0], mult_adds * call["w_hh"].shape[0], read.value(call["w_hh"]), read.optional(call["b_hh"]))
+        kept = read.weighed(
+            states[0], mult_adds * call["w_hh"].shape[0], read.value(call["w_hh"]), read.optional(call["b_hh"])
+        )
     else:
         kept = linear(read, states[0], read.value(call["w_hh"]), read.optional(call["b_hh"]))
     read.label_next(call.name)

@@ -16,7 +16,9 @@ def axes(call: Call, name: str = "dim") -> tuple[int, ...]:
     given: Any = call[name]
     if given is None or (isinstance(given, (list, tuple)) and not given):
         return tuple(range(-rank, 0))
-    return tuple(sorted(axis % rank - rank if rank else -1 for axis in (given if isinstance(given, (list, tuple)) else [given])))
+    return tuple(
+        sorted(axis % rank - rank if rank else -1 for axis in (given if isinstance(given, (list, tuple)) else [given]))
+    )
 
 
 REDUCED = {"sum": "sum", "mean": "mean", "amax": "max", "amin": "min", "max": "max", "min": "min", "prod": "prod"}
@@ -74,5 +76,7 @@ def _times(number: int) -> Any:
 
 KNOWN.update({name: _times(4) for name in ("var", "std", "var_mean", "std_mean", "logsumexp")})
 KNOWN.update({name: _times(2) for name in ("linalg_vector_norm", "norm", "frobenius_norm", "count_nonzero")})
-KNOWN.update({name: _times(1) for name in ("any", "all", "aminmax", "cumprod", "cummax", "cummin", "nansum", "logcumsumexp")})
+KNOWN.update(
+    {name: _times(1) for name in ("any", "all", "aminmax", "cumprod", "cummax", "cummin", "nansum", "logcumsumexp")}
+)
 KNOWN.update({name: _times(3) for name in ("cosine_similarity", "pairwise_distance")})

@@ -163,7 +163,9 @@ def _pad(read: Reader, call: Call) -> Value:
     if mode is None or any(pad < 0 for pad in call["pad"] or ()):
         return read.free(call.out, value)
     number = call["value"] or 0.0
-    return read.add(OPERATORS["pad"](mode=mode, value=number if abs(number) < 1e30 else 0.0, **_pads(call, len(value.shape))), value)
+    return read.add(
+        OPERATORS["pad"](mode=mode, value=number if abs(number) < 1e30 else 0.0, **_pads(call, len(value.shape))), value
+    )
 
 
 @rule("im2col")
