@@ -154,7 +154,9 @@ class _Look:
             for step in draft.steps
             if step.path not in read and step.op.cost(*(v.shape for v in step.inputs)).mult_adds
         ]
-        if not draft.steps or all(value.constant for value in draft.outputs):
+        if not draft.steps:
+            raise CostModelError(f"{self.title}: it computes nothing of its inputs")
+        if all(value.constant for value in draft.outputs):
             raise CostModelError(f"{self.title}: what it gives depends on none of its inputs")
         named(draft, self.reader.made, self.twins, self.places.called)
         batch = self.reader.batch
