@@ -2,9 +2,9 @@
 
     python benchmarks/modules.py [PART ...] [--only WORD] [--write]
 
-A part is `torchvision`, `timm`, `transformers`, each in eval and train mode (`timm-train`). A line for each module: layers,
-whether params and mult-adds are the module's and FlopCounterMode / 2 on tensors without numbers, layers that are not
-priced, and CPU seconds. `--write` keeps the lines in `benchmarks/modules/PART.csv` and writes `benchmarks/MODULES.md`.
+A part is `torchvision`, `timm` or `transformers`, in eval mode, or in training mode as `timm-train`. A line for each
+module: layers, params and mult-adds beside the module's and FlopCounterMode / 2 on tensors without numbers, layers that
+are not priced, CPU seconds. `--write` keeps them in `benchmarks/modules/PART.csv` and writes `benchmarks/MODULES.md`.
 It needs `pip install torch==2.13.0`, `pip install --no-deps torchvision==0.28.0 timm==1.0.31` and
 `pip install transformers==4.57.6`.
 """
@@ -68,7 +68,7 @@ class Case:
 
 
 def without_compiled_operators() -> None:
-    """Let torchvision be imported beside a PyTorch that its compiled operators were not made for: say what they look like."""
+    """Let torchvision be imported beside a PyTorch that its compiled operators were not made for: declare them."""
     library = torch.library.Library("torchvision", "DEF")
     schemas = (
         "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -100,10 +100,6 @@ LARGE = {"inception_v3": (1, 3, 299, 299)}
 
 def torchvision_cases() -> Iterator[Case]:
     """Yield every model of classification, segmentation and video."""
-    try:
-        import torchvision  # noqa: F401
-    except RuntimeError:
-        pass
     from torchvision import models
 
     for name in models.list_models(module=models):
@@ -292,11 +288,7 @@ def look(case: Case, mode: str) -> Line:
         line.said = " ".join(str(error).split())[:300]
         return line
     line.layers, line.unpriced = len(graph), len(graph.unpriced)
-    line.mult_adds = int(table.totals.mult_adds) + sum(
-        _number(note) for note in graph.notes if "mult-adds depend on no input" in note
-    )
-    if table.batch == 1 and mode == "train" and not graph.whole:
-        line.mult_adds *= 2
+    line.mult_adds = int(table.totals.mult_adds)
     unused = sum(_number(note) for note in graph.notes if "are not used here" in note)
     line.params = int(table.totals.params) + unused
     line.said = (
@@ -321,12 +313,83 @@ def _number(note: str) -> int:
     return int(note.split(" ", 1)[0].replace(",", ""))
 
 
+def keep(part: str, lines: list[Line]) -> None:
+    """Keep the lines of a part."""
+    KEPT.mkdir(exist_ok=True)
+    with open(KEPT / f"{part}.csv", "w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([one.name for one in fields(Line)])
+        writer.writerows(map(astuple, lines))
+
+
+def kept(part: str) -> list[Line]:
+    """Return the lines that were kept of a part."""
+    file = KEPT / f"{part}.csv"
+    if not file.exists():
+        return []
+    kinds = {"str": str, "int": int, "float": float}
+    with open(file, newline="") as lines:
+        rows = csv.DictReader(lines)
+        return [Line(**{one.name: kinds[str(one.type)](row[one.name]) for one in fields(Line)}) for row in rows]
+
+
+HEAD = """# PyTorch modules, read
+
+What came of every module of torchvision's classification, segmentation and video, {timm} of timm and {transformers} of transformers
+from small configurations, each in eval mode at batch 1 and in training mode at batch 2: `python benchmarks/modules.py --write`,
+with PyTorch {torch} on tensors without numbers. *Read whole*: every operator is priced. *Equal*: params are the module's (with
+those that are said not to be used), mult-adds are FlopCounterMode / 2. Seconds are of one processor, reading and naming together,
+without imports. The lines, with what was noted of each module, are in `modules/`.
+
+"""
+
+
+def page() -> str:
+    """Return the table of everything that was kept."""
+    found = {part: kept(part) for part in (f"{name}{mode}" for name in PARTS for mode in ("", "-train"))}
+    numbers = {name: len(found[name]) for name in ("timm", "transformers")}
+    text = HEAD.format(torch=torch.__version__.split("+")[0], **numbers)
+    text += "| part | modules | read whole | equal | seconds: median | most |\n|---|---:|---:|---:|---:|---:|\n"
+    for part, lines in found.items():
+        if lines:
+            times = sorted(one.seconds for one in lines)
+            whole, equal = (sum(getattr(one, name) for one in lines) for name in ("whole", "equal"))
+            row = (part, len(lines), whole, equal, f"{times[len(times) // 2]:.2f}", f"{times[-1]:.2f}")
+            text += f"| {' | '.join(map(str, row))} |\n"
+    for name in PARTS:
+        trained = {one.module: one for one in found[f"{name}-train"]}
+        text += f"\n## {name}\n\n| module | layers | params | mult-adds | eval | s | training | s |\n"
+        text += "|---|---:|---:|---:|---|---:|---|---:|\n"
+        for one in found[name]:
+            other = trained.get(one.module)
+            row = (one.module, one.layers, f"{one.params:,}", f"{one.mult_adds:,}", said(one), f"{one.seconds:.2f}")
+            more = (said(other), f"{other.seconds:.2f}") if other else ("", "")
+            text += f"| {' | '.join(map(str, (*row, *more)))} |\n"
+    return text
+
+
+def said(line: Line) -> str:
+    """Say in a few words what came of a module."""
+    if not line.layers:
+        return f"not read: {line.said}"
+    wrong = [
+        name
+        for name, ours, theirs in (
+            ("params", line.params, line.own_params),
+            ("mult-adds", line.mult_adds, line.own_mult_adds),
+        )
+        if ours != theirs
+    ]
+    return " ".join([f"{', '.join(wrong)} differ" if wrong else "equal", *(["in part"] if line.unpriced else [])])
+
+
 def main() -> None:
     """Run the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=[*PARTS])
-    parser.add_argument("--only", default="")
-    parser.add_argument("--write", action="store_true")
+    every = [f"{name}{mode}" for name in PARTS for mode in ("", "-train")]
+    parser.add_argument("parts", nargs="*", default=every, choices=every, metavar="PART")
+    parser.add_argument("--only", default="", metavar="WORD", help="only modules with this in their name")
+    parser.add_argument("--write", action="store_true", help="keep the lines and write benchmarks/MODULES.md")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     without_compiled_operators()
@@ -338,14 +401,10 @@ def main() -> None:
             if asked.only in case.name:
                 lines.append(look(case, mode or "eval"))
                 one = lines[-1]
-                sign = "ok " if one.whole and one.equal else "** "
-                print(sign, *astuple(one), flush=True)
+                print("ok" if one.whole and one.equal else "**", *astuple(one), flush=True)
         if asked.write:
-            KEPT.mkdir(exist_ok=True)
-            with open(KEPT / f"{part}.csv", "w", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow([one.name for one in fields(Line)])
-                writer.writerows(map(astuple, lines))
+            keep(part, lines)
+            (HERE / "MODULES.md").write_text(page())
 
 
 if __name__ == "__main__":

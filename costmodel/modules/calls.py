@@ -9,8 +9,6 @@ import torch
 
 from costmodel.modules.tensors import tensors_in
 
-Stored = "torch.Tensor"
-
 
 @dataclass
 class Call:

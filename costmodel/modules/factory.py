@@ -11,7 +11,7 @@ from torch import nn
 
 
 def build(factory: Callable[[], nn.Module]) -> nn.Module:
-    """Return what a factory builds: on tensors without numbers, or where it needs numbers with their memory untouched."""
+    """Return what a factory builds: on tensors without numbers, or where it needs some in memory left untouched."""
     try:
         with torch.device("meta"):
             return factory()

@@ -1,4 +1,4 @@
-"""What layers are called: after the submodule that is called, and what runs in one that calls others by its operator."""
+"""What layers are called: as the submodule that is called; what runs in one that calls others, by its operator too."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ def read_module(module: nn.Module, given: Given, name: str = "") -> LayerGraph:
 
     Args:
         module: on any device.
-        given: shapes with their batch, such as (1, 3, 224, 224), examples, a tuple of several, or a map from the names of
-            its arguments to them. What else is in the map is handed on as it is.
+        given: shapes with their batch, such as (1, 3, 224, 224), examples, a tuple of several, or a map from the names
+            of its arguments to them. What else is in the map is handed on as it is.
         name: what the network is called.
 
     Raises:
@@ -126,8 +126,8 @@ class _Look:
         hint = ""
         if any(words in said for words in ASKED):
             return CostModelError(
-                f"{self.title}: {at}it asks for the numbers of a tensor that is computed (tolist() or numpy()), so what "
-                f"runs cannot be told from shapes alone{self._line(error)}"
+                f"{self.title}: {at}it asks for the numbers of a tensor that is computed (tolist() or numpy()), so "
+                f"what runs cannot be told from shapes alone{self._line(error)}"
             )
         if "Expected more than 1 value per channel when training" in said:
             hint = (

@@ -136,7 +136,7 @@ class Reader:
         dtype: str = "",
         partial: str = "",
     ) -> Value:
-        """Add an operator and return what it gives. What is computed from parameters alone is computed at every call, so
+        """Add an operator and return what it gives. What is computed from parameters alone is computed at every call:
         those are sources then.
         """
         if inputs and all(value.constant for value in inputs):
@@ -148,7 +148,7 @@ class Reader:
         return value
 
     def _sources_of(self, op: Operator, inputs: tuple[Value, ...], weighed: bool) -> tuple[Value, ...]:
-        """Return constants as sources, if something is stored or multiplied; else what comes of them is a constant too."""
+        """Return constants as sources if something is stored or multiplied; else what comes of them is constant."""
         if any(value.arrays for value in inputs):
             return tuple(self.source(value) if value.arrays else value for value in inputs)
         if weighed or op.cost(*(value.shape for value in inputs)).mult_adds:
@@ -265,7 +265,7 @@ class Reader:
             return self._constant(result)
         if key(view) == key(plain) and view.dtype == plain.dtype:
             ops = seen(tuple(plain.shape), tuple(view.shape), tuple(view.stride()), view.storage_offset())
-            if self._repeated(value, result):
+            if self.repeated(value, result):
                 return Value(tuple(result.shape), value.dtype, arrays=value.arrays, whole=True)
             return self.viewed(value, ops, result, label(call.name))
         if view.shape != plain.shape:
@@ -274,7 +274,7 @@ class Reader:
             return self.cast(value, result)
         return value
 
-    def _repeated(self, value: Value, result: torch.Tensor) -> bool:
+    def repeated(self, value: Value, result: torch.Tensor) -> bool:
         """Say whether an array is only repeated for each image of the batch."""
         batch = self.batch
         return (

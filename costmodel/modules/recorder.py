@@ -37,7 +37,7 @@ class DependsOnNumbersError(Exception):
     """The module asks what is known only when it runs."""
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is not there
     """Hands every call to a reader. `notes` are what was assumed."""
 
     def __init__(self, reader: Reader, twins: Twins, shadows: Shadows) -> None:
@@ -259,8 +259,8 @@ def autocast_without_numbers() -> Iterator[None]:
     def init(self: Any, device_type: str, *args: Any, **kwargs: Any) -> None:
         own(self, "cpu" if device_type == "meta" else device_type, *args, **kwargs)
 
-    torch.autocast.__init__ = init  # type: ignore[method-assign]
+    torch.autocast.__init__ = init
     try:
         yield
     finally:
-        torch.autocast.__init__ = own  # type: ignore[method-assign]
+        torch.autocast.__init__ = own

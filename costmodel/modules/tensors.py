@@ -35,12 +35,8 @@ def covers(tensor: torch.Tensor) -> bool:
         if stride != reach:
             return False
         reach *= size
-    return tensor.storage_offset() == 0 and tensor.untyped_storage().nbytes() == reach * tensor.element_size()
-
-
-def empty_like(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor without numbers, of a storage of its own that is as large as that of `tensor`, lying as it lies."""
-    return within(bare(tensor), tensor)
+    whole = tensor.untyped_storage().nbytes() == reach * tensor.element_size()
+    return bool(whole and tensor.storage_offset() == 0)
 
 
 def bare(tensor: torch.Tensor) -> torch.Tensor:

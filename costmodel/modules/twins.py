@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from costmodel.modules.shadows import FEW, Shadows
-from costmodel.modules.tensors import bare, geometry, key, mapped, within
+from costmodel.modules.tensors import bare, geometry, key, within
 from costmodel.reading.value import Array, Value
 
 
@@ -101,7 +101,7 @@ def as_numpy(numbers: torch.Tensor) -> object:
 
 
 def untouched(module: nn.Module) -> list[tuple[nn.Module, dict[str, object], dict[str, object]]]:
-    """Return what is to be put back after a module was looked at: its attributes, and what containers among them held."""
+    """Return what is put back after a module was looked at: its attributes, and what containers among them held."""
     found = []
     for one in module.modules():
         if isinstance(one, torch.jit.ScriptModule):
@@ -136,6 +136,3 @@ def _differ(now: object, before: object) -> bool:
     assert isinstance(now, dict)
     assert isinstance(before, dict)
     return list(now) != list(before) or any(now[name] is not before[name] for name in before)
-
-
-__all__ = ["Twins", "as_numpy", "mapped", "put_back", "untouched"]

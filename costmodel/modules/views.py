@@ -67,7 +67,7 @@ def _cut(before: Sizes, sizes: Sizes, strides: Sizes, offset: int) -> tuple[list
                 return None
             pieces[axis] = (0, number, 1)
         elif own:
-            (size, stride), jump = own[0], own[0][1] // step
+            size, jump = own[0][0], own[0][1] // step
             last = starts[axis] + (size - 1) * jump
             if last >= whole:
                 return None
@@ -90,7 +90,7 @@ def _cut(before: Sizes, sizes: Sizes, strides: Sizes, offset: int) -> tuple[list
 
 
 def _turned(before: Sizes, shape: Sizes, sizes: Sizes, strides: Sizes) -> list[Operator] | None:
-    """Return the rearrangement from what a slice leaves to the axes of a view, which are apart by `strides` in `before`."""
+    """Return the rearrangement from what a slice leaves to the axes of a view, apart by `strides` in `before`."""
     order = sorted((axis for axis, size in enumerate(sizes) if size > 1), key=lambda axis: -strides[axis])
     lies = tuple(sizes[axis] for axis in order)
     if shape == before:

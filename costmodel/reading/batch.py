@@ -38,8 +38,8 @@ def samples(draft: Draft, batch: int, carrying: set[str]) -> dict[str, Shape] | 
 
 
 def constant_sample(value: Value, rank: int, batch: int) -> Shape:
-    """Return the shape of a constant beside tensors that had `rank` axes: a first axis of size 1 was the batch's, and one
-    of the batch's size where the same numbers are repeated for each image, or are none that are stored.
+    """Return the shape of a constant beside tensors that had `rank` axes: a first axis of size 1 was the batch's, and
+    one of the batch's size where the same numbers are repeated for each image, or are none that are stored.
     """
     if not rank or len(value.shape) != rank:
         return value.shape

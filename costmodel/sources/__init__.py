@@ -17,8 +17,8 @@ from costmodel.spec import Spec
 __all__ = ["KINDS", "Question", "Source", "open"]
 
 Question: TypeAlias = "str | os.PathLike[str] | Spec | LayerGraph"
-"""A name, a path (``FILE#VARIANT``, ONNX files too), ``-``, ``git:REVISION:PATH``, ``package.module:factory`` of a PyTorch
-module, or what was opened before.
+"""A name, a path (``FILE#VARIANT``, ONNX files too), ``-``, ``git:REVISION:PATH``, ``package.module:factory`` of a
+PyTorch module, or what was opened before.
 """
 
 KINDS = ("stdin", "git", "onnx", "torch", "specs")

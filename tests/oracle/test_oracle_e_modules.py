@@ -1,4 +1,4 @@
-"""PyTorch modules as they are read, against PyTorch's own counts: parameters, what is multiplied, and what lives when."""
+"""PyTorch modules as they are read, against PyTorch's own counts: parameters, mult-adds, and what lives when."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_module_is_left_bit_for_bit_and_flag_for_flag_as_it_was(name):
 
 
 def test_rows_are_called_as_submodules_are_and_edges_are_complete():
-    module, graph, _ = looked_at("InPlace")
+    _, graph, _ = looked_at("InPlace")
     assert [layer.path for layer in graph.layers if layer.op.weights(*layer.input_shapes)] == ["one", "two"]
     reached = set(graph.inputs)
     for layer in graph.layers:

@@ -15,7 +15,7 @@ from costmodel.reading.value import UnreadError, Value
 def _sdpa(read: Reader, call: Call) -> Value:
     query, keys, values = (read.value(call[name]) for name in ("query", "key", "value"))
     mask = read.optional(call["attn_mask"])
-    fields = {"causal": bool(call["is_causal"])}
+    fields: dict[str, object] = {"causal": bool(call["is_causal"])}
     if call["scale"] is not None:
         fields["scale"] = call["scale"]
     if len(query.shape) > 2 and query.shape[-3] != keys.shape[-3]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
-
 from costmodel.modules.calls import Call
 from costmodel.modules.reader import Reader, rule
 from costmodel.modules.rules.reductions import axes
@@ -43,7 +41,7 @@ def _repeat(read: Reader, call: Call) -> Value:
     own = [at for at, times in enumerate(repeats) if times != 1]
     if not own:
         return value
-    if own == [0] and read._repeated(value, call.out):
+    if own == [0] and read.repeated(value, call.out):
         return Value(tuple(call.out.shape), value.dtype, arrays=value.arrays, whole=True)
     op = OPERATORS["tile"](repeats=tuple(repeats[at] for at in own), axis=tuple(at - len(shape) for at in own))
     return read.add(op, value)
@@ -65,6 +63,3 @@ def _repeat(read: Reader, call: Call) -> Value:
 def _moved(read: Reader, call: Call) -> list[Value]:
     values = [read.value(tensor) for tensor in call.tensors]
     return [read.free(result, *values) for result in call.results]
-
-
-__all__ = ["prod"]

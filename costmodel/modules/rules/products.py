@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from math import prod
 
-import torch
-
 from costmodel.modules.calls import Call
 from costmodel.modules.reader import KNOWN, Reader, rule
 from costmodel.ops import OPERATORS
 from costmodel.ops.product import parsed
-from costmodel.reading.moves import reshaped, transposed
+from costmodel.reading.moves import reshaped
 from costmodel.reading.value import UnreadError, Value
 
 
@@ -143,19 +141,20 @@ KNOWN["bilinear"] = _of_bilinear
 def _einsum(read: Reader, call: Call) -> Value:
     terms, output = spelt(call)
     values = [read.value(tensor) for tensor in call.tensors]
-    mult_adds, operations = einsum_cost(call)
-    while (
-        terms[0][:1]
-        and all(term[:1] == terms[0][:1] for term in (*terms, output))
-        and all(len(term) > 1 for term in terms)
-    ):
-        terms, output = [term[1:] for term in terms], output[1:]
-    op = OPERATORS["einsum"](equation=f"{','.join(terms)}->{output}")
-    parsed(op.equation)
-    shape = op.shape(*(value.shape for value in values))
-    if op.cost(*(value.shape for value in values)).mult_adds != mult_adds or tuple(shape) != tuple(call.out.shape):
+    shared = _shared(terms, output)
+    equation = f"{','.join(term[shared:] for term in terms)}->{output[shared:]}"
+    parsed(equation)
+    op, shapes = OPERATORS["einsum"](equation=equation), [value.shape for value in values]
+    if tuple(op.shape(*shapes)) != tuple(call.out.shape) or op.cost(*shapes).mult_adds != einsum_cost(call)[0]:
         raise UnreadError("it is no plain sum of products")
     return read.add(op, *values)
+
+
+def _shared(terms: list[str], output: str) -> int:
+    """Return how many letters all begin with, which only repeat what the others do; each keeps one of its own."""
+    most = min(map(len, terms)) - 1
+    alike = (len({term[at : at + 1] for term in (*terms, output)}) == 1 for at in range(most))
+    return next((at for at, same in enumerate(alike) if not same), max(most, 0))
 
 
 def spelt(call: Call) -> tuple[list[str], str]:
@@ -198,16 +197,13 @@ def einsum_cost(call: Call) -> tuple[int, int]:
     held, mult_adds, operations = own[0], 0, 0
     if len(terms) == 1:
         return 0, call.tensors[0].numel() if set(terms[0]) - set(output) else 0
-    for place, term in enumerate(own[1:], 2):
+    for place, other in enumerate(own[1:], 2):
         wanted = set(output).union(*own[place:])
-        common = (held & term) - wanted
-        one, two = ((letters & wanted) | common | (letters & other) for letters, other in ((held, term), (term, held)))
-        count = prod(sizes[letter] for letter in one | two)
-        if common:
-            mult_adds += count
-        else:
-            operations += count
-        held = (one | two) & wanted
+        common = (held & other) - wanted
+        kept = ((held | other) & wanted) | common
+        count = prod(sizes[letter] for letter in kept)
+        mult_adds, operations = (mult_adds + count, operations) if common else (mult_adds, operations + count)
+        held = kept & wanted
     return mult_adds, operations
 
 
@@ -248,4 +244,3 @@ def _of_distances(call: Call) -> tuple[int, int]:
 
 
 KNOWN["cdist"] = _of_distances
-__all__ = ["is_weight", "linear", "product", "torch", "transposed"]
