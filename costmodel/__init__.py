@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from costmodel.api import load as load
     from costmodel.api import read as read
+    from costmodel.api import summary as summary
     from costmodel.errors import CostModelError as CostModelError
     from costmodel.errors import SpecError as SpecError
     from costmodel.execute import run as run
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "load": "costmodel.api",
     "read": "costmodel.api",
+    "summary": "costmodel.api",
     "price": "costmodel.pricing",
     "time": "costmodel.latency.predict",
     "Device": "costmodel.latency.device",

@@ -12,7 +12,7 @@ FLOORS = [
     {"graph"},
     {"weights"},
     {"spec", "reading", "execute", "pricing"},
-    {"onnx"},
+    {"onnx", "modules"},
     {"sources"},
     {"api"},
     {"latency", "gallery"},

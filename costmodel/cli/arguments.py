@@ -95,7 +95,33 @@ input_option = click.option(
     type=InputShape(),
     multiple=True,
     metavar="[NAME=]SHAPE",
-    help="The shape of an input: of an ONNX file with its batch, as 1x3x640x640; of a spec, of one image. Repeatable.",
+    help="The shape of an input: of an ONNX file or a PyTorch module with its batch, as 1x3x640x640; of a spec, of one "
+    "image. Repeatable.",
+)
+
+
+def keyword(text: str) -> tuple[str, Any]:
+    """Return the keyword and the value of ``KEYWORD=VALUE``: a number, true, false, none, or a text.
+
+    Raises:
+        CostModelError: if it is not that.
+    """
+    name, equals, written = (part.strip() for part in text.partition("="))
+    if not name.isidentifier() or not equals:
+        raise CostModelError(f"--arg {text}: write KEYWORD=VALUE, as in --arg num_classes=10")
+    if written.lower() == "none":
+        return name, None
+    value = scalar(written)
+    return name, written if value is None else value
+
+
+arg_option = click.option(
+    "--arg",
+    "keywords",
+    multiple=True,
+    callback=lambda ctx, param, values: dict(map(keyword, values)),
+    metavar="KEYWORD=VALUE",
+    help="Give a keyword to the code that builds a PyTorch module: num_classes=10. Repeatable.",
 )
 
 

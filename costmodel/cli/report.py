@@ -9,6 +9,7 @@ import click
 
 from costmodel.cli.arguments import (
     ARCH,
+    arg_option,
     input_option,
     own_batch_option,
     own_dtype_option,
@@ -24,6 +25,7 @@ from costmodel.tasks import report
 @set_option
 @resolution_option
 @input_option
+@arg_option
 @own_batch_option
 @own_dtype_option
 @click.option("--device", metavar="NAME", help="Add latency on a device (see `costmodel devices`), at its dtype.")
@@ -55,6 +57,9 @@ def report_command(form: str, output: Path | None, **asked: Any) -> None:
     ARCH is a name (see `costmodel list`), the path of a spec (FILE#VARIANT) or of an ONNX file, git:REVISION:PATH, or -
     for a spec on standard input. One gets a report of its own; several are compared, a row each.
 
+    package.module:factory is code that builds a PyTorch module, with --input for what it is called with: that code is
+    run. No other form of ARCH runs code.
+
     \b
     Examples:
       costmodel report mobilenet_v1
@@ -66,6 +71,7 @@ def report_command(form: str, output: Path | None, **asked: Any) -> None:
       costmodel report alexnet googlenet --energy
       costmodel report my_net.yaml --format markdown -o costs.md
       costmodel report model.onnx
+      costmodel report torchvision.models:resnet18 --arg num_classes=10 --input 1x3x224x224
       costmodel report alexnet vgg16 resnet50 --sort mult_adds
       costmodel report resnet50 --format json | jq .totals
       costmodel show mobilenet_v1 | costmodel report -

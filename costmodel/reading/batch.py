@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import Shape
@@ -10,6 +10,9 @@ from costmodel.ops.base import Operator
 from costmodel.ops.opaque import Opaque
 from costmodel.reading.draft import Draft, Step
 from costmodel.reading.value import Value
+
+if TYPE_CHECKING:
+    from costmodel.ops.base import Operator
 
 
 class Mixed(Exception):  # noqa: N818 - it is no error: tensors that mix the batch are read as they lie
@@ -34,9 +37,19 @@ def samples(draft: Draft, batch: int, carrying: set[str]) -> dict[str, Shape] | 
     return found
 
 
-def constant_sample(value: Value, rank: int) -> Shape:
-    """Return the shape of a constant beside tensors that had `rank` axes: a first axis of size 1 was the batch's."""
-    return value.shape[1:] if len(value.shape) == rank and rank and value.shape[0] == 1 else value.shape
+def constant_sample(value: Value, rank: int, batch: int) -> Shape:
+    """Return the shape of a constant beside tensors that had `rank` axes: a first axis of size 1 was the batch's, and
+    one of the batch's size where the same numbers are repeated for each image, or are none that are stored.
+    """
+    if not rank or len(value.shape) != rank:
+        return value.shape
+    again = value.shape[0] == batch and (not value.arrays or repeated(value))
+    return value.shape[1:] if value.shape[0] == 1 or again else value.shape
+
+
+def repeated(value: Value) -> bool:
+    """Say whether a constant is one array several times over."""
+    return value.whole and value.size > value.arrays[0].size
 
 
 def of_sample(op: Operator, batch: int) -> Operator:
@@ -73,7 +86,7 @@ def _sample(step: Step, batch: int, found: dict[str, Shape], carried: set[str], 
         if value.source in carried:
             shapes.append(found[value.source])
         elif value.constant:
-            shapes.append(constant_sample(value, rank))
+            shapes.append(constant_sample(value, rank, batch))
         else:
             shapes.append(found[value.source])
     if isinstance(step.op, Opaque):

@@ -15,14 +15,17 @@ from costmodel.tensor import BITS, Tensor
 from costmodel.units import counted
 
 
-def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0) -> LayerGraph:
+def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0, exported: bool = True) -> LayerGraph:
     """Add the parts of a network to a graph that has its inputs, and return it, with notes of what was folded.
+
+    What is `exported` may have had arrays merged or folded by who wrote it; that too is noted.
 
     Raises:
         CostModelError: if its sizes are beyond what a layer may have.
     """
     graph.read = True
-    graph.notes += _folded(network, folded_mult_adds)
+    if exported:
+        graph.notes += _folded(network, folded_mult_adds)
     keepers = Keepers()
     sources: dict[Any, str] = {}
     for part in network.parts.values():
@@ -44,7 +47,8 @@ def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0) -> 
             raise CostModelError(f"{graph.file or graph.name}: layer {part.path}: {error}") from None
         if part.partial:
             graph.unpriced[part.path] = (getattr(part.op, "type", part.op.name), part.partial)
-    graph.notes += keepers.notes()
+    if exported:
+        graph.notes += keepers.notes()
     for path in network.outputs:
         if path in network.parts:
             graph.mark_output(path)

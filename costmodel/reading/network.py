@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
@@ -209,9 +209,7 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
         if batched:
             carried.add(step.path)
         rank = max((len(value.shape) for value in computed), default=0) if found and batched else 0
-        reads = [
-            value.as_shape(constant_sample(value, rank)) if value.constant else value.source for value in step.inputs
-        ]
+        reads = [_constant(value, rank, batch) if value.constant else value.source for value in step.inputs]
         shape, kind = shapes[step.path], step.out.dtype
         op = of_sample(step.op, batch) if found and batched else step.op
         network.add(
@@ -219,6 +217,14 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
         )
     network.outputs = dict.fromkeys(value.source for value in draft.outputs if not value.constant)
     return network
+
+
+def _constant(value: Value, rank: int, batch: int) -> Value:
+    """Return a constant beside tensors that had `rank` axes, as it is for one image."""
+    shape = constant_sample(value, rank, batch)
+    if Value(shape, value.dtype).size == value.size:
+        return value.as_shape(shape)
+    return replace(value, shape=shape, held=None if value.held is None else value.held[0])
 
 
 def needed(draft: Draft) -> None:

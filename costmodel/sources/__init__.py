@@ -17,9 +17,11 @@ from costmodel.spec import Spec
 __all__ = ["KINDS", "Question", "Source", "open"]
 
 Question: TypeAlias = "str | os.PathLike[str] | Spec | LayerGraph"
-"""A name, a path (``FILE#VARIANT``, ONNX files too), ``-``, ``git:REVISION:PATH``, or what was opened before."""
+"""A name, a path (``FILE#VARIANT``, ONNX files too), ``-``, ``git:REVISION:PATH``, ``package.module:factory`` of a
+PyTorch module, or what was opened before.
+"""
 
-KINDS = ("stdin", "git", "onnx", "specs")
+KINDS = ("stdin", "git", "onnx", "torch", "specs")
 
 
 def open(question: Question, **parameters: Any) -> Source:

@@ -28,6 +28,8 @@ class Source:
     """The file on disk that it was read from, if it was."""
     resize: Callable[[Mapping[str, Any]], Source] | None = None
     """How sizes are set of what is no spec, where that can be."""
+    call: Callable[[Mapping[str, Any]], Source] | None = None
+    """How keywords are given to the code that builds it, where code does."""
 
     @cached_property
     def graph(self) -> LayerGraph:
@@ -65,6 +67,20 @@ class Source:
         if self.spec is None:
             raise CostModelError(f"{self.asked}: {self.kind} has no parameters, so no {next(iter(values))} to set")
         return Source(self.asked, self.spec.set(**values), file=self.file)
+
+    def called(self, keywords: Mapping[str, Any]) -> Source:
+        """Return the network with keywords given to the code that builds it.
+
+        Raises:
+            CostModelError: if no code does.
+        """
+        if not keywords:
+            return self
+        if self.call is None:
+            raise CostModelError(
+                f"{self.asked}: no code builds it, so none takes {next(iter(keywords))}; --arg is for code"
+            )
+        return self.call(keywords)
 
     def family(self) -> Iterator[Spec]:
         """Yield every network that the spec's file describes: at its defaults, then each variant; none without a spec.

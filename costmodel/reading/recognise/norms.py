@@ -98,12 +98,13 @@ def factor(network: Network, part: Part) -> tuple[Part, Value] | None:
 
 
 def stored_with(network: Network, part: Part, name: str) -> tuple[Part, Value] | None:
-    """Return the part that another of that name combines with a stored array of no more axes, and the array."""
+    """Return the part that another of that name combines with a learned array of no more axes, and the array."""
     if part.op.name != name or len(part.inputs) != 2:
         return None
     for one, other in (part.inputs, part.inputs[::-1]):
         before = network.maker(one)
-        if before is not None and isinstance(other, Value) and other.arrays and before.shape == part.shape:
+        learned = isinstance(other, Value) and any(array.trained for array in other.arrays)
+        if before is not None and isinstance(other, Value) and learned and before.shape == part.shape:
             return before, other
     return None
 

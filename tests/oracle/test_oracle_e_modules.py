@@ -1,0 +1,352 @@
+"""PyTorch modules as they are read, against PyTorch's own counts: parameters, mult-adds, and what lives when."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import weakref
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+from zoo import ZOO, Constants, Gates, Thrice, Tied
+
+import costmodel as cm
+from costmodel.modules.read import read_module
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # what modules warn of is theirs
+MODES = {name: name == "Training" for name in ZOO}
+
+
+def without_numbers(given: Any) -> Any:
+    """Return what a module is called with as tensors of PyTorch's device that has shapes alone."""
+    if isinstance(given, torch.Tensor):
+        return given.to("meta")
+    if isinstance(given, dict):
+        return {name: without_numbers(one) for name, one in given.items()}
+    if isinstance(given, tuple):
+        return tuple(map(without_numbers, given)) if isinstance(given[0], tuple) else torch.empty(given, device="meta")
+    return given
+
+
+def looked_at(name: str) -> tuple[nn.Module, Any, Any]:
+    """Return a module of the zoo, its network and what it is called with."""
+    build, given = ZOO[name]
+    torch.manual_seed(0)
+    module = build().train(MODES[name])
+    return module, read(module, given), given
+
+
+def read(module: nn.Module, given: Any) -> Any:
+    return cm.load(module, inputs=given) if isinstance(given, dict) else cm.load(module, given)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_params_and_mult_adds_are_those_that_pytorch_counts(name):
+    module, graph, given = looked_at(name)
+    assert not graph.unpriced
+    totals = cm.price(graph).totals
+    unused = sum(int(note.split()[0].replace(",", "")) for note in graph.notes if "not used here" in note)
+    assert totals.params + unused == sum(one.numel() for one in module.parameters())
+    asked = torch.zeros(given, dtype=torch.int64, device="meta") if name == "Tied" else without_numbers(given)
+    counter = FlopCounterMode(display=False)
+    module = module.to("meta")
+    with torch.no_grad(), counter:
+        if isinstance(asked, dict):
+            module(**asked)
+        else:
+            module(*asked) if isinstance(asked, tuple) else module(asked)
+    assert totals.mult_adds == counter.get_total_flops() // 2
+
+
+def marks(module: nn.Module) -> list[Any]:
+    """Return everything of a module that looking at it might change."""
+    tensors = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+    found: list[Any] = [
+        (name, id(one), one.data_ptr(), one.device, one.requires_grad, one._version, one.tolist())
+        for name, one in tensors
+    ]
+    for one in module.modules():
+        own = {name: (id(value), list(value) if type(value) is dict else None) for name, value in vars(one).items()}
+        found += [one.training, own, list(one._forward_hooks), list(one._forward_pre_hooks)]
+    return found
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_module_is_left_bit_for_bit_and_flag_for_flag_as_it_was(name):
+    build, given = ZOO[name]
+    module = build().train(MODES[name])
+    module.apply(lambda one: one.register_buffer("extra", torch.ones(2)))
+    before, seed = marks(module), torch.get_rng_state()
+    read(module, given)
+    assert marks(module) == before
+    assert torch.equal(torch.get_rng_state(), seed)
+    assert not torch.is_inference_mode_enabled()
+    assert torch.autocast.__init__.__module__ == "torch.amp.autocast_mode"
+
+
+def test_rows_are_called_as_submodules_are_and_edges_are_complete():
+    _, graph, _ = looked_at("InPlace")
+    assert [layer.path for layer in graph.layers if layer.op.weights(*layer.input_shapes)] == ["one", "two"]
+    reached = set(graph.inputs)
+    for layer in graph.layers:
+        if reached.intersection(layer.inputs):
+            reached.add(layer.path)
+    assert reached.issuperset(layer.path for layer in graph.layers if layer.inputs)
+    read_by = {name for layer in graph.layers for name in layer.inputs}
+    assert [layer.path for layer in graph.layers if layer.path not in read_by] == [graph.layers[-1].path]
+
+
+def test_a_module_called_again_is_a_row_again_and_its_params_count_once():
+    graph = cm.load(Thrice(), (1, 8))
+    rows = cm.price(graph)
+    assert [(row["path"], row["params"], row["mult_adds"]) for row in rows if row["mult_adds"]] == [
+        ("first", 72, 64),
+        ("first_2", 0, 64),
+        ("first_3", 0, 64),
+    ]
+
+
+def test_weights_that_are_used_without_a_call_name_the_row():
+    _, graph, _ = looked_at("MultiHead")
+    assert {"one.out_proj", "two.out_proj"} <= {layer.path for layer in graph.layers}
+
+
+def test_a_table_that_is_also_the_head_counts_once():
+    graph = cm.load(Tied(), (1, 9))
+    assert cm.price(graph).totals.params == 50 * 16
+    assert graph.inputs["input"].dtype == "int64"
+
+
+def test_one_image_of_two_is_what_a_row_is_about_and_both_are_in_the_totals():
+    _, graph, _ = looked_at("ClassToken")
+    assert graph.input_shape == (3, 16, 16)
+    assert graph.batch == 2
+    assert graph.layer("patches").shape == (8, 4, 4)
+    assert cm.price(graph, 1).totals.mult_adds * 2 == cm.price(graph).totals.mult_adds
+
+
+class Living(TorchDispatchMode):
+    """Adds up the bytes of the storages that are alive, besides those of a module."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.known = {one.untyped_storage()._cdata for one in [*module.parameters(), *module.buffers()]}
+        self.bytes = self.peak = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                self.enter(tensor)
+        return result
+
+    def enter(self, tensor):
+        storage = tensor.untyped_storage()
+        if storage._cdata in self.known:
+            return
+        self.known.add(storage._cdata)
+        self.bytes += storage.nbytes()
+        self.peak = max(self.peak, self.bytes)
+        weakref.finalize(storage, self.leave, storage._cdata, storage.nbytes())
+
+    def leave(self, key, size):
+        self.known.discard(key)
+        self.bytes -= size
+
+
+class Inception(nn.Module):
+    """Paths side by side, as GoogLeNet's, after a stem."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2))
+        self.one, self.two = nn.Conv2d(64, 96, 1), nn.Sequential(nn.Conv2d(64, 48, 1), nn.Conv2d(48, 128, 3, 1, 1))
+        self.three = nn.Sequential(nn.MaxPool2d(3, 1, 1), nn.Conv2d(64, 32, 1))
+        self.head = nn.Linear(256, 10)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = torch.cat((self.one(x), self.two(x), self.three(x)), 1)
+        return self.head(x.mean((2, 3)))
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_the_peak_of_live_bytes_is_that_of_the_tensors_that_pytorch_makes(size):
+    with torch.device("meta"):
+        module = Inception().eval()
+    given = torch.empty(1, 3, size, size, device="meta")
+    living = Living(module)
+    with torch.inference_mode(), living:
+        kept = module(given)
+    assert kept.shape == (1, 10)
+    assert cm.price(cm.load(module, (1, 3, size, size))).totals.peak_live_bytes == living.peak
+
+
+def test_no_weight_is_allocated_where_the_module_has_none():
+    with torch.device("meta"):
+        module = nn.Sequential(nn.Linear(10**6, 10**6), nn.Linear(10**6, 10))
+    assert cm.price(cm.load(module, (1, 10**6))).totals.mult_adds == 10**12 + 10**7
+
+
+class Asks(nn.Module):
+    """Asks one thing of the numbers of its input."""
+
+    def __init__(self, ask):
+        super().__init__()
+        self.ask, self.linear = ask, nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.ask(self.linear(x))
+
+
+def line_of(function) -> str:
+    return rf"test_oracle_e_modules\.py:{function.__code__.co_firstlineno}\b"
+
+
+def test_what_depends_on_numbers_is_assumed_and_said_with_file_and_line():
+    def ask(x):
+        return x * 2 if (x.sum() > 0) else x
+
+    graph = cm.load(Asks(ask), (1, 4))
+    (note,) = graph.notes
+    assert re.search(rf"test_oracle_e_modules\.py:{ask.__code__.co_firstlineno + 1} asks whether .* assumed", note)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda x: x[x > 0], "picks elements by a mask of true and false"),
+        (lambda x: x.nonzero(), "picks elements by nonzero"),
+        (lambda x: x * int(x.sum().long()), "a whole number that depends on the numbers of the input"),
+    ],
+)
+def test_what_cannot_be_told_is_refused_with_file_and_line(ask, said):
+    with pytest.raises(cm.CostModelError, match=f"Asks: {line_of(ask)}.*{said}"):
+        cm.load(Asks(ask), (1, 4))
+
+
+@pytest.mark.parametrize("ask", [lambda x: x.tolist(), lambda x: x.numpy()])
+def test_numbers_that_are_not_there_are_not_given(ask):
+    with pytest.raises(cm.CostModelError, match=r"asks for the numbers of a tensor that is computed"):
+        cm.load(Asks(ask), (1, 4))
+
+
+def test_what_nobody_knows_is_said_and_the_rest_is_counted():
+    graph = cm.load(Asks(lambda x: torch.fft.rfft(x).abs()), (1, 4))
+    assert graph.unpriced == {"fft_rfft": ("fft_rfft", "no operator stands for it")}
+    assert cm.price(graph).totals.mult_adds == 16
+
+
+@pytest.mark.parametrize(
+    ("module", "given", "said"),
+    [
+        (nn.Sequential(nn.Linear(4, 4)), (1, 5), r"Sequential: 0: linear of 1x5 and 4x4 and 4: RuntimeError: "),
+        (nn.BatchNorm1d(4), (1, 4), r"use batch 2, or call \.eval\(\) first"),
+        (nn.LazyLinear(3), (1, 4), "LazyLinear: weight has no shape yet"),
+        (Asks(lambda x: x.nothing), (1, 4), r"Asks: AttributeError: 'Tensor' object has no attribute 'nothing'\n"),
+        (nn.Identity(), (1, 4), "Identity: it computes nothing of its inputs"),
+        (Asks(lambda x: x), (1, 0), r"\(1, 0\) is no shape of an input"),
+        (Asks(lambda x: x), "1x4", "'1x4' is no input of a module"),
+        (Asks(lambda x: x), {"y": (1, 4)}, "Asks: its forward takes no 'y'; known: x"),
+        (Asks(lambda x: x), None, r"say what it is called with: load\(module, \(1, 3, 224, 224\)\)"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_words_of_the_module_with_the_row_that_was_reached(module, given, said):
+    with pytest.raises(cm.CostModelError, match=said) as found:
+        read(module, given)
+    assert found.value.__cause__ is None
+    assert "costmodel/modules" not in str(found.value)
+
+
+def test_a_summary_is_the_table_of_the_same_network():
+    table = cm.summary(Gates().eval(), (1, 8))
+    assert table.totals.params == 74
+    assert cm.summary(Gates().eval(), x=(1, 8)).totals.mult_adds == 64
+    assert any("12 params of the module are not used here: unused.weight and 1 more" in note for note in table.notes)
+
+
+def test_what_a_module_keeps_between_calls_is_what_it_kept():
+    module = Constants()
+    module.kept["x"] = mine = torch.ones(3)
+    cm.load(module, (1, 5, 8))
+    assert module.kept == {"x": mine}
+    assert not hasattr(module, "last")
+
+
+def test_rows_name_numbers_in_the_order_in_which_they_run():
+    graph = read_module(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2)), (1, 3, 8, 8))
+    assert [(layer.path, layer.op.name, layer.inputs) for layer in graph.layers] == [
+        ("0", "conv", ("input",)),
+        ("1", "relu", ("0",)),
+        ("2", "flatten", ("1",)),
+        ("3", "linear", ("2",)),
+    ]
+
+
+CODE = """
+from torch import nn
+
+def small(classes=3, wide=False):
+    return nn.Sequential(nn.Conv2d(3, 8 if wide else 4, 3), nn.Flatten(), nn.Linear(4 * 36, classes))
+
+def broken():
+    raise ValueError("no such thing")
+
+def numbers():
+    net = small()
+    assert float(net[0].weight.sum()) == float(net[0].weight.sum())
+    return net
+
+other = 3
+"""
+
+
+@pytest.fixture
+def code(tmp_path, monkeypatch):
+    (tmp_path / "nets_of_a_test.py").write_text(CODE)
+    monkeypatch.chdir(tmp_path)
+    yield
+    sys.modules.pop("nets_of_a_test", None)
+
+
+def test_code_that_builds_a_module_is_run(code, capsys):
+    from costmodel.cli import main
+
+    main(["report", "nets_of_a_test:small", "--arg", "classes=10", "--input", "1x3x8x8", "--format", "json"])
+    assert json.loads(capsys.readouterr().out)["totals"]["params"] == 112 + 1450
+
+
+def test_code_that_needs_numbers_is_run_on_the_processor(code):
+    from costmodel import sources
+
+    graph = sources.open("nets_of_a_test:numbers").set(**{"": [1, 3, 8, 8]}).graph
+    assert cm.price(graph).totals.params == 112 + 435
+
+
+@pytest.mark.parametrize(
+    ("asked", "flags", "said"),
+    [
+        ("nets_of_a_test:smal", ["--input", "1x3x8x8"], "has no smal; did you mean 'small'?"),
+        ("nothing_of_a_test:small", ["--input", "1x3x8x8"], "there is no module nothing_of_a_test to import"),
+        ("nets_of_a_test:broken", ["--input", "1x3x8x8"], "it raised ValueError: no such thing"),
+        ("nets_of_a_test:other", ["--input", "1x3x8x8"], "gives a int, and no torch.nn.Module"),
+        ("nets_of_a_test:small", [], "what is the module called with? --input 1x3x224x224"),
+        ("nets_of_a_test:small", ["--arg", "size=3", "--input", "1x3"], "unexpected keyword argument 'size'"),
+        ("nets_of_a_test:small", ["--arg", "size", "--input", "1x3"], "write KEYWORD=VALUE"),
+        ("nets_of_a_test:small", ["--set", "size=3", "--input", "1x3"], "--arg size=3"),
+        ("nets_of_a_test:small", ["--arg", "wide=true", "--input", "1x3x8x8"], "small: 2: linear of 1x288 and 3x144"),
+    ],
+)
+def test_code_that_does_not_give_a_network_is_said_with_exit_code_2(code, asked, flags, said, capsys):
+    from costmodel.cli import main
+
+    with pytest.raises(SystemExit) as done:
+        main(["report", asked, *flags])
+    assert done.value.code == 2
+    assert said in capsys.readouterr().err
