@@ -6,10 +6,10 @@ from typing import Any
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
+from costmodel.onnx.types.common import as_shape
 from costmodel.onnx.types.priced import Shape, counted, note, rank_of
 from costmodel.onnx.types.products import gemm, multiplied
 from costmodel.onnx.types.quantized import MICROSOFT, SCALED_BACK, product_of, unpacked, with_scales
-from costmodel.onnx.types.common import as_shape
 from costmodel.onnx.types.windows import convolved
 from costmodel.ops import OPERATORS
 from costmodel.reading.moves import transposed
