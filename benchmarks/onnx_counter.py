@@ -27,7 +27,11 @@ def counted(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> dict
     shapes = _shapes(known.graph)
     arrays = {array.name for array in known.graph.initializer}
     given = {value.name for value in known.graph.input} - arrays
-    totals = {"mult_adds": 0, "folded": 0, "stored": sum(prod(a.dims) for a in known.graph.initializer if a.data_type in REAL)}
+    totals = {
+        "mult_adds": 0,
+        "folded": 0,
+        "stored": sum(prod(a.dims) for a in known.graph.initializer if a.data_type in REAL),
+    }
     wanted = _wanted(known.graph)
     live = set(given)
     for node in known.graph.node:

@@ -85,7 +85,9 @@ def growth(folder: Path) -> None:
         read = time.perf_counter() - start
         cm.price(loaded)
         took = time.perf_counter() - start
-        print(f"{count:>8,} nodes: read {read:6.2f} s, with its price {took:6.2f} s, {took / count * 1e6:5.0f} us a node")
+        print(
+            f"{count:>8,} nodes: read {read:6.2f} s, with its price {took:6.2f} s, {took / count * 1e6:5.0f} us a node"
+        )
 
 
 def main() -> None:

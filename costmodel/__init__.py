@@ -66,8 +66,8 @@ _SHOWN = {
     "costmodel.pricing.table.CostTable": "table_html",
     "costmodel.pricing.table.Totals": "totals_html",
 }
-"""What shows itself in a notebook, and the view in `costmodel.notebook` that draws it. They are told here, at
-the front, because none of them knows of views.
+"""What shows itself in a notebook, and the function of `costmodel.notebook` that draws it. They are told here, at the
+front, because none of them knows of pages.
 """
 
 
@@ -80,11 +80,11 @@ def __getattr__(name: str) -> Any:
     return found
 
 
-def _show_in_notebooks(shown: str, view: str) -> None:
+def _show_in_notebooks(shown: str, drawer: str) -> None:
     place, _, kind = shown.rpartition(".")
 
     def html(value: Any) -> str:
-        drawn: str = getattr(import_module("costmodel.notebook"), view)(value)
+        drawn: str = getattr(import_module("costmodel.notebook"), drawer)(value)
         return drawn
 
     getattr(import_module(place), kind)._repr_html_ = html

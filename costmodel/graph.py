@@ -27,8 +27,8 @@ class Layer:
 
     `dtype` and `batched` are of its output, as in `Tensor`. `shares` is the path of the layer whose weights it uses;
     `trainable` says whether its own are trained. `tied` are those of its arrays that other layers keep, each with the
-    path and name where it is kept. `stored` are those that are stored in another dtype than the network's, each with its
-    own, and `beside` is how many numbers that are not trained are stored with them, such as their scales.
+    path and name where it is kept. `stored` are those that are stored in another dtype than the network's, each with
+    its own, and `beside` is how many numbers that are not trained are stored with them, such as their scales.
     """
 
     path: str

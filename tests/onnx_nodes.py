@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from costmodel.onnx import types  # noqa: F401 - fills the rules
 from costmodel.onnx.messages import model_of
@@ -38,9 +38,7 @@ class Read:
     def params(self) -> int:
         """The numbers of all arrays that are weights of its layers, and of constants that count as trained."""
         steps = self.reader.draft.steps
-        weights = [
-            step.arrays[name] for step in steps for name in step.op.weights(*[v.shape for v in step.inputs])
-        ]
+        weights = [step.arrays[name] for step in steps for name in step.op.weights(*[v.shape for v in step.inputs])]
         read = [value for step in steps for value in step.inputs if value.constant and value.trained]
         return sum(value.size for value in [*weights, *read])
 
@@ -98,3 +96,65 @@ def expected(case: Any) -> list[tuple[int, ...]]:
     """Return the shapes of a case's outputs."""
     outputs = case.data_sets[0][1]
     return [tuple(one.dims) if isinstance(one, onnx.TensorProto) else np.asarray(one).shape for one in outputs]
+
+
+F, U8, I8, I32, I64 = np.float32, np.uint8, np.int8, np.int32, np.int64
+
+
+@dataclass
+class Case:
+    """One node: shapes of what it reads, arrays that are stored, and what it takes."""
+
+    op_type: str
+    inputs: list[Any]
+    """(shape, dtype) of what is computed, arrays that are stored, None for what is left out."""
+    mult_adds: int = 0
+    outputs: int = 1
+    domain: str = ""
+    opset: int = 21
+    attributes: dict[str, Any] = field(default_factory=dict)
+    params: int | None = None
+    by_hand: list[tuple[int, ...]] | None = None
+    """The shapes that its documentation gives, where its processor kernels do not have the form."""
+
+
+def x(*shape: int, dtype: Any = F) -> tuple[tuple[int, ...], Any]:
+    """Return an input that is computed."""
+    return shape, dtype
+
+
+def w(*shape: int, dtype: Any = F) -> np.ndarray:
+    """Return an array that is stored."""
+    if dtype == F:
+        return np.random.default_rng(0).standard_normal(shape, np.float32)
+    return np.ones(shape, dtype)
+
+
+def s(number: float = 0.5, dtype: Any = F) -> np.ndarray:
+    """Return a single stored number."""
+    return np.array(number, dtype)
+
+
+def model(case: Case) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+    """Return a model of one node, and something that it can be run on."""
+    names, inputs, arrays, given = [], [], [], {}
+    for place, one in enumerate(case.inputs):
+        name = f"in{place}" if one is not None else ""
+        names.append(name)
+        if isinstance(one, tuple):
+            shape, dtype = one
+            kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+            inputs.append(helper.make_tensor_value_info(name, kind, shape))
+            given[name] = (
+                np.ones(shape, dtype)
+                if dtype != F
+                else w(*shape) + (np.eye(shape[-1], dtype=F) * 9 if shape[-2:] == (4, 4) else 0)
+            )
+        elif one is not None:
+            arrays.append(numpy_helper.from_array(one, name))
+    outputs = [f"out{place}" for place in range(case.outputs)]
+    node = helper.make_node(case.op_type, names, outputs, "it", domain=case.domain, **case.attributes)
+    kinds = [helper.make_empty_tensor_value_info(name) for name in outputs]
+    opsets = [helper.make_opsetid("", case.opset), helper.make_opsetid("com.microsoft", 1)]
+    graph = helper.make_graph([node], "one", inputs, kinds, arrays)
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10), given

@@ -163,9 +163,11 @@ def test_a_spec_that_was_never_a_file_names_the_layer():
 
 
 def test_a_parameter_that_holds_a_name():
-    with pytest.raises(cm.CostModelError, match="takes the name of an operator or block, like 'bottleneck', not 3"):
+    with pytest.raises(
+        cm.CostModelError, match="takes the name of an operator or block, or a word, like 'bottleneck', not 3"
+    ):
         cm.load("resnet", block=3)
-    with pytest.raises(cm.CostModelError, match="no operator or block 'bottelneck'; did you mean 'bottleneck'"):
+    with pytest.raises(cm.CostModelError, match="no operator, block or word 'bottelneck'; did you mean 'bottleneck'"):
         cm.load("resnet", block="bottelneck")
 
 

@@ -238,6 +238,37 @@ def test_values_are_not_looked_at_where_there_are_none_or_more_than_asked():
     assert held(many) is None
 
 
+def test_more_bytes_than_an_array_has_are_not_looked_at():
+    import tracemalloc
+
+    halves = TensorProto(name="w", dims=[3], data_type=TensorProto.UINT4, raw_data=b"\x21\x03")
+    assert held(halves).tolist() == [1, 2, 3]
+    halves.raw_data = b"\x21\x03\x04"
+    assert held(halves) is None
+    many = b"\x01" * 10**6
+    stored = Stored("w", (1,), "int64", data=many, parts=[(7 << 3 | 2, 0, len(many))])
+    tracemalloc.start()
+    try:
+        assert stored.values() is None
+        assert tracemalloc.get_traced_memory()[1] < 10**5
+    finally:
+        tracemalloc.stop()
+
+
+def test_lists_that_are_written_alike_are_lists_of_their_own():
+    nodes = [helper.make_node("MaxPool", ["x"], [name], kernel_shape=[2, 2]) for name in "ab"]
+    one, other = model_of(network(*nodes).SerializeToString(), "net.onnx").graph.nodes
+    assert one.attributes == other.attributes
+    assert one.attributes["kernel_shape"] is not other.attributes["kernel_shape"]
+
+
+def test_sizes_below_none_are_open():
+    info = helper.make_tensor_value_info("x", TensorProto.FLOAT, [-1, 0, 3])
+    model = helper.make_model(helper.make_graph([], "net", [info], []))
+    (read,) = model_of(model.SerializeToString(), "net.onnx").graph.inputs
+    assert read.shape == (None, 0, 3)
+
+
 def test_bytes_beside_the_file_are_said_to_be_there():
     array = TensorProto(name="w", dims=[4], data_type=1, data_location=TensorProto.EXTERNAL)
     array.external_data.add(key="location", value="net.onnx.data")
@@ -383,6 +414,14 @@ def test_counts_are_bounded(monkeypatch):
     assert said(network(arrays=twice).SerializeToString()) == "net.onnx: two of its arrays are called 'w'"
 
 
+@pytest.mark.parametrize("data", [b"\x0a\x05a", b"\x0d\x00\x00", b"\x09\x00", b"\x08", b"\x08\x80", b"\x80"])
+def test_a_field_that_ends_behind_its_message_is_damage(data):
+    """Whether the file ends there, or goes on with what belongs to another message."""
+    for behind in (b"", bytes(10)):
+        with pytest.raises(wire.DamagedError):
+            wire.Wire().fields(data + behind, 0, len(data))
+
+
 def test_fields_are_counted_before_they_are_lists():
     many = b"\x08\x01" * 100
     for most in (100, 99):
@@ -454,3 +493,5 @@ def test_a_pickle_is_not_opened():
 
 def test_a_float_of_32_bits_is_read_as_it_was_written():
     assert short(float(np.float32(1e-5))) == 1e-5
+    assert short(float(np.float32(1.0000001))) == 1.0000001
+    assert short(float(np.float32(16777217 / 3))) == float(np.float32(16777217 / 3))

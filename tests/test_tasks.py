@@ -12,14 +12,17 @@ from cli.command import run
 
 import costmodel as cm
 from costmodel import cli
+from costmodel.latency.device import find_device
 from costmodel.render.answer import FORMATS, drawn
 from costmodel.render.html import fragment
 from costmodel.render.screen import Screen
 
 PACKAGE = Path(cm.__file__).parent
-SHARED = {"__init__", "request", "grid"}
+SHARED = {"__init__", "request", "grid", "device_file"}
 """What tasks share, and no question of its own."""
-TASKS = sorted({file.stem for file in (PACKAGE / "tasks").glob("*.py")} - SHARED)
+MAKERS = {"calibrate", "device_from"}
+"""Those that make a device's file; their commands show it as text."""
+TASKS = sorted({file.stem for file in (PACKAGE / "tasks").glob("*.py")} - SHARED - MAKERS)
 LINES = 15
 
 ASKED = {
@@ -43,6 +46,7 @@ ASKED = {
     "operators": ("conv", {"name": "conv"}),
     "devices": ("", {}),
     "moves": ("", {}),
+    "device_report": ("pi5", {"device": "pi5"}),
 }
 """Questions as a command and as a request."""
 NO = {"check", "solve", "suggest"}
@@ -68,6 +72,21 @@ def test_a_request_is_frozen_and_of_plain_values(name):
     assert request == task(name).Request(**ASKED[name][1])
 
 
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_what_makes_a_device_makes_it_from_values(name, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("architecture,batch,latency_s\nvgg16,16,0.2\n")
+    values = {"name": "mine", "output": tmp_path / "mine.yaml", "made_by": "a test"}
+    if name == "calibrate":
+        made = task(name).answer(task(name).Request(table=table, scale="pi4", **values), pytest.fail)
+    else:
+        figures = {"peak": "165TFLOP/s", "bandwidth": "1008GB/s"}
+        made = task(name).answer(task(name).Request(device="rtx3090", **figures, **values))
+    assert made.yes
+    assert made.data() == find_device(tmp_path / "mine.yaml").model_dump(mode="json")
+    assert made.data()["made_by"] == "a test"
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_a_command_shows_the_answer_of_its_task(capsys, monkeypatch, name):
     monkeypatch.setenv("COLUMNS", "90")
@@ -75,11 +94,11 @@ def test_a_command_shows_the_answer_of_its_task(capsys, monkeypatch, name):
     answer = task(name).answer(task(name).Request(**values))
     assert answer.yes == (name not in NO)
     for form in FORMATS:
-        code, out, _ = run(capsys, name, *words.split(), "--format", form)
+        code, out, _ = run(capsys, name.replace("_", "-"), *words.split(), "--format", form)
         assert (code, out) == (int(name in NO), drawn(answer, form, Screen(90)))
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [*TASKS, *sorted(MAKERS)])
 def test_a_command_is_short(name):
     command = getattr(import_module(f"costmodel.cli.{name}"), f"{name}_command").callback
     (function,) = ast.parse(inspect.getsource(command)).body
@@ -103,8 +122,8 @@ def test_no_task_knows_of_a_terminal():
 
 
 def test_every_command_that_shows_an_answer_has_a_task():
-    without = {"show", "watch", "device-report", "device-from", "calibrate", "export", "gallery", "schema"}
-    assert set(cli.COMMANDS) == {*TASKS, *without}
+    without = {"show", "watch", "export", "gallery", "schema"}
+    assert set(cli.COMMANDS) == {*(name.replace("_", "-") for name in (*TASKS, *MAKERS)), *without}
 
 
 def test_a_task_takes_what_load_takes():

@@ -12,17 +12,15 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
+from costmodel.cli.arguments import Command
 from costmodel.cli.streams import on_terminal, say, write_out
 from costmodel.documents.safe_text import safe
 from costmodel.render.answer import FORMATS, Answer, drawn
 from costmodel.render.page import Column
 from costmodel.render.screen import PAINT, Screen, encodable
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 PIPE_WIDTH = 100
 """Columns where nothing says how wide the reader's screen is."""

@@ -10,6 +10,7 @@ import click
 from costmodel import sources
 from costmodel.cli.arguments import ARCH, resolution_option, set_option
 from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.documents.text import written
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import show_shape
@@ -80,6 +81,5 @@ def _fields(op: Operator) -> list[str]:
     for name, (_, default) in declared(type(op)).items():
         value = getattr(op, name)
         if value != default:
-            text = show_shape(value) if isinstance(value, tuple) else str(value)
-            shown.append(f"{name}={text.lower() if isinstance(value, bool) else text}")
+            shown.append(f"{name}={show_shape(value) if isinstance(value, tuple) else written(value)}")
     return shown

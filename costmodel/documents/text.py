@@ -155,6 +155,11 @@ def scalar(text: str) -> Any:
     return text
 
 
+def written(value: Any) -> str:
+    """Return a number, a truth value or a name as an unquoted scalar, which `scalar` reads."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 class _Split:
     """A text that YAML may split at its commas, since it stands unquoted inside ``{ }`` or ``[ ]``: ``max(16, 8)``.
 

@@ -88,7 +88,7 @@ STEM_CHANNELS = 4
 """A convolution that reads at most so many channels (a picture) is never computed by Winograd's method."""
 
 
-class Row(NamedTuple):
+class LayerCosts(NamedTuple):
     """What is read of a row of the cost table; see `costmodel.pricing.table`."""
 
     path: str
@@ -106,14 +106,14 @@ class Row(NamedTuple):
     output_shape: Shape
 
 
-def computes(row: Row) -> bool:
+def computes(row: LayerCosts) -> bool:
     """Say whether a layer has mult-adds, be it of a kind that is known here or not."""
     if row.kind in MULT_ADDS_OF:
         return True
     return bool(row.mult_adds.any()) if is_array(row.mult_adds) else row.mult_adds != 0
 
 
-def work_counts(row: Row, batch: Number) -> Counts:
+def work_counts(row: LayerCosts, batch: Number) -> Counts:
     """Return what a layer counts under every runtime: its weights, mult-adds and costly elements."""
     counts: Counts = {}
     if not is_plain(row.weight_bytes) or row.weight_bytes:
@@ -136,7 +136,7 @@ def page(op: str) -> type[Operator]:
     return OPERATORS.get(op, Operator)
 
 
-def spilled_bytes(row: Row) -> Number:
+def spilled_bytes(row: LayerCosts) -> Number:
     """Return what a layer reads and writes beyond the near caches."""
     return largest(row.input_bytes + row.output_bytes - NEAR_BYTES, 0)
 

@@ -50,21 +50,20 @@ def model_of(data: Data, file: str) -> Model:
     Raises:
         CostModelError: if they are no ONNX file, or more than is read.
     """
-    other = stranger(file, bytes(data[:SHOWN]), bytes(data[-SHOWN:]))
-    if other:
-        raise CostModelError(f"{file}: {other}")
     try:
         with _without_collecting():
             model = _Reader().model(data)
     except DamagedError:
-        raise CostModelError(f"{file}: {DAMAGED}") from None
+        fault = DAMAGED
     except TooManyFieldsError:
-        raise CostModelError(f"{file}: its messages have more fields than are read of one file") from None
+        fault = "its messages have more fields than are read of one file"
     except TooLargeError as error:
-        raise CostModelError(f"{file}: {error}") from None
-    if model is None or not (model.graph.nodes or model.graph.inputs):
-        raise CostModelError(f"{file}: this is not an ONNX file, or one without a graph")
-    return model
+        fault = str(error)
+    else:
+        if model is not None and (model.graph.nodes or model.graph.inputs):
+            return model
+        fault = "this is not an ONNX file, or one without a graph"
+    raise CostModelError(f"{file}: {stranger(file, bytes(data[:SHOWN]), bytes(data[-SHOWN:])) or fault}")
 
 
 @contextmanager

@@ -22,6 +22,18 @@ LONGEST_PATH = 2_000
 SCOPES = "pkg.torch.onnx.name_scopes"
 """Where PyTorch says which modules a node stands in, from the outermost to the node itself."""
 
+FAULTS = (
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+)
+"""What an attribute or an array of the wrong kind ends in, wherever it is looked at."""
+
 Key: TypeAlias = tuple[str, str, str]
 """A function's domain, name and overload."""
 Size: TypeAlias = int | str | None

@@ -12,17 +12,17 @@ from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.onnx import types  # noqa: F401 - fills the rules
-from costmodel.onnx.messages import read_model
 from costmodel.onnx.inline import inlined
+from costmodel.onnx.messages import read_model
 from costmodel.onnx.model import STANDARD, Graph, Info, Model, Node
 from costmodel.onnx.reader import Reader
 from costmodel.onnx.remarks import remarks
 from costmodel.onnx.sizes import Sizes, chosen
+from costmodel.onnx.types.classical import require_network
 from costmodel.reading.finish import finished
 from costmodel.reading.network import network_of
 from costmodel.reading.recognise import recognised
 from costmodel.reading.value import REALS, Value
-
 
 AROUND = ("If", "Loop", "Scan", "SequenceMap")
 """The nodes that have graphs within them."""
@@ -91,6 +91,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     nodes = needed(model.graph)
     if not nodes:
         raise CostModelError(f"{file}: its graph computes nothing")
+    require_network(nodes, file)
     inputs = _inputs(model.graph)
     given = chosen(inputs, sizes or Sizes(), file)
     said = model.graph.infos | {info.name: info for info in model.graph.outputs}
@@ -125,7 +126,9 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
 
 
 def needed(graph: Graph) -> list[Node]:
-    """Return the nodes that the outputs depend on, in their order."""
+    """Return the nodes that the outputs depend on, in their order; those of their outputs that nobody reads lose their
+    names, as such do that a file leaves out.
+    """
     wanted = {info.name for info in graph.outputs}
     kept = []
     for node in reversed(graph.nodes):
@@ -135,6 +138,8 @@ def needed(graph: Graph) -> list[Node]:
             for inner in _graphs(node):
                 wanted.update(name for one in _with_inner(inner.nodes) for name in one.inputs)
                 wanted.update(one.name for one in inner.outputs)
+    for node in kept:
+        node.outputs = [name if name in wanted else "" for name in node.outputs]
     return kept[::-1]
 
 

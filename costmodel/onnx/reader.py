@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.errors import CostModelError, ShapeError, quote
 from costmodel.onnx.fold import folded
-from costmodel.onnx.model import STANDARD, Graph, Info, Node
+from costmodel.onnx.model import FAULTS, STANDARD, Graph, Info, Node
 from costmodel.onnx.stored import Stored
 from costmodel.reading.draft import Draft
 from costmodel.reading.value import REALS, Array, UnreadError, Value, known
@@ -19,22 +19,13 @@ Given: TypeAlias = "Value | list[Value]"
 """What a value of a file is; a sequence of tensors is a list."""
 Rule: TypeAlias = "Callable[[Reader, Node], Given | Sequence[Given]]"
 
-FAULTS = (
-    LookupError,
-    AttributeError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    AssertionError,
-    RuntimeError,
-    MemoryError,
-)
-"""What an attribute or a constant of the wrong kind ends in, wherever it is looked at."""
 MOST_STEPS = 200_000
 """Layers that a file may become."""
 MOST_NAMED = 8
 """Kinds of nodes that a complaint names."""
 NO_SHAPE = "and the file does not say the shapes of what they give; onnx.shape_inference.infer_shapes adds them"
+BOUNDLESS = 1e30
+"""No training gives a number as large; one that stands for infinity masks what is added to it."""
 FEW = 2**16
 """Numbers up to which a constant's values are looked at."""
 UNFOLDED = ("QuantizeLinear", "DequantizeLinear")
@@ -64,6 +55,8 @@ class Reader:
         self.file, self.opset, self.infos, self.sizes = file, opset, infos, sizes
         self.draft = Draft(MOST_STEPS)
         self.values: dict[str, Given] = {}
+        self.keeps_arrays = False
+        """The file has arrays of real numbers of its own, besides such as its nodes hold."""
         self.unread: list[tuple[Node, str]] = []
         """The nodes of whose outputs not even the shapes are known, each with the reason."""
         self.lost: set[str] = set()
@@ -73,11 +66,13 @@ class Reader:
         """Enter arrays of the file. They are trained if they hold real numbers, or stand for such (int8, int4)."""
         for array in arrays:
             self.values[array.name] = self.of(array, origin=True)
+            self.keeps_arrays = self.keeps_arrays or (array.dtype in REALS and array.size > 1)
 
     def of(self, array: Stored, origin: bool = False) -> Value:
         """Return an array of the file as a value; `origin` says that it is kept as one of its own, as weights are."""
-        arrays = (Array(array.name, array.shape, array.dtype),) if origin else ()
-        return Value(array.shape, array.dtype, arrays=arrays, held=array.values(FEW), whole=origin)
+        held = array.values(FEW)
+        arrays = (Array(array.name, array.shape, array.dtype, not _masks(held)),) if origin else ()
+        return Value(array.shape, array.dtype, arrays=arrays, held=held, whole=origin)
 
     def over(self, nodes: Iterable[Node]) -> None:
         """Read nodes, in their order. What is made of values that are lost is lost.
@@ -130,11 +125,8 @@ class Reader:
     def _understood(self, node: Node) -> Any:
         domain = node.domain
         given = [self.values[name] if name else None for name in node.inputs]
-        if (
-            domain in STANDARD
-            and node.op_type not in UNFOLDED
-            and all(value is None or _is_held(value) for value in given)
-        ):
+        known_before = given and node.op_type not in UNFOLDED and all(one is None or _is_held(one) for one in given)
+        if domain in STANDARD and known_before:
             held = folded(node, self.opset, [None if value is None else value.held for value in given])  # type: ignore[union-attr]
             if held is not None:
                 return tuple(known(array) for array in held)
@@ -148,14 +140,15 @@ class Reader:
         """Add a layer that is not understood, of the shapes that the file gives it; if it gives none, what it gives is
         lost.
         """
-        said = [self.said(name) for name in node.outputs]
+        said = [self.said(name) for name in node.outputs if name]
         shapes = [shape for shape in said if shape is not None]
         if not shapes or len(shapes) < len(said):
             self.unread.append((node, why))
             self.lost.update(node.outputs)
             return []
         inputs = [value for name in node.inputs if name and isinstance(value := self.values[name], Value)]
-        return [*self.draft.opaque(node.path, node.kind, shapes, *inputs, why=why)]
+        found = iter(self.draft.opaque(node.path, node.kind, shapes, *inputs, why=why))
+        return [next(found) if name else Value((), "float32") for name in node.outputs]
 
     def said(self, name: str) -> tuple[int, ...] | None:
         """Return the shape that the file says a value has, open sizes as they were given."""
@@ -244,6 +237,15 @@ class Reader:
             return [self.values[one.name] for one in graph.outputs]
         finally:
             self.values, self.infos, self.unread, self.lost = around
+
+
+def _masks(held: Any) -> bool:
+    """Say whether an array of real numbers holds such as no training gives."""
+    import numpy as np
+
+    if held is None or held.dtype.kind != "f":
+        return False
+    return not bool((abs(held) < min(BOUNDLESS, float(np.finfo(held.dtype).max))).all())
 
 
 def _is_held(value: Given) -> bool:

@@ -151,6 +151,8 @@ def _assumed(axis: int, one: Info, asked: Sizes) -> int:
         if axis in space:
             return (asked.space or (asked.assumed_space,) * 2)[space.index(axis)]
         return CHANNELS
+    if rank == 3 and axis == 1 and one.shape and all(isinstance(one.shape[at], int) for at in (0, 2)):
+        return asked.batch or 1  # the state of a recurrent layer: (layers, batch, features)
     return asked.assumed_length
 
 

@@ -33,6 +33,11 @@ def number(value: Number, like: Array) -> Number:
     return int(value) if like.dtype.kind == "i" else value
 
 
+def is_whole(value: Number | None) -> bool:
+    """Say whether a field leaves whole numbers whole; many values at once, or a symbol, may not."""
+    return value is None or isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
 def constant(emit: Emit, value: Number, like: str) -> str:
     """Write a number as a constant of the dtype that the input `like` has."""
     dtype = emit.dtype(like)

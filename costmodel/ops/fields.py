@@ -136,10 +136,15 @@ class FieldType:
         if self.number:
             ways += [single, expression]
         ways += [
-            {"type": "array", "items": {"anyOf": [single, {"type": "string"}]}, "minItems": n, "maxItems": n}
-            for n in self.lengths
+            {"type": "array", "items": {"anyOf": [single, {"type": "string"}]}, "minItems": least, "maxItems": most}
+            for least, most in self._runs()
         ]
         return {"anyOf": ways, "description": self.says}
+
+    def _runs(self) -> list[tuple[int, int]]:
+        """Return the lengths that a list may have, as the first and last of each run without a gap."""
+        starts = [n for n in self.lengths if n - 1 not in self.lengths]
+        return list(zip(starts, [n for n in self.lengths if n + 1 not in self.lengths], strict=True))
 
 
 _ANY_LENGTH = tuple(range(1, MOST_AXES + 1))

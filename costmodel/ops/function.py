@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from costmodel.numbers.arithmetic import Shape, product, whole
+from costmodel.numbers.arithmetic import Shape, product
 from costmodel.ops import cast
 from costmodel.ops.activation import Activation
 from costmodel.ops.base import Cost, Emit, Weights, require
@@ -26,7 +26,7 @@ class Function(Activation, abstract=True):
     """It gives whole numbers of whole numbers, if its fields are whole too; the others read real ones alone."""
 
     def dtype(self, *inputs: str | None) -> str | None:
-        keeps = self.keeps and all(value is None or whole(value) is not None for value in vars(self).values())
+        keeps = self.keeps and all(map(cast.is_whole, vars(self).values()))
         return one_kind(self.name, inputs, "numbers" if keeps else "reals")
 
     def run(self, weights: Weights, x: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costmodel.numbers.arithmetic import Shape, product, show_shape, whole
+from costmodel.numbers.arithmetic import Shape, product, show_shape
 from costmodel.ops import cast
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of, require, require_rank
 from costmodel.ops.fields import Axis, Count, Real, Size
@@ -133,7 +133,7 @@ class Scale(Operator):
         return x
 
     def dtype(self, *inputs: str | None) -> str | None:
-        return one_kind(self.name, inputs, "reals" if whole(self.factor) is None else "numbers")
+        return one_kind(self.name, inputs, "numbers" if cast.is_whole(self.factor) else "reals")
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=product(x))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costmodel.numbers.arithmetic import Number, Shape, whole
+from costmodel.numbers.arithmetic import Number, Shape
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require
 from costmodel.ops.fields import Count, Real, Size, Sizes
 
@@ -70,7 +70,7 @@ class Constant(Source):
         _, below = self.stored()
         value = self.value
         require(
-            value is None or below is None or (whole(value) is not None and 0 <= value < below),
+            value is None or below is None or ((value >= 0) & (value < below) & (value % 1 <= 0)),
             lambda: f"{value} is no whole number from 0 up to, and not including, {below}",
             "value",
         )

@@ -39,7 +39,8 @@ class Widths:
         """Return the bytes of weights that a layer reads, as they are stored."""
         looked_up = layer.op.looked_up(*layer.input_shapes)
         if not layer.stored or looked_up is not None:
-            return self.bytes(weights_read(layer.op, layer.input_shapes, cost, images), dict(layer.stored).get("weight"))
+            numbers = weights_read(layer.op, layer.input_shapes, cost, images)
+            return self.bytes(numbers, dict(layer.stored).get("weight"))
         return 0 if layer.op.view else self.weights(layer, own=False)
 
 
@@ -65,7 +66,7 @@ def weights_read(op: Operator, shapes: tuple[Shape, ...], cost: Cost, images: Nu
 
 
 def own_cost(layer: Layer) -> Cost:
-    """Return what a layer costs, of its weights only those that no other layer keeps, with what is stored beside them."""
+    """Return what a layer costs, of its weights those that no other layer keeps, with what is stored beside them."""
     cost = layer.op.price(*layer.input_shapes)
     if layer.shares is not None:
         return replace(cost, params=0, buffers=layer.beside, matrix_params=0)

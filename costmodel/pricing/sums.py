@@ -117,9 +117,8 @@ class _Sums:
         return read + ([layer.path for layer in layers] if name != "input_bytes" else [])
 
     def _counted(self, name: str, each_image: bool) -> Number:
-        counts = (
-            (x, getattr(own_cost(x) if x.tied or x.beside else cost, name), times) for x, cost, times in self._distinct_costs()
-        )
+        costs = ((x, own_cost(x) if x.tied or x.beside else cost, times) for x, cost, times in self._distinct_costs())
+        counts = ((x, getattr(cost, name), times) for x, cost, times in costs)
         some = (entry for entry in counts if not (is_plain(entry[1]) and entry[1] == 0))
         if each_image:
             return self._for_images(some)
@@ -140,7 +139,8 @@ class _Sums:
     def _kept(self) -> Number:
         """Return the bytes that are read of what earlier steps kept."""
         kept = ((layer, layer.op.kept(*layer.input_shapes), times) for layer, _, times in self._distinct_costs())
-        return self._for_images(entry for entry in kept if not (is_plain(entry[1]) and entry[1] == 0)) * self.widths.itemsize
+        some = (entry for entry in kept if not (is_plain(entry[1]) and entry[1] == 0))
+        return self._for_images(some) * self.widths.itemsize
 
     def _images(self, layer: Layer) -> Number:
         return self.batch if layer.batched else 1

@@ -13,7 +13,7 @@ from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_p
 from costmodel.pricing.elements import Widths, own_cost
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
-from costmodel.pricing.receptive import View, view_of, views
+from costmodel.pricing.receptive import ReceptiveField, receptive_field_of, receptive_fields
 from costmodel.pricing.table import Totals
 from costmodel.pricing.training import require_gradients, steps
 from costmodel.tensor import Tensor
@@ -83,7 +83,7 @@ class Walk:
         self._live: Number = 0
         self._peak: Number = 0
         self._peak_layer: str | None = None
-        self._view: View | None = None
+        self._field: ReceptiveField | None = None
         self._costs: dict[Any, tuple[dict[str, Any], Number, Number]] = {}
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -91,13 +91,13 @@ class Walk:
         sizes = self._tensor_bytes()
         alive = lifetimes(graph, self.in_place)
         self._live = self._peak = sum(sizes[path] for path in alive.first)
-        seen = list(views(graph)) if self.plain else [None] * len(graph)
-        self._view = view_of(graph, seen)
+        seen = list(receptive_fields(graph)) if self.plain else [None] * len(graph)
+        self._field = receptive_field_of(graph, seen)
         step = steps(graph) if self.training else [None] * len(graph)
         sums, rules = self._sums, [(m.name, m.rule, self._reader(m.reads)) for m in OF_ROWS if m.rule]
         heads = kernels(graph)
         last_of = {head: layer.path for head, layer in zip(heads, graph.layers, strict=True)}
-        for layer, (new, freed), head, view, back in zip(graph.layers, alive, heads, seen, step, strict=True):
+        for layer, (new, freed), head, field, back in zip(graph.layers, alive, heads, seen, step, strict=True):
             row = self._row(layer, head, sizes, last_of)
             if new is not None:
                 self._live = self._live + sizes[new]
@@ -105,7 +105,7 @@ class Walk:
             row["peak_live_bytes"] = self._live
             for name, rule, reads in rules:
                 row[name] = rule(*reads(row))
-            row["receptive_field"], row["receptive_stride"] = view or (None, None)
+            row["receptive_field"], row["receptive_stride"] = field or (None, None)
             if back is not None:
                 row["backward_mult_adds"] = row["mult_adds"] * back.backward_products
                 besides = product(layer.shape) * self._images_of(layer) * back.besides if back.besides else 0
@@ -153,7 +153,8 @@ class Walk:
         """
         if not self.plain:
             return self._counted(layer)
-        key = (layer.op, layer.input_shapes, layer.batched, layer.shares is None, layer.tied, layer.stored, layer.beside)
+        weights = layer.shares is None, layer.tied, layer.stored, layer.beside
+        key = (layer.op, layer.input_shapes, layer.batched, weights)
         counts = self._costs.get(key)
         if counts is None:
             counts = self._costs[key] = self._counted(layer)
@@ -201,8 +202,8 @@ class Walk:
         return Totals(
             completed(values, self.batch, self.itemsize, ("", "training") if self.training else ("",)),
             peak_layer=self._peak_layer,
-            receptive_field=self._view and self._view.field,
-            receptive_stride=self._view and self._view.stride,
+            receptive_field=self._field and self._field.size,
+            receptive_stride=self._field and self._field.stride,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from costmodel.errors import CostModelError, ShapeError
 from costmodel.graph import LayerGraph
 from costmodel.ops import OPERATORS
+from costmodel.ops.opaque import Opaque
 from costmodel.reading.network import Network, Part
 from costmodel.reading.value import REALS, Array, Value
 from costmodel.tensor import BITS, Tensor
@@ -139,7 +140,7 @@ def _read(source: str | Value, part: Part, graph: LayerGraph, sources: dict[Any,
 
 
 def _constant(value: Value, part: Part, graph: LayerGraph, keepers: Keepers) -> str:
-    trained = value.trained
+    trained = value.trained and not _is_scale(value, part, graph)
     number = None if value.arrays else value.scalar()
     fields: Mapping[str, Any] = {"size": value.shape}
     if not trained and number is not None:
@@ -159,6 +160,13 @@ def _constant(value: Value, part: Part, graph: LayerGraph, keepers: Keepers) -> 
     stored = _stored({"weight": value}, graph) if trained else ()
     graph.add(path, op, (), tied=tied, gives=gives, stored=stored, beside=keepers.beside(path, [value]))
     return path
+
+
+def _is_scale(value: Value, part: Part, graph: LayerGraph) -> bool:
+    """Say whether a stored number belongs to a scale that is found on the way, as weights' scales do."""
+    paths = [source for source in part.inputs if isinstance(source, str) and source not in graph.inputs]
+    others = [graph.layer(path).op for path in paths]
+    return value.size == 1 and any(isinstance(op, Opaque) and not op.size for op in others)
 
 
 def _kind(dtype: str, own: str) -> str | None:

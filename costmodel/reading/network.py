@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
 from costmodel.reading.batch import constant_sample, of_all, of_sample, samples
@@ -50,6 +50,7 @@ class Network:
         self.outputs: dict[str, None] = {}
         self._readers: dict[str, dict[Part, None]] = {name: {} for name in inputs}
         self._copies: dict[str, int] = {}
+        self._given: dict[Any, Shape | None] = {}
 
     def add(self, part: Part) -> Part:
         """Add a part."""
@@ -103,36 +104,41 @@ class Network:
         return len(self._readers[path]) == 1 and path not in self.outputs
 
     def fits(self, op: Operator, inputs: list[str | Value], shape: Shape) -> bool:
-        """Say whether an operator gives that shape of those inputs."""
-        try:
-            return tuple(op.shape(*[self.shape(one) for one in inputs])) == shape
-        except ShapeError:
-            return False
+        """Say whether an operator gives that shape of those inputs; each distinct question is asked once."""
+        question = op, *[self.shape(one) for one in inputs]
+        if question not in self._given:
+            try:
+                self._given[question] = tuple(op.shape(*question[1:]))
+            except ShapeError:
+                self._given[question] = None
+        return self._given[question] == shape
 
-    def become(
-        self, last: Part, op: Operator, inputs: list[str | Value], *gone: Part, **changes: object
-    ) -> Part | None:
-        """Make `last` another operator on other inputs, in the place of itself and the parts `gone` that only it needs.
+    def become(self, last: Part, op: Operator, inputs: list[str | Value], **changes: object) -> Part | None:
+        """Make `last` another operator on other inputs, in the place of itself and of what only it needed.
 
-        `changes` are other fields of the part. A part gone is taken out if nothing reads it any more. Nothing is done,
-        and None returned, if the operator does not give the part's shape of those inputs.
+        `changes` are other fields of the part. Nothing is done, and None returned, if the operator does not give the
+        part's shape of those inputs.
         """
         if not self.fits(op, inputs, last.shape):
             return None
         self._forget(last)
+        before = list(self.sources(last))
         last.op, last.inputs = op, inputs
         for name, value in changes.items():
             setattr(last, name, value)
         self._read(last)
-        for part in gone:
-            self.drop(part)
+        self._drop(before)
         return last
 
-    def drop(self, part: Part) -> None:
-        """Take out a part that nothing reads."""
-        if self.parts.get(part.path) is part and not self._readers[part.path] and part.path not in self.outputs:
-            del self.parts[part.path], self._readers[part.path]
-            self._forget(part)
+    def _drop(self, paths: list[str]) -> None:
+        """Take out the parts at some paths that nothing reads any more, and what only they read."""
+        while paths:
+            path = paths.pop()
+            part = self.parts.get(path)
+            if part is not None and not self._readers[path] and path not in self.outputs:
+                del self.parts[path], self._readers[path]
+                self._forget(part)
+                paths += self.sources(part)
 
     def skip(self, part: Part) -> bool:
         """Take out a part that changes nothing: its readers read what it reads. Not where it is an output whose source
@@ -147,7 +153,7 @@ class Network:
             self._forget(reader)
             reader.inputs = [source if one == part.path else one for one in reader.inputs]
             self._read(reader)
-        self.drop(part)
+        self._drop([part.path])
         return True
 
     def rename(self, paths: dict[Part, str]) -> None:
@@ -161,9 +167,7 @@ class Network:
         self.outputs = {changed.get(path, path): None for path in self.outputs}
 
     def settle(self) -> None:
-        """Put the parts in an order in which they run, as near as can be to that in which they were read, without those
-        that nothing reads any more.
-        """
+        """Put the parts in an order in which they run, as near as can be to that in which they were read."""
         found: dict[str, Part] = {}
         for part in sorted(self.parts.values(), key=lambda one: one.at):
             waiting = [part] if part.path not in found else []
@@ -175,8 +179,6 @@ class Network:
                 else:
                     found[waiting.pop().path] = one
         self.parts = found
-        for part in list(found.values())[::-1]:
-            self.drop(part)
 
     def _read(self, part: Part) -> None:
         for source in self.sources(part):

@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from costmodel.measures import MEASURES, Measure, shown
+from costmodel.documents.text import written
+from costmodel.measures import MEASURES, Measure, Row, shown
 from costmodel.pricing.table import CostTable
 from costmodel.render.amounts import amount, amounts
 from costmodel.render.page import Column, Fact, Page, Section
-from costmodel.render.rows import Row, View, cut, grouped, ordered
+from costmodel.render.rows import Selection, cut, grouped, ordered
 from costmodel.render.seconds import seconds_text
 from costmodel.render.tree import branches
 from costmodel.spec.library import is_bundled
@@ -198,24 +199,24 @@ TITLES = {"kind": "By kind", "block": "Blocks", "layer": "Layers", "tree": "Tree
 KIND_NOTE = "matrices: the params in kernels and matrices; those of biases and norms stand apart and are in no share."
 
 
-def page(table: CostTable, view: View | None = None, extra: Iterable[Fact] = (), hint: str = "") -> Page:
+def page(table: CostTable, selection: Selection | None = None, extra: Iterable[Fact] = (), hint: str = "") -> Page:
     """Return the report of one network. `extra` lines end the headline.
 
     Raises:
-        CostModelError: if the view names an unknown grouping or column.
+        CostModelError: if the selection names an unknown grouping or column.
     """
-    view = view or View()
+    selection = selection or Selection()
     facts = [fact for line in HEADLINE if (fact := line(table)) is not None]
-    if view.by is not None:
-        sections = [section(table, view.by, view)]
+    if selection.by is not None:
+        sections = [section(table, selection.by, selection)]
     else:
-        sections = [section(table, "kind", View()), section(table, "tree" if table.read else "block", view)]
+        sections = [section(table, "kind", Selection()), section(table, "tree" if table.read else "block", selection)]
     return Page(table.title, _subtitle(table), [*facts, *extra], sections, hint)
 
 
 def _subtitle(table: CostTable) -> list[str]:
     given = f"{table.name}: {_inputs(table)}, batch {table.batch}, {table.dtype}, {len(table)} layers"
-    values = " ".join(f"{name}={_plain(value)}" for name, value in table.parameters.items())
+    values = " ".join(f"{name}={written(value)}" for name, value in table.parameters.items())
     notes = [*partly(table), *(f"note: {note}" for note in table.notes)]
     lines = (table.source, given, f"parameters: {values}" if values else "", origin(table), *notes)
     return [line for line in lines if line]
@@ -242,22 +243,18 @@ def origin(table: CostTable) -> str:
     return f"read from {table.file}" if table.file and not is_bundled(table.file) else ""
 
 
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def section(table: CostTable, by: str, view: View) -> Section:
+def section(table: CostTable, by: str, selection: Selection) -> Section:
     """Return a table of the network's cost by kind, block or layer.
 
     Raises:
         CostModelError: if the grouping or the column to sort by is unknown.
     """
     if by == "tree":
-        shown, rest = branches(table, view.depth)
+        shown, rest = branches(table, selection.depth)
         rows = [*shown, *rest]
     else:
-        rows = grouped(table, by, view.depth or 1)
-        shown, rest = cut(ordered(rows, view.sort or USUAL_ORDER.get(by)), view.top)
+        rows = grouped(table, by, selection.depth or 1)
+        shown, rest = cut(ordered(rows, selection.sort or USUAL_ORDER.get(by)), selection.top)
     measures = columns_of("kind" if by == "kind" else "block", rows[0]) if rows else []
     sums = {m.name: sum(table.values(m.name)) for m in measures if m.name in PAINT}
     columns = [*_names(by, shown, rest), *_measured(measures, shown, rest, sums)]
@@ -315,14 +312,14 @@ def totals_row(table: CostTable) -> Row:
     }
 
 
-def compare(tables: Sequence[CostTable], view: View | None = None, hint: str = "") -> Page:
+def compare(tables: Sequence[CostTable], selection: Selection | None = None, hint: str = "") -> Page:
     """Return a comparison of networks, a row each; `hint` stands below.
 
     Raises:
-        CostModelError: if the view sorts by an unknown column.
+        CostModelError: if the selection sorts by an unknown column.
     """
-    view = view or View()
-    rows, rest = cut(ordered([totals_row(table) for table in tables], view.sort), view.top)
+    selection = selection or Selection()
+    rows, rest = cut(ordered([totals_row(table) for table in tables], selection.sort), selection.top)
     columns = [
         Column("network", [row["name"] for row in rows], left=True),
         Column("input", [shape_text(row["input"]) for row in rows], left=True, rank=3),

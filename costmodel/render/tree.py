@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from costmodel.measures import Row
 from costmodel.pricing.table import CostTable
-from costmodel.render.rows import Row
 
 ROWS = 25
 """How many rows a tree has at most where nobody says how deep it goes."""

@@ -252,11 +252,11 @@ class Spec(_Part):
         now = self.parameters[name]
         if isinstance(now, str):
             if not isinstance(value, str):
-                wanted = f"the name of an operator or block, like {now!r}"
+                wanted = f"the name of an operator or block, or a word, like {now!r}"
                 raise CostModelError(f"{name} of {self.name} takes {wanted}, not {quote(value)}")
             if not self.holds_name(value):
-                hint = known_or_suggest(value, [*OPERATORS, *self.blocks])
-                raise CostModelError(f"{name} of {self.name}: no operator or block {quote(value)}; {hint}")
+                hint = known_or_suggest(value, [*OPERATORS, *self.blocks, *WORDS])
+                raise CostModelError(f"{name} of {self.name}: no operator, block or word {quote(value)}; {hint}")
             return value
         number = value.item() if getattr(value, "shape", None) == () else value  # a NumPy scalar
         many = is_symbol(number) or (is_array(number) and number.dtype.kind in "iuf")
@@ -306,6 +306,8 @@ def read_spec(text: str, file: str) -> Spec:
         message = f"a spec is a map with input and layers, but this file holds {form.shown(data)}"
         raise complain(file, text, [Fault((), message)])
     data = {"name": _name_of(file)} | data
+    if form.of_ultralytics(data):
+        raise complain(file, text, [Fault(("backbone",), *form.ULTRALYTICS, on_key=True)])
     wrong = form.inputs_faults(data)
     try:
         spec = Spec.model_validate(data)

@@ -29,6 +29,8 @@ IDLE_WORK, LAYER_WORK = 100_000, 50
 TEXT_WORK = 8
 """Characters of arithmetic that cost as much as one visit."""
 MAX_NESTING = 25
+MOST_SAID = 3
+"""Paths that one remark names."""
 
 
 _SO_FAR = "this is as far as it was built"
@@ -43,7 +45,18 @@ def expand(spec: Spec) -> LayerGraph:
     expanded = trace(spec)
     if expanded.faults:
         raise complain(spec.file, spec.text, expanded.faults, _circumstances(spec))
+    expanded.graph.notes += _unread(expanded.graph)
     return expanded.graph
+
+
+def _unread(graph: LayerGraph) -> list[str]:
+    """Say which layers are counted though none is left that reads them."""
+    read = {*graph.outputs, *(path for layer in graph.layers for path in layer.inputs)}
+    unread = [layer.path for layer in graph.layers if layer.path not in read]
+    if not unread:
+        return []
+    more = f" and {len(unread) - MOST_SAID} more" if len(unread) > MOST_SAID else ""
+    return [f"{', '.join(unread[:MOST_SAID])}{more}: counted, though what reads it is left out by `repeat: 0`"]
 
 
 @dataclass(frozen=True, slots=True)

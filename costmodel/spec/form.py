@@ -31,6 +31,18 @@ def faults(error: ValidationError, data: Any, known: Known) -> list[Fault]:
     return [fault for fault in found if fault.on_key or fault.path not in around]
 
 
+ULTRALYTICS = (
+    "`backbone` and `head` are the words of an Ultralytics model file, which is no spec",
+    "export the model to ONNX, or write its table as `input` and `layers`: specs/yolov8.yaml is one",
+)
+"""What is said of such a file, and what to do."""
+
+
+def of_ultralytics(data: dict[str, Any]) -> bool:
+    """Say whether a document is a model file of Ultralytics': two lists of rows, and none of our words for them."""
+    return all(isinstance(data.get(key), list) for key in ("backbone", "head")) and "layers" not in data
+
+
 def inputs_faults(data: dict[str, Any]) -> list[Fault]:
     """Return the complaint if a document does not say what its network reads, or says it twice."""
     if "input" in data and "inputs" in data:
@@ -98,7 +110,7 @@ _BELONGS = {
 """What may stand under each key of the language."""
 _SIZE = "a whole number, or arithmetic,"
 _ITEM_BELONGS = {
-    "parameters": "a number, true, false, or the name of an operator or block,",
+    "parameters": "a number, true, false, the name of an operator or block, or a word,",
     "input": _SIZE,
     "inputs": "a list of sizes, or `{shape: [...], dtype: index}`,",
     "shape": _SIZE,

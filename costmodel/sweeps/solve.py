@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from costmodel.errors import CostModelError
+from costmodel.measures import Row
 from costmodel.sweeps.chunks import answers
 from costmodel.sweeps.conditions import Condition
 from costmodel.sweeps.pareto import Front, Goal
@@ -16,8 +17,6 @@ from costmodel.sweeps.question import Question, Reasons, add_reasons
 
 MAX_TIES = 10
 """Best points that are kept where several are equally good."""
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from costmodel.documents.text import written
 from costmodel.edits.lines import flow
 from costmodel.graph import said_inputs
 from costmodel.ops import OPERATORS, Operator, find_operator
@@ -60,11 +61,7 @@ def _columns(kinds: Sequence[type[Operator]]) -> list[Column]:
 def _taken(entry: tuple[str, tuple[Any, Any]]) -> str:
     """Write a field with its default."""
     name, (_, default) = entry
-    return name if default is REQUIRED else f"{name}={_plain(default)}"
-
-
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return name if default is REQUIRED else f"{name}={written(default)}"
 
 
 def _doc(kind: type[Operator]) -> list[str]:
@@ -83,7 +80,7 @@ def _about(kind: type[Operator]) -> str:
     lines = [f"{kind.name}: {_doc(kind)[0]}", *_doc(kind)[1:], "", f"reads {said_inputs(kind)}; kind: {kind.family}"]
     wide = max(map(len, fields), default=0)
     for name, (takes, default) in fields.items():
-        fallback = "required" if default is REQUIRED else f"{_plain(default)} by default"
+        fallback = "required" if default is REQUIRED else f"{written(default)} by default"
         lines.append(f"  {name:<{wide}}  {takes.says}; {fallback}")
     if not fields:
         lines.append("  it has no fields")

@@ -11,7 +11,7 @@ from costmodel.pricing import price
 from costmodel.pricing.table import CostTable
 from costmodel.render.answer import Answer
 from costmodel.render.page import Fact, Page
-from costmodel.render.rows import View
+from costmodel.render.rows import Selection
 from costmodel.sources import Question
 from costmodel.tasks.request import OfNetworks, found_device
 
@@ -59,15 +59,15 @@ def answer(request: Request) -> Answer:
         _require_all_priced(network.graph for network in networks)
     device = found_device(request.device)
     tables = [_priced(network.graph, request, device) for network in networks]
-    view = View(request.by, request.depth, request.sort, request.top)
-    return of_tables(tables, view, tuple(_reported(networks[0].spec)), HINT)
+    selection = Selection(request.by, request.depth, request.sort, request.top)
+    return of_tables(tables, selection, tuple(_reported(networks[0].spec)), HINT)
 
 
 def of_tables(
-    tables: Sequence[CostTable], view: View | None = None, facts: Sequence[Fact] = (), hint: str = ""
+    tables: Sequence[CostTable], selection: Selection | None = None, facts: Sequence[Fact] = (), hint: str = ""
 ) -> Answer:
     """Return the report of tables that are there; `facts` end the headline of one, and `hint` a report without time."""
-    shown = view or View()
+    shown = selection or Selection()
 
     def rows() -> Any:
         from costmodel.render.data import rows_of
@@ -103,16 +103,16 @@ def _priced(graph: LayerGraph, request: Request, device: Device | None) -> CostT
     return table
 
 
-def _page(facts: Sequence[Fact], tables: Sequence[CostTable], view: View, untimed: str) -> Page:
+def _page(facts: Sequence[Fact], tables: Sequence[CostTable], selection: Selection, untimed: str) -> Page:
     from costmodel.render import report
 
     energy = _energy_hint(tables[0])
     if len(tables) > 1:
-        return report.compare(tables, view, energy)
+        return report.compare(tables, selection, energy)
     notes = tables[0].totals.notes
     latency = untimed if notes is None else "; ".join(notes)
     hint = " ".join(text for text in (latency and f"{latency.rstrip('.')}.", energy) if text) if energy else latency
-    return report.page(tables[0], view, facts, hint)
+    return report.page(tables[0], selection, facts, hint)
 
 
 def _energy_hint(table: CostTable) -> str:

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from costmodel.execute import Check, verify
 from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.render.answer import Answer
 from costmodel.render.page import Column, Page, Section
 from costmodel.sources import Question
 from costmodel.tasks.request import OfNetworks, Tell, unheard
+
+if TYPE_CHECKING:
+    from costmodel.execute import Check
 
 COUNTS = ("mult_adds", "performed", "params", "params_read")
 
@@ -35,6 +37,8 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
     Raises:
         CostModelError: if a network cannot be had or executed.
     """
+    from costmodel.execute import verify
+
     graphs = [request.opened(network).graph for network in request.networks]
     places, layers = count(1), sum(map(len, graphs))
     checked = []
@@ -49,7 +53,7 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
     )
 
 
-Checked = Sequence[tuple[LayerGraph, Sequence[Check]]]
+Checked: TypeAlias = "Sequence[tuple[LayerGraph, Sequence[Check]]]"
 
 
 def _tell_layer(tell: Tell, places: Iterator[int], layers: int, network: str, check: Check) -> None:

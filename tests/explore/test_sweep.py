@@ -429,7 +429,7 @@ def command(*arguments, **options):
         (["--vary", "width=1,2", "--pareto", "params,mult_add"], "did you mean 'mult_adds'?"),
         (["--vary", "width=1,2", "--plot", "x.png"], "--pareto"),
         (["--vary", "width=1,2", "--resume"], "-o"),
-        (["--vary", "unit=separable,nonsense"], "no operator or block 'nonsense'"),
+        (["--vary", "unit=separable,nonsense"], "no operator, block or word 'nonsense'"),
         (["--vary", "batch=0,1"], "batch is a whole number of at least 1"),
         (["--vary", "width=1,2", "--vary", "width=3"], "varied twice"),
         (["--vary", "width=1,2", "-o", "no/such/place.csv"], "there is no folder"),

@@ -24,7 +24,7 @@ COMPARISONS = {
     "Xor": "not_equal",
 }
 """Of truth values, that both differ is that one alone is true."""
-CALLS = "Mod", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"
+CALLS = "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"
 """Of whole numbers, one operation an element, and without a page."""
 
 
@@ -112,6 +112,11 @@ def _logic(read: Reader, node: Node) -> Value:
 @rule(*COMPARISONS)
 def _comparison(read: Reader, node: Node) -> Value:
     return read.add(node, OPERATORS["compare"](how=COMPARISONS[node.op_type]), *pair(read, node), dtype="bool")
+
+
+@rule("Mod")
+def _mod(read: Reader, node: Node) -> Value:
+    return read.add(node, OPERATORS["mod"](truncated=bool(node.get("fmod", 0))), *pair(read, node))
 
 
 @rule(*CALLS)

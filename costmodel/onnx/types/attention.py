@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.priced import Shape, asked, counted, outputs, untrained
 from costmodel.onnx.types.heads import Kind, apart, attended, joined, side_by_side
+from costmodel.onnx.types.priced import Shape, asked, counted, outputs, untrained
 from costmodel.reading.value import UnreadError, Value
 
 

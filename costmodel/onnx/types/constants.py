@@ -16,12 +16,12 @@ from costmodel.reading.value import UnreadError, Value, known
 
 @rule("Constant")
 def _constant(read: Reader, node: Node) -> Value:
-    """A single number is no param, several that are real may be: some exporters write all weights as constants."""
+    """Its numbers are no params, but where the file has no arrays besides: some exporters write all weights so."""
     import numpy as np
 
     held = node.get("value", None) or node.get("sparse_value", None)
     if isinstance(held, Stored):
-        return read.of(replace(held, name=node.outputs[0]), origin=held.size > 1)
+        return read.of(replace(held, name=node.outputs[0]), origin=held.size > 1 and not read.keeps_arrays)
     for name, kind in (("value_float", "float32"), ("value_int", "int64")):
         given = node.get(name, None)
         if given is None:

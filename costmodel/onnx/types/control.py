@@ -98,18 +98,24 @@ def _if(read: Reader, node: Node) -> tuple[Given, ...]:
     branches = [_graph(node, name) for name in ("then_branch", "else_branch")]
     if condition.held is not None:
         return tuple(read.inside(branches[not bool(condition.held.reshape(-1)[0])]))
-    both = []
-    for branch in branches:
+    both: dict[str, Any] = {}
+    failed: list[UnreadError] = []
+    for name, branch in zip(("then", "else"), branches, strict=True):
         mark = Mark(read)
-        results = read.inside(branch)
-        both.append((results, mark.taken_back()))
-    dearer = int(_cost(both[1][1].steps) > _cost(both[0][1].steps))
+        try:
+            both[name] = read.inside(branch), mark.taken_back()
+        except UnreadError as error:
+            mark.taken_back()
+            failed.append(error)
+    if not both:
+        raise failed[0]
+    dearer = max(both, key=lambda name: _cost(both[name][1].steps))
     results, added = both[dearer]
     added.put_back(read)
+    why = "the other cannot run on these sizes" if failed else "which takes no fewer mult-adds than the other"
     note(
         read,
-        f"{node.path} (If) depends on numbers computed from the input: counted is its {('then', 'else')[dearer]} "
-        "branch, which takes no fewer mult-adds than the other",
+        f"{node.path} (If) depends on numbers computed from the input: counted is its {dearer} branch, {why}",
     )
     return tuple(_unsure(value) for value in results)
 
@@ -170,22 +176,25 @@ def _ran(read: Reader, node: Node, body: Graph, trips: Trips, states: list[Given
         elif trips.most is None and trip >= copies:
             mark.taken_back()
             return _ran(read, node, body, Trips(1, UNTIL), before, again)
-    if trips.why and trip:
+    if not trip:
+        _, given, _ = again(ANY, states)  # for the shapes of what it would put out
+        mark.taken_back()
+        return (*states, *(_none_of(node, value, place) for place, value in enumerate(given, len(states))))
+    if trips.why:
         note(read, f"{node.path} ({node.op_type}) {trips.why}: it is counted {counted_in(trip, 'time')}")
         states = [_unsure(value) for value in states]
     return (*states, *(_side_by_side(read, node, row, place) for place, row in enumerate(rows, len(states))))
 
 
 def _side_by_side(read: Reader, node: Node, row: list[Given], place: int) -> Value:
-    """Return what each trip put out along a new axis; of no trips, what the file says."""
-    if row:
-        return stacked(read, node, _tensors(row), _scan_axis(node, place))
-    said = read.infos[node.outputs[place]] if place < len(node.outputs) and node.outputs[place] in read.infos else None
-    if said is None or said.shape is None:
-        raise UnreadError("it never runs, and the file does not say the shape of what it gives")
-    sizes = [read.sizes.get(size, 1) if isinstance(size, str) else size or 1 for size in said.shape]
-    sizes[_scan_axis(node, place)] = 0
-    return filled(sizes, 0, said.dtype or "float32")
+    """Return what each trip put out along a new axis."""
+    return stacked(read, node, _tensors(row), _scan_axis(node, place))
+
+
+def _none_of(node: Node, value: Given, place: int) -> Value:
+    """Return what is put out where there are no trips."""
+    (one,) = _tensors([value])
+    return filled(_longer(node, one.shape, 0, place), 0, one.dtype)
 
 
 def _scan_axis(node: Node, place: int) -> int:

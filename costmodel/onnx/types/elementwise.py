@@ -5,15 +5,13 @@ from __future__ import annotations
 from math import inf, isclose
 
 from costmodel.onnx.model import Node
-from costmodel.onnx.reader import Reader, rule
+from costmodel.onnx.reader import BOUNDLESS, Reader, rule
 from costmodel.onnx.types.common import as_shape, each, loose_scalar
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import Operator
 from costmodel.ops.rectifier import SELU_ALPHA, SELU_SCALE
 from costmodel.reading.value import UnreadError, Value
 
-LARGE = 1e30
-"""A bound beyond this is none: exporters write the largest float for infinity."""
 PLAIN = {
     "Abs": "abs",
     "Ceil": "ceil",
@@ -149,7 +147,7 @@ def bounded(low: float, high: float) -> list[Operator]:
     Raises:
         UnreadError: if they leave nothing.
     """
-    least, most = (None if abs(bound) > LARGE else bound for bound in (low, high))
+    least, most = (None if abs(bound) > BOUNDLESS else bound for bound in (low, high))
     if least is None and most is None:
         return []
     if least is not None and most is not None and least > most:

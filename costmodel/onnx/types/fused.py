@@ -6,10 +6,10 @@ from typing import Any
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
+from costmodel.onnx.types.common import as_shape
 from costmodel.onnx.types.priced import Shape, counted, note, rank_of
 from costmodel.onnx.types.products import gemm, multiplied
 from costmodel.onnx.types.quantized import MICROSOFT, SCALED_BACK, product_of, unpacked, with_scales
-from costmodel.onnx.types.shapes import as_shape
 from costmodel.onnx.types.windows import convolved
 from costmodel.ops import OPERATORS
 from costmodel.reading.moves import transposed
@@ -101,7 +101,7 @@ def _fused_matmul(read: Reader, node: Node) -> Value:
 
 
 def _turned(read: Reader, node: Node, value: Value, which: str) -> Value:
-    """Return a factor as it is multiplied: its first axis moved behind the others but one, its last two changed over."""
+    """Return a factor as it is multiplied: its first axis behind the next ones, its last two changed over."""
     rank = len(value.shape)
     order = list(range(rank))
     if node.get(f"transBatch{which}", 0) and rank > 2:
@@ -156,8 +156,7 @@ def _qgemm(read: Reader, node: Node) -> Value:
     zero = read.optional(node, 8)
     note(read, SCALED_BACK)
     right = with_scales(right, *scales) if right.constant else right
-    out = gemm(read, node, left, right, bias, zero.dtype if zero is not None else "float32")
-    return out
+    return gemm(read, node, left, right, bias, zero.dtype if zero is not None else "float32")
 
 
 @rule("MatMulBnb4", domain=MICROSOFT)

@@ -52,8 +52,8 @@ def joined(read: Reader, node: Node, past: Value | None, value: Value) -> Value:
 def attended(
     read: Reader, node: Node, q: Value, k: Value, v: Value, heads: tuple[int, int], mask: Value | None, kind: Kind
 ) -> Value:
-    """Add attention on sequences (batch, tokens, heads * width) or (batch, heads, tokens, width); the result lies as the
-    queries do.
+    """Add attention on sequences (batch, tokens, heads * width) or (batch, heads, tokens, width); its result lies as
+    they do.
 
     Args:
         read: the walk.

@@ -9,6 +9,7 @@ from costmodel.onnx.reader import Reader, rule
 from costmodel.onnx.types.common import as_shape, counted, from_end, note
 from costmodel.onnx.types.parts import cut, selected
 from costmodel.ops import OPERATORS
+from costmodel.ops.places import ONNX_REDUCTIONS
 from costmodel.reading.value import UnreadError, Value
 
 OVERLAP = 13
@@ -55,7 +56,15 @@ def _gather_nd(read: Reader, node: Node) -> Value:
     return counted(read, node, (*indices.shape[:-1], *value.shape[after:]), value, indices)
 
 
-@rule("Scatter", "ScatterElements", "ScatterND")
+@rule("Scatter", "ScatterElements")
+def _scatter_elements(read: Reader, node: Node) -> Value:
+    value, indices, updates = (read.value(node, position) for position in range(3))
+    how = {merged: name for name, merged in ONNX_REDUCTIONS.items()}[node.get("reduction", "none")]
+    axis = from_end(node.get("axis", 0), len(value.shape))
+    return read.add(node, OPERATORS["scatter"](axis=axis, reduction=how), value, indices, updates)
+
+
+@rule("ScatterND")
 def _scatter(read: Reader, node: Node) -> Value:
     value, indices, updates = (read.value(node, position) for position in range(3))
     merged = node.get("reduction", "none") != "none"

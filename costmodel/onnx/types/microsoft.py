@@ -12,7 +12,7 @@ from costmodel.onnx.types.fused import broadcast, channels_first, channels_last,
 from costmodel.onnx.types.norms import last_axes, layer_normed, rms_normed, statistics
 from costmodel.onnx.types.pools import pooled
 from costmodel.onnx.types.priced import asked, counted, from_end, outputs, untrained
-from costmodel.onnx.types.quantized import MICROSOFT
+from costmodel.onnx.types.quantized import MICROSOFT, with_scales
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
 
@@ -33,9 +33,21 @@ for _kind in SAME_AS_ONNX:
     RULES[MICROSOFT, _kind] = _as_onnx  # type: ignore[assignment]
 
 
-def given(read: Reader, node: Node) -> list[Value]:
-    """Return all inputs of a node; what is stored of them are scales and zero points, which no training changes."""
-    return [untrained(value) if value.constant else value for value in read.all(node)]
+def given(read: Reader, node: Node, *data: int) -> list[Value]:
+    """Return all inputs of a node. What is stored at the places of `data` stands for real numbers, with the scale and
+    zero point behind it; all else that is stored are scales and zero points, which no training changes.
+    """
+    found = []
+    for place in range(len(node.inputs)):
+        value = read.optional(node, place)
+        if value is None or any(read.value(node, one).constant and place in (one + 1, one + 2) for one in data):
+            continue
+        if place in data and value.constant:
+            value = with_scales(value, *[read.optional(node, place + more) for more in (1, 2)], dtype="float32")
+        elif value.constant:
+            value = untrained(value)
+        found.append(value)
+    return found
 
 
 @rule("SkipLayerNormalization", domain=MICROSOFT)
@@ -110,7 +122,7 @@ def _gelu(read: Reader, node: Node) -> Value:
 
 @rule("QuickGelu", domain=MICROSOFT)
 def _quick_gelu(read: Reader, node: Node) -> Value:
-    """x * sigmoid(alpha * x): 2 products, and 3 for the sigmoid."""
+    """Add x * sigmoid(alpha * x): 2 products, and 3 for the sigmoid."""
     value = read.value(node, 0)
     if node.get("alpha", 1.702) == 1:
         return read.add(node, OPERATORS["silu"](), value)
@@ -180,7 +192,8 @@ def _qlinear_pair(read: Reader, node: Node) -> Value:
     """Both are scaled, and the result is scaled back: each a product and a difference more."""
     one, other = read.value(node, 0), read.value(node, 3)
     shape = broadcast(one.shape, other.shape)
-    return counted(read, node, shape, given(read, node), other_ops=prod(shape) * 7)
+    values, kind = given(read, node, 0, 3), (other if one.constant else one).dtype
+    return counted(read, node, shape, values, other_ops=prod(shape) * 7, dtype=kind)
 
 
 @rule("QLinearConcat", domain=MICROSOFT)

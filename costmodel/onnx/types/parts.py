@@ -22,6 +22,9 @@ def joined(read: Reader, node: Node, values: Sequence[Value], axis: int) -> Valu
         raise UnreadError("it joins nothing")
     if len(values) == 1:
         return values[0]
+    values = [value for value in values if value.size] or values[:1]
+    if len(values) == 1:
+        return values[0]
     rank = max(len(value.shape) for value in values)
     return read.add(node, OPERATORS["concat"](axis=from_end(axis, rank)), *values)
 

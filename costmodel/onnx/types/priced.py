@@ -11,6 +11,8 @@ from costmodel.onnx.reader import Reader
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
 
+MICROSOFT = "com.microsoft"
+"""The domain of ONNX Runtime's own nodes."""
 Shape = tuple[int, ...]
 
 

@@ -6,9 +6,9 @@ from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.priced import counted, rank_of
-from costmodel.onnx.types.equation import expanded
 from costmodel.onnx.types.common import as_shape
+from costmodel.onnx.types.equation import expanded
+from costmodel.onnx.types.priced import counted, rank_of
 from costmodel.onnx.types.windows import weights
 from costmodel.ops import OPERATORS
 from costmodel.ops.product import Einsum

@@ -7,13 +7,12 @@ from math import prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.priced import counted, from_end, note, outputs, untrained
+from costmodel.onnx.types.priced import MICROSOFT, counted, from_end, note, outputs, untrained
 from costmodel.onnx.types.products import multiplied
 from costmodel.onnx.types.windows import convolved
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
 
-MICROSOFT = "com.microsoft"
 SCALED_BACK = "products of whole numbers are scaled to the next layer's on the way out; other ops do not count that"
 QUANTIZE_OPS, DEQUANTIZE_OPS = 5, 2
 """Other operations for each number: divide, round, add and two comparisons; subtract and multiply."""

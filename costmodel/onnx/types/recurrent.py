@@ -8,7 +8,8 @@ from typing import Any
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.priced import asked, counted, note, outputs, rank_of
+from costmodel.onnx.types.common import permuted
+from costmodel.onnx.types.priced import MICROSOFT, asked, counted, note, outputs, rank_of
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
 
@@ -52,6 +53,16 @@ def _recurrent(read: Reader, node: Node) -> Value | list[Value]:
         value = read.add(node, _moved("t b f -> b t f"), value)
     out = _layer(read, node, value, sizes)
     return outputs(node, *_given(read, node, out, sizes, first)[: len(node.outputs)])
+
+
+@rule("DynamicQuantizeLSTM", domain=MICROSOFT)
+def _quantised(read: Reader, node: Node) -> Value | list[Value]:
+    """An LSTM whose matrices are stored as whole numbers and turned; scales and zero points come behind its inputs."""
+    inputs = [*node.inputs[:8]]
+    for place in (1, 2):
+        inputs[place] = f"{node.inputs[place]} turned"
+        read.values[inputs[place]] = permuted(read, node, read.value(node, place), [0, 2, 1])
+    return _recurrent(read, Node("LSTM", node.name, inputs, node.outputs, node.attributes))
 
 
 def _layer(read: Reader, node: Node, value: Value, sizes: Sizes) -> Value:

@@ -121,7 +121,10 @@ def _cast(read: Reader, node: Node) -> Value:
     if value.constant:
         held = value.held if node.op_type != "BitCast" else None
         if held is not None and kind in NUMPYS:
-            held = held.astype(kind)
+            import numpy as np
+
+            with np.errstate(all="ignore"):
+                held = held.astype(kind)
         return replace(value, dtype=kind, held=held)
     if kind in REALS and value.dtype in REALS:
         return read.add(node, OPERATORS["identity"](), value, dtype=kind)
@@ -139,7 +142,7 @@ def _kind(to: int | str) -> str:
 def _expand(read: Reader, node: Node) -> Value:
     value = read.value(node, 0)
     wide = spread(value.shape, tuple(read.value(node, 1).integers()))
-    value = as_shape(read, node, kept(read, value, wide), (1,) * (len(wide) - len(value.shape)) + value.shape)
+    value = as_shape(read, node, kept(read, node, value, wide), (1,) * (len(wide) - len(value.shape)) + value.shape)
     if wide == value.shape:
         return value
     if not value.size or not prod(wide):
@@ -160,7 +163,7 @@ def _tile(read: Reader, node: Node) -> Value:
     shape = tuple(size * repeats.get(axis - rank, 1) for axis, size in enumerate(value.shape))
     if not prod(shape):
         return counted(read, node, shape, value)
-    value = kept(read, value, shape)
+    value = kept(read, node, value, shape)
     wide = [(axis, times) for axis, times in repeats.items() if times != 1]
     for start in range(0, len(wide), AXES_AT_ONCE):
         axes, more = zip(*wide[start : start + AXES_AT_ONCE], strict=True)
@@ -168,11 +171,11 @@ def _tile(read: Reader, node: Node) -> Value:
     return value
 
 
-def kept(read: Reader, value: Value, wide: tuple[int, ...]) -> Value:
+def kept(read: Reader, node: Node, value: Value, wide: tuple[int, ...]) -> Value:
     """Return a param that is about to be repeated as a layer of its own, so that it is counted as it is stored."""
     if not value.trained or prod(wide) <= value.size:
         return value
-    path = value.arrays[0].name if value.whole else f"{read.node.path}.constant"
+    path = value.arrays[0].name if value.whole else f"{node.path}.constant"
     return read.draft.add(path, OPERATORS["parameter"](size=value.shape), arrays={"weight": value}, dtype=value.dtype)
 
 

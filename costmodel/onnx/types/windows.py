@@ -69,7 +69,7 @@ def window_size(space: Shape, fields: dict[str, Any], ceil_mode: bool = False) -
     Raises:
         UnreadError: if it is larger than the padded input.
     """
-    found = []
+    found: list[int] = []
     columns = zip(space, fields["kernel_size"], fields["stride"], fields["dilation"], strict=True)
     for at, (size, taps, step, gap) in enumerate(columns):
         around = (fields["padding"][at], fields["padding"][at + len(space)])

@@ -3,45 +3,52 @@
 from __future__ import annotations
 
 from costmodel.reading.network import Network
-from costmodel.reading.recognise.activations import activations
-from costmodel.reading.recognise.attention import attentions
-from costmodel.reading.recognise.biases import biases
-from costmodel.reading.recognise.canonical import canonical
-from costmodel.reading.recognise.functions import functions
-from costmodel.reading.recognise.groups import groups
-from costmodel.reading.recognise.merges import merges
-from costmodel.reading.recognise.norms import norms
-from costmodel.reading.recognise.paths import called
-from costmodel.reading.recognise.plain import plain
-from costmodel.reading.recognise.pools import pools
-from costmodel.reading.recognise.rearrangements import composed, named, vanished
-from costmodel.reading.recognise.rolls import rolls
-from costmodel.reading.recognise.slices import sliced
-from costmodel.reading.recognise.spread import spread
-from costmodel.reading.recognise.stored import stored
-from costmodel.reading.recognise.tidy import tidied
+from costmodel.reading.recognise import (
+    activations,
+    adaptive,
+    attention,
+    biases,
+    canonical,
+    columns,
+    functions,
+    groups,
+    merges,
+    norms,
+    paths,
+    plain,
+    pools,
+    rearrangements,
+    recurrent,
+    rolls,
+    slices,
+    spread,
+    stored,
+    tidy,
+)
 
 PASSES = (
-    canonical,
-    plain,
-    vanished,
-    activations,
-    norms,
-    sliced,
-    attentions,
-    composed,
-    vanished,
-    groups,
-    rolls,
-    spread,
-    merges,
-    biases,
-    stored,
-    pools,
-    functions,
-    named,
-    tidied,
-    called,
+    canonical.find,
+    plain.find,
+    rearrangements.vanished,
+    activations.find,
+    norms.find,
+    slices.find,
+    attention.find,
+    rearrangements.composed,
+    rearrangements.vanished,
+    recurrent.find,
+    adaptive.find,
+    functions.find,
+    columns.find,
+    groups.find,
+    rolls.find,
+    spread.find,
+    merges.find,
+    biases.find,
+    stored.find,
+    pools.find,
+    rearrangements.named,
+    tidy.find,
 )
 """What is looked for, in this order."""
 
@@ -50,4 +57,5 @@ def recognised(network: Network) -> None:
     """Name in a network what is recognised."""
     for one in PASSES:
         one(network)
-        network.settle()
+    network.settle()
+    paths.find(network)

@@ -104,6 +104,6 @@ def _axis(match: Match) -> int:
     return axis
 
 
-def activations(network: Network) -> None:
+def find(network: Network) -> None:
     """Find activations that were taken apart."""
     gathered(network, GROUPS)

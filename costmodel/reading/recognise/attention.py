@@ -11,7 +11,7 @@ from costmodel.ops import OPERATORS
 from costmodel.reading.network import Part
 from costmodel.reading.recognise.masks import Mask, causal, levelled, mask_of
 from costmodel.reading.recognise.order import Order, Sizes, normal, written
-from costmodel.reading.recognise.pattern import near, times
+from costmodel.reading.recognise.pattern import near, plus, times
 from costmodel.reading.recognise.rearrangements import rearranging
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Scores:
     product: Part
     softmax: Part
     scale: float | None = None
-    mask: Mask | None = None
+    masks: list[Mask] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     """What lies between, the last first."""
 
@@ -50,7 +50,7 @@ class Sequence:
     parts: list[Part] = field(default_factory=list)
 
 
-def attentions(network: Network) -> None:
+def find(network: Network) -> None:
     """Find attention that was taken apart."""
     for part in list(network.parts.values()):
         if part.op.name == "softmax" and network.parts.get(part.path) is part:
@@ -109,11 +109,14 @@ def _scores(network: Network, softmax: Part) -> Scores | None:
         if step is not None:
             source, by = step
             found.scale = by * (1 if found.scale is None else found.scale)
+        elif (nothing := plus(network, part)) is not None and not nothing[1]:
+            source = nothing[0]
         else:
             mask = mask_of(network, part)
-            if mask is None or found.mask is not None:
+            if mask is None:
                 return None
-            source, found.mask = mask.scores, mask
+            source = mask.scores
+            found.masks.append(mask)
         part = network.maker(source)
     return None
 
@@ -255,9 +258,12 @@ def _become(
         fields["kv_heads"] = k.heads
     if not near(scale, width**-0.5):
         fields["scale"] = scale
-    mask = scores.mask
-    if mask is not None and causal(mask, scores.softmax.shape, past):
-        mask, fields = None, {**fields, "causal": True}
+    others = [one for one in scores.masks if not causal(one, scores.softmax.shape, past)]
+    if len(others) > 1:
+        return False
+    if len(others) < len(scores.masks):
+        fields["causal"] = True
+    mask = others[0] if others else None
     op = OPERATORS["attention"](**fields)
     shapes = [one.shape for one in sequences]
     if mask is not None:
@@ -282,7 +288,7 @@ def _become(
     gone = [*between[::-1], mixed, *_path_to(network, mixed, scores.softmax), scores.softmax, *scores.parts]
     gone += [part for one in sequences for part in one.parts]
     if last is not None:
-        network.become(last, op, reads, *[part for part in gone if part is not last])
+        network.become(last, op, reads)
         return True
     one = network.insert(
         Part(f"{mixed.name}.attention", op, reads, given, mixed.dtype, mixed.batched, name=f"{mixed.name}.attention"),
@@ -290,7 +296,7 @@ def _become(
     )
     split = written(_rows(mixed.shape, apart, False).reverse(), given, mixed.shape)
     assert split is not None
-    network.become(mixed, split, [one.path], *gone)
+    network.become(mixed, split, [one.path])
     return True
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 BIASED = ("conv", "conv_transpose", "linear")
 
 
-def biases(network: Network) -> None:
+def find(network: Network) -> None:
     """Make biases and borders part of the layers that they belong to."""
     for part in list(network.parts.values()):
         if network.parts.get(part.path) is not part:
@@ -39,7 +39,7 @@ def _bias(network: Network, part: Part) -> None:
     if not over(bias, layer.shape, (axis,)) or bias.size != layer.shape[axis]:
         return
     op = type(layer.op)(**{**vars(layer.op), "bias": True})
-    network.become(part, op, list(layer.inputs), layer, arrays={**layer.arrays, "bias": bias})
+    network.become(part, op, list(layer.inputs), arrays={**layer.arrays, "bias": bias})
 
 
 def _border(network: Network, part: Part) -> None:
@@ -62,7 +62,7 @@ def _border(network: Network, part: Part) -> None:
     both = [(a[0] + b[0], a[1] + b[1]) for a, b in zip(inner, border, strict=True)]
     padding = (*(one for one, _ in both), *(one for _, one in both))
     op = type(part.op)(**{**vars(part.op), "padding": padding})
-    network.become(part, op, list(before.inputs), before)
+    network.become(part, op, list(before.inputs))
 
 
 def _counted(network: Network, part: Part, before: Part, inner: windows.Pads, border: list[tuple[int, int]]) -> None:
@@ -75,6 +75,6 @@ def _counted(network: Network, part: Part, before: Part, inner: windows.Pads, bo
     if part.op.count_include_pad and any(map(any, inner)):  # type: ignore[attr-defined]
         return
     if tuple(over) == tuple(inner):
-        network.become(part, op, list(before.inputs), before)
+        network.become(part, op, list(before.inputs))
     elif not any(map(any, inner)):
-        network.become(part, OPERATORS["avg_pool"](**fields), list(before.inputs), before)
+        network.become(part, OPERATORS["avg_pool"](**fields), list(before.inputs))

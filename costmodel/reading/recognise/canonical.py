@@ -15,14 +15,18 @@ if TYPE_CHECKING:
     from costmodel.reading.network import Network
 
 
-def canonical(network: Network) -> None:
-    """Parts taken of one axis become slices; one element taken of an axis becomes a slice whose axis is dropped."""
+def find(network: Network) -> None:
+    """Parts taken of one axis become slices; one element taken of an axis becomes a slice whose axis is dropped; what
+    only gives real numbers another width is left out.
+    """
     for part in list(network.parts.values()):
         name = part.op.name
         if name in ("split", "crop", "slice", "slice_channels"):
             _slice(network, part)
         elif name == "gather":
             _selected(network, part)
+        elif name == "identity":
+            network.skip(part)
 
 
 def _slice(network: Network, part: Part) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from costmodel.reading.network import Network, Part
 
 
-def functions(network: Network) -> None:
+def find(network: Network) -> None:
     """Name squares, reciprocal roots, thresholds, what differs, and places within a plane."""
     for part in list(network.parts.values()):
         if network.parts.get(part.path) is part and part.op.name in RULES:
@@ -34,13 +34,13 @@ def _square(network: Network, part: Part) -> None:
 def _rsqrt(network: Network, part: Part) -> None:
     root = _before(network, part, "sqrt")
     if root is not None:
-        network.become(part, OPERATORS["rsqrt"](), list(root.inputs), root)
+        network.become(part, OPERATORS["rsqrt"](), list(root.inputs))
 
 
 def _differs(network: Network, part: Part) -> None:
     same = _before(network, part, "compare")
     if same is not None and same.op.how == "equal":  # type: ignore[attr-defined]
-        network.become(part, OPERATORS["compare"](how="not_equal"), list(same.inputs), same)
+        network.become(part, OPERATORS["compare"](how="not_equal"), list(same.inputs))
 
 
 def _threshold(network: Network, part: Part) -> None:
@@ -52,7 +52,7 @@ def _threshold(network: Network, part: Part) -> None:
         least_number, number = number_of(least), number_of(other)
         if least_number is not None and number is not None:
             op = OPERATORS["threshold"](threshold=least_number, value=number)
-            network.become(part, op, [x], above)
+            network.become(part, op, [x])
 
 
 def _within_plane(network: Network, part: Part) -> None:
@@ -62,7 +62,7 @@ def _within_plane(network: Network, part: Part) -> None:
     if places is not None and isinstance(by, Value):
         space = places.op.space(network.shape(places.inputs[0]))  # type: ignore[attr-defined]
         if by.scalar() == prod(space):
-            network.become(part, places.op, list(places.inputs), places)
+            network.become(part, places.op, list(places.inputs))
 
 
 RULES = {"multiply": _square, "reciprocal": _rsqrt, "not": _differs, "where": _threshold, "mod": _within_plane}

@@ -47,7 +47,7 @@ LENGTHS = by_last(
 )
 
 
-def groups(network: Network) -> None:
+def find(network: Network) -> None:
     """Find norms of lengths and of groups."""
     gathered(network, LENGTHS)
     for part in list(network.parts.values()):
@@ -88,7 +88,7 @@ def _grouped(network: Network, part: Part) -> None:
         op = OPERATORS["instance_norm"](affine=False, eps=eps, axis=own)
     else:
         op = OPERATORS["group_norm"](groups=number, affine=False, eps=eps, axis=own)
-    network.become(part, op, list(first.inputs), norm, first)
+    network.become(part, op, list(first.inputs))
 
 
 def _learned(network: Network, part: Part) -> None:
@@ -112,7 +112,7 @@ def _learned(network: Network, part: Part) -> None:
     if over(bias, norm.shape, (own,)) and weight.size == norm.shape[own]:
         op = type(norm.op)(**{**vars(norm.op), "affine": True})
         arrays = {"weight": weight, "bias": bias}
-        network.become(part, op, list(norm.inputs), scaled, norm, arrays=arrays)
+        network.become(part, op, list(norm.inputs), arrays=arrays)
 
 
 RESPONSE: Pattern = (
@@ -136,5 +136,5 @@ def _response(network: Network, part: Part) -> None:
         assert found is not None and isinstance(bias, Value)
         x = match.sources["x"]
         if found[1].size == bias.size == network.shape(x)[op.axis]:  # type: ignore[attr-defined]
-            network.become(part, op, [x], *match.parts[1:], arrays={"weight": found[1], "bias": bias})
+            network.become(part, op, [x], arrays={"weight": found[1], "bias": bias})
             return

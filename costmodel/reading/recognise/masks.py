@@ -45,7 +45,7 @@ def mask_of(network: Network, part: Part) -> Mask | None:
     if part.op.name == "add" and len(part.inputs) == 2:
         for scores, mask in (part.inputs, part.inputs[::-1]):
             if _is_scores(network, scores) and network.shape(scores) == part.shape:
-                return Mask(scores, mask)
+                return _chosen(network, Mask(scores, mask))
     if part.op.name == "where":
         condition, one, other = part.inputs
         for scores, far, hides in ((one, other, False), (other, one, True)):
@@ -53,6 +53,20 @@ def mask_of(network: Network, part: Part) -> Mask | None:
             if low is not None and low <= FAR and _is_scores(network, scores) and network.shape(scores) == part.shape:
                 return Mask(scores, condition, hides)
     return None
+
+
+def _chosen(network: Network, mask: Mask) -> Mask:
+    """Return a mask that chooses between nothing and far below it as the condition that it chooses by."""
+    source, _ = levelled(network, mask.source, 0)
+    part = network.maker(source)
+    if part is not None and part.op.name == "where" and network.shape(part.inputs[0]) == part.shape:
+        condition, *numbers = part.inputs
+        one, other = (number.scalar() if isinstance(number, Value) else None for number in numbers)
+        if one == 0 and other is not None and other <= FAR:
+            return Mask(mask.scores, condition)
+        if other == 0 and one is not None and one <= FAR:
+            return Mask(mask.scores, condition, hides=True)
+    return mask
 
 
 def _is_scores(network: Network, source: Source) -> bool:
@@ -88,10 +102,11 @@ def levelled(network: Network, source: Source, rank: int) -> tuple[Source, tuple
         if part is None or order is None or not order.kept:
             break
         before = network.shape(part.inputs[0])
-        if len(before) < 2 or _bare(before) != _bare(shape) or isinstance(part.inputs[0], Value):
+        alike = _bare(before) == _bare(shape) or (*before[:-2], 1, *before[-2:]) == shape
+        if len(before) < 2 or not alike or isinstance(part.inputs[0], Value):
             break
         source = part.inputs[0]
-        if len(before) in (2, rank):
+        if len(before) in (2, rank) or (len(before) == rank - 1 and (*before[:-2], 1, *before[-2:]) == shape):
             found = source
     return found, network.shape(found)
 

@@ -16,7 +16,7 @@ MOST = 1024
 """Inputs that one merge is made of."""
 
 
-def merges(network: Network) -> None:
+def find(network: Network) -> None:
     """Find merges that one layer was, and tensors that are put beside each other along a new axis."""
     for part in list(network.parts.values()):
         if part.op.name in ("add", "multiply"):
@@ -31,7 +31,7 @@ def _several(network: Network, part: Part) -> None:
     if first is None or first.op != part.op or first.name != part.name or not network.alone(first.path):
         return
     if first.shape == part.shape and len(first.inputs) < MOST:
-        network.become(part, part.op, [*first.inputs, *part.inputs[1:]], first)
+        network.become(part, part.op, [*first.inputs, *part.inputs[1:]])
 
 
 def _stacked(network: Network, part: Part) -> None:
@@ -47,4 +47,4 @@ def _stacked(network: Network, part: Part) -> None:
         if order is None or not order.kept or (*before[:axis], 1, *before[axis:]) != one.shape:
             return
         reads += one.inputs
-    network.become(part, OPERATORS["stack"](axis=axis), reads, *(one for one in made if one is not None))
+    network.become(part, OPERATORS["stack"](axis=axis), reads)

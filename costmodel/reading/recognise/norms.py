@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import axes_of
-from costmodel.reading.recognise.order import order_of
+from costmodel.reading.moves import grouped
+from costmodel.reading.recognise.order import Order, Sizes, atoms_of, order_of
 from costmodel.reading.recognise.pattern import Group, Match, Pattern, by_last, gathered
 from costmodel.reading.value import Value
 
@@ -77,7 +78,7 @@ TAKEN_APART = by_last(
 )
 
 
-def norms(network: Network) -> None:
+def find(network: Network) -> None:
     """Find normalisations that were taken apart, their weights and biases, and those between two rearrangements."""
     gathered(network, TAKEN_APART)
     for part in list(network.parts.values()):
@@ -131,7 +132,7 @@ def _learned(network: Network, part: Part) -> None:
         return
     fields = {**vars(norm.op), "affine": True}
     if norm.op.name == "rms_norm":
-        network.become(part, type(norm.op)(**fields), list(norm.inputs), norm, arrays={"weight": weight})
+        network.become(part, type(norm.op)(**fields), list(norm.inputs), arrays={"weight": weight})
         return
     readers = network.readers(part.path)
     if not network.alone(part.path):
@@ -140,7 +141,7 @@ def _learned(network: Network, part: Part) -> None:
     added = stored_with(network, last, "add")
     if added is not None and over(added[1], norm.shape, axes):
         arrays = {"weight": weight, "bias": added[1]}
-        network.become(last, type(norm.op)(**fields), list(norm.inputs), part, norm, arrays=arrays)
+        network.become(last, type(norm.op)(**fields), list(norm.inputs), arrays=arrays)
 
 
 def _turned(network: Network, part: Part) -> None:
@@ -156,40 +157,23 @@ def _turned(network: Network, part: Part) -> None:
         return
     before = network.shape(first.inputs[0])
     axes = axes_of(norm.shape, norm.op.axis, "axis")  # type: ignore[attr-defined]
-    own = _axes_before(first, before, axes)
+    own = _axes_before(there, before, norm.shape, axes)
     if own is not None and before == part.shape:
         op = type(norm.op)(**{**vars(norm.op), "axis": _plain(own)})
-        network.become(part, op, list(first.inputs), norm, first, arrays=norm.arrays)
+        network.become(part, op, list(first.inputs), arrays=norm.arrays)
 
 
-def _axes_before(first: Part, before: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return which axes, before a rearrangement that joins and splits none, are those after it."""
-    sizes, order, after = first.op.move(before)  # type: ignore[attr-defined]
-    if sizes != before or tuple(sizes[axis] for axis in order) != after:
-        return _runs_before(sizes, order, after, before, axes)
-    found = tuple(order[axis] for axis in axes)
-    return tuple(axis - len(before) for axis in sorted(found)) if list(found) == sorted(found) else None
-
-
-def _runs_before(
-    sizes: tuple[int, ...],
-    order: tuple[int, ...],
-    after: tuple[int, ...],
-    before: tuple[int, ...],
-    axes: tuple[int, ...],
-) -> tuple[int, ...] | None:
-    """Return the one axis before that an axis after is, where others are joined on the way: (c, h, w) -> (h w, c)."""
-    if len(axes) != 1:
+def _axes_before(order: Order, before: Sizes, after: Sizes, axes: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return which axes, before a rearrangement, are those after it; None where they were split or joined."""
+    atoms = atoms_of(order, before, after)
+    if atoms is None:
         return None
-    (axis,) = axes
-    if axis != len(after) - 1 or after[axis] != sizes[order[-1]]:
-        return None
-    start, size = 1, sizes[order[-1]]
-    for one in sizes[: order[-1]]:
-        start *= one
-    reached = 1
-    for at, own in enumerate(before):
-        if reached == start and own == size:
-            return (at - len(before),)
-        reached *= own
-    return None
+    sizes, places = atoms
+    stood, stand = grouped(before, sizes), grouped(after, tuple(sizes[at] for at in places))
+    found = []
+    for axis in axes:
+        own = tuple(places[at] for at in stand[axis])
+        if not own or own not in stood:
+            return None
+        found.append(stood.index(own) - len(before))
+    return tuple(sorted(found))

@@ -5,6 +5,7 @@ done one after the other and undone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from costmodel.ops.base import Operator
 
 Sizes = tuple[int, ...]
+CACHED = 4096
+"""Answers that are kept: a network asks the same of each of its blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Order:
         """Return what undoes it."""
         return Order(self.after, tuple(sorted(range(len(self.order)), key=self.order.__getitem__)))
 
+    @lru_cache(maxsize=CACHED)  # noqa: B019 - an order holds nothing but itself
     def then(self, other: Order) -> Order | None:
         """Return both, one after the other; None where no common sizes can be named."""
         atoms = refined(self.after, other.before)
@@ -65,6 +69,7 @@ def normal(before: list[int] | Sizes, order: list[int] | tuple[int, ...]) -> Ord
     return Order(tuple(prod(before[axis] for axis in run) for run in stood), tuple(places[run[0]] for run in runs))
 
 
+@lru_cache(maxsize=CACHED)
 def order_of(op: Operator, shape: Sizes) -> Order | None:
     """Return what an operator does to the order of a tensor of that shape; None where it is no rearrangement."""
     if op.name == "reshape":
@@ -75,6 +80,26 @@ def order_of(op: Operator, shape: Sizes) -> Order | None:
     return normal(before, order)
 
 
+@lru_cache(maxsize=CACHED)
+def atoms_of(order: Order, x: Sizes, y: Sizes) -> tuple[Sizes, list[int]] | None:
+    """Return the sizes that both shapes are made of, in the order of `x`, and in which order `y` has them."""
+    first = refined(order.before, x)
+    if first is None:
+        return None
+    runs = grouped(order.before, first)
+    places = [atom for run in order.order for atom in runs[run]]
+    out = tuple(first[at] for at in places)
+    finer = refined(out, y)
+    if finer is None:
+        return None
+    pieces = grouped(out, finer)
+    at_input = sorted(range(len(places)), key=places.__getitem__)
+    stood = [piece for run in at_input for piece in pieces[run]]
+    number = {piece: at for at, piece in enumerate(stood)}
+    return tuple(finer[piece] for piece in stood), [number[piece] for piece in range(len(finer))]
+
+
+@lru_cache(maxsize=CACHED)
 def written(order: Order, before: Sizes, after: Sizes) -> Operator | None:
     """Return the rearrangement that does this to a tensor and gives it that shape; None where no pattern says it."""
     atoms, places = _cut(order.before, order.order, before)

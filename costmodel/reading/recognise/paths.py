@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from costmodel.reading.network import Network, Part
 
 
-def called(network: Network) -> None:
+def find(network: Network) -> None:
     """Give each part its name, the first of several that have it; the others get a number behind it."""
     taken = {*network.inputs}
     paths: dict[Part, str] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import permutations
 from math import isclose
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -60,10 +61,33 @@ def near(number: float | None, other: float) -> bool:
 def gathered(network: Network, groups: Mapping[str, list[Group]]) -> None:
     """Make each group that is known by its last operator that operator, so that later groups may have it within."""
     for part in list(network.parts.values()):
-        if network.parts.get(part.path) is part:
-            for group in groups.get(part.op.name, ()):
-                if _taken(network, part, group):
+        known = groups.get(part.op.name)
+        if known and network.parts.get(part.path) is part:
+            close = _close(network, part)
+            for group in known:
+                if _taken(network, part, group, close):
                     break
+
+
+def _close(network: Network, part: Part) -> set[str]:
+    """Return the names of the operators that a part reads, and that those read."""
+    found = set()
+    for source in part.inputs:
+        made = network.maker(source)
+        if made is not None:
+            found.add(made.op.name)
+            found.update(one.op.name for inner in made.inputs if (one := network.maker(inner)) is not None)
+    return found
+
+
+@cache
+def _needed(pattern: Pattern, deep: int = 2) -> frozenset[tuple[str, ...]]:
+    """Return the operators that a pattern has at most so deep below its last, each by the names that it may have."""
+    if isinstance(pattern, str) or not deep:
+        return frozenset()
+    inner = [one for one in pattern[1:] if isinstance(one, tuple)]
+    heads = {HEADS.get(one[0], (one[0],)) for one in inner}
+    return frozenset(heads.union(*(_needed(one, deep - 1) for one in inner)))
 
 
 def by_last(groups: list[Group]) -> dict[str, list[Group]]:
@@ -76,8 +100,10 @@ def by_last(groups: list[Group]) -> dict[str, list[Group]]:
     return found
 
 
-def _taken(network: Network, last: Part, group: Group) -> bool:
+def _taken(network: Network, last: Part, group: Group, close: set[str]) -> bool:
     for pattern in group.patterns:
+        if any(close.isdisjoint(names) for names in _needed(pattern)):
+            continue
         for match in matches(network, pattern, last.path, Match()):
             if not private(network, match):
                 continue
@@ -86,7 +112,7 @@ def _taken(network: Network, last: Part, group: Group) -> bool:
             arrays = {name: constant(match.sources[called]) for name, called in group.arrays}
             if op is None or (arrays and not _has(network, op, reads, arrays)):
                 continue
-            if network.become(last, op, reads, *match.parts[1:], arrays=arrays) is not None:
+            if network.become(last, op, reads, arrays=arrays) is not None:
                 return True
     return False
 

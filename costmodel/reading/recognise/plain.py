@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from costmodel.ops import OPERATORS
 from costmodel.reading.value import Value
 
 if TYPE_CHECKING:
@@ -14,13 +15,15 @@ ABSENT = {"weight": 1.0, "bias": 0.0}
 """What stands for an array that is not there."""
 
 
-def plain(network: Network) -> None:
+def find(network: Network) -> None:
     """Take ones and zeros that nobody stored for what they are."""
     for part in list(network.parts.values()):
         if part.op.name in NORMS and part.op.affine and part.arrays:  # type: ignore[attr-defined]
             _norm(network, part)
         elif part.op.name == "layer_scale" and _is(part.arrays.get("weight"), 1.0):
             network.skip(part)
+        elif part.op.name == "multiply" and len(part.inputs) == 2:
+            _ones(network, part)
 
 
 def _is(value: Value | None, number: float) -> bool:
@@ -33,3 +36,13 @@ def _norm(network: Network, part: Part) -> None:
         op = type(part.op)(**{**vars(part.op), "affine": False})
         rest = {name: value for name, value in part.arrays.items() if name not in ABSENT}
         network.become(part, op, list(part.inputs), arrays=rest)
+
+
+def _ones(network: Network, part: Part) -> None:
+    """A product with ones right after a norm, whose weight they stand for."""
+    for one, other in (part.inputs, part.inputs[::-1]):
+        norm = network.maker(one)
+        if isinstance(other, Value) and _is(other, 1.0) and norm is not None and norm.op.name in NORMS:
+            if norm.shape == part.shape and network.become(part, OPERATORS["identity"](), [one]) is not None:
+                network.skip(part)
+            return

@@ -17,7 +17,7 @@ CONVOLVING = ("conv", "conv_transpose", "batch_norm", "max_pool", "avg_pool")
 DEEP = 8
 
 
-def pools(network: Network) -> None:
+def find(network: Network) -> None:
     """Name what has a name of its own."""
     for part in list(network.parts.values()):
         if network.parts.get(part.path) is not part:
@@ -73,7 +73,7 @@ def _without_space(network: Network, part: Part) -> None:
     if pool is None or pool.op.name not in GLOBAL.values() or not network.alone(pool.path):
         return
     if pool.op.keep_dims and rearranging(network, part) is not None and part.shape == pool.shape[:1]:  # type: ignore[attr-defined]
-        network.become(part, type(pool.op)(), list(pool.inputs), pool)
+        network.become(part, type(pool.op)(), list(pool.inputs))
 
 
 def _one_token(network: Network, part: Part) -> None:
@@ -87,7 +87,7 @@ def _one_token(network: Network, part: Part) -> None:
     if len(x) > 1 and list(pieces) == [len(x) - 2] and part.shape == (*x[:-2], x[-1]):
         (start, stop, _) = pieces[len(x) - 2]
         if stop - start == 1:
-            network.become(part, OPERATORS["select_token"](index=start), list(cut.inputs), cut)
+            network.become(part, OPERATORS["select_token"](index=start), list(cut.inputs))
 
 
 def _slice(network: Network, part: Part) -> None:
@@ -113,15 +113,14 @@ def _resize(network: Network, part: Part) -> None:
     """A map a whole number of times as large."""
     op = part.op
     before, after = network.shape(part.inputs[0]), part.shape
-    if op.align_corners or op.mode not in ("nearest", "bilinear") or len(after) > 4:  # type: ignore[attr-defined]
+    if op.align_corners or op.mode != "nearest" or len(after) > 4:  # type: ignore[attr-defined]
         return
     if any(new % old for old, new in zip(before, after, strict=True)) or before[0] != after[0] or before == after:
         return
     whole = tuple(new // old for old, new in zip(before[1:], after[1:], strict=True))
-    fields = {"bilinear": True} if op.mode == "bilinear" else {}  # type: ignore[attr-defined]
     network.become(
         part,
-        OPERATORS["upsample"](scale=whole[0] if len(set(whole)) == 1 else whole, **fields),
+        OPERATORS["upsample"](scale=whole[0] if len(set(whole)) == 1 else whole),
         list(part.inputs),
     )
 

@@ -4,11 +4,12 @@ the short name that means the same.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
 from costmodel.ops import OPERATORS
-from costmodel.reading.recognise.order import Order, Sizes, order_of, viewed, written
+from costmodel.reading.recognise.order import CACHED, Order, Sizes, order_of, viewed, written
 from costmodel.reading.value import Value
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def composed(network: Network) -> None:
                 shape = network.shape(before.inputs[0])
                 op = viewed(shape, part.shape) if both.kept else written(both, shape, part.shape)
                 if op is not None:
-                    network.become(part, op, list(before.inputs), before)
+                    network.become(part, op, list(before.inputs))
 
 
 def vanished(network: Network) -> None:
@@ -59,6 +60,7 @@ def named(network: Network) -> None:
         part.op = short(order, network.shape(part.inputs[0]), part.shape) or part.op
 
 
+@lru_cache(maxsize=CACHED)
 def short(order: Order, before: Sizes, after: Sizes) -> Operator | None:
     """Return the operator of the shortest name that does this; None where no pattern says it."""
     for op in _candidates(order, before, after):
@@ -80,6 +82,9 @@ def _candidates(order: Order, before: Sizes, after: Sizes) -> Iterator[Operator]
         yield OPERATORS["tokens"]()
     if order.order == (1, 0) and len(before) == 2 and len(after) == 3 and after[0] == before[1]:
         yield OPERATORS["from_tokens"](height=after[1], width=after[2])
+    plain = written(order, before, after)
+    if plain is not None and "(" not in plain.pattern:  # type: ignore[attr-defined]
+        yield plain
     if before == after and order.order[:2] == (1, 0) and before and before[0] % order.before[0] == 0:
         yield OPERATORS["channel_shuffle"](groups=order.before[0])
     yield from _in_blocks(before, after)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from costmodel.reading.network import Network, Part
 
 
-def rolls(network: Network) -> None:
+def find(network: Network) -> None:
     """Find what is rolled, along several axes at once where one roll follows another."""
     for part in list(network.parts.values()):
         if part.op.name == "concat" and len(part.inputs) == 2:
@@ -36,7 +36,7 @@ def _roll(network: Network, part: Part) -> None:
     cut = pieces[1].get(axis, (0, 0, 1))[1]
     if pieces == [{axis: (cut, size, 1)}, {axis: (0, cut, 1)}]:
         shift = -cut if cut <= size // 2 else size - cut
-        network.become(part, OPERATORS["roll"](shifts=shift, axis=axis), list(last.inputs), last, first)
+        network.become(part, OPERATORS["roll"](shifts=shift, axis=axis), list(last.inputs))
 
 
 def _again(network: Network, part: Part) -> None:
@@ -47,7 +47,7 @@ def _again(network: Network, part: Part) -> None:
     (axes, shifts), (own, by) = (_lists(one.op, len(part.shape)) for one in (before, part))
     if not set(axes) & set(own):
         op = OPERATORS["roll"](shifts=(*shifts, *by), axis=(*axes, *own))
-        network.become(part, op, list(before.inputs), before)
+        network.become(part, op, list(before.inputs))
 
 
 def _lists(op: object, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import axis_of
-from costmodel.reading.moves import grouped, refined
+from costmodel.reading.moves import grouped
 from costmodel.reading.network import Part
-from costmodel.reading.recognise.order import Order, Sizes, normal, written
+from costmodel.reading.recognise.order import Order, Sizes, atoms_of, normal, written
 from costmodel.reading.recognise.rearrangements import rearranging
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ DEEP = 4
 """How many slices one after the other are looked through."""
 
 
-def sliced(network: Network) -> None:
+def find(network: Network) -> None:
     """Take parts of what was rearranged before it is; what is taken apart and put together by pixels is rearranged."""
     for part in list(network.parts.values())[::-1]:
         if network.parts.get(part.path) is not part:
@@ -50,7 +50,6 @@ def _before(network: Network, part: Part, order: Order) -> None:
         cut = OPERATORS["slice"](axis=axis, start=start, stop=stop)
         one = Part(reader.name, cut, list(part.inputs), shape, reader.dtype, reader.batched, name=reader.name)
         network.become(reader, op, [network.insert(one, reader).path])
-    network.drop(part)
 
 
 def _taken(reader: Part, order: Order, x: Sizes, y: Sizes) -> tuple[int, int, int, object] | None:
@@ -59,7 +58,7 @@ def _taken(reader: Part, order: Order, x: Sizes, y: Sizes) -> tuple[int, int, in
     """
     own = axis_of(y, reader.op.axis)  # type: ignore[attr-defined]
     start, stop, step = reader.op.pieces(y)[own]  # type: ignore[attr-defined]
-    atoms = _atoms(order, x, y)
+    atoms = atoms_of(order, x, y)
     if atoms is None or step != 1:
         return None
     sizes, places = atoms
@@ -75,24 +74,6 @@ def _taken(reader: Part, order: Order, x: Sizes, y: Sizes) -> tuple[int, int, in
     shape = (*x[:axis], (stop - start) * block, *x[axis + 1 :])
     op = written(normal(fewer, places), shape, reader.shape)
     return None if op is None else (axis, start * block, stop * block, op)
-
-
-def _atoms(order: Order, x: Sizes, y: Sizes) -> tuple[Sizes, list[int]] | None:
-    """Return the sizes that both shapes are made of, in the order of `x`, and in which order `y` has them."""
-    first = refined(order.before, x)
-    if first is None:
-        return None
-    runs = grouped(order.before, first)
-    places = [atom for run in order.order for atom in runs[run]]
-    out = tuple(first[at] for at in places)
-    finer = refined(out, y)
-    if finer is None:
-        return None
-    pieces = grouped(out, finer)
-    at_input = sorted(range(len(places)), key=places.__getitem__)
-    stood = [piece for run in at_input for piece in pieces[run]]
-    number = {piece: at for at, piece in enumerate(stood)}
-    return tuple(finer[piece] for piece in stood), [number[piece] for piece in range(len(finer))]
 
 
 def _blocks(network: Network, part: Part) -> None:

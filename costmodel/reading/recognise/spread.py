@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SPREADING = "add subtract multiply divide power minimum maximum compare and or xor mod where matmul".split()
 
 
-def spread(network: Network) -> None:
+def find(network: Network) -> None:
     """Let tensors spread as they are, and transposed ones be multiplied as they lie."""
     for part in list(network.parts.values()):
         if part.op.name in SPREADING and len(part.inputs) > 1:
@@ -40,7 +40,7 @@ def _levelled(network: Network, part: Part) -> None:
                 source = made.inputs[0]
         reads.append(source)
     if gone:
-        network.become(part, part.op, reads, *gone)
+        network.become(part, part.op, reads)
 
 
 def _transposed(network: Network, part: Part) -> None:
@@ -54,7 +54,7 @@ def _transposed(network: Network, part: Part) -> None:
     swap = made.op.name in ("rearrange", "transpose") and (*before[:-2], before[-1], before[-2]) == made.shape
     if swap and order == _swap(before):
         op = OPERATORS["matmul"](transpose_b=not part.op.transpose_b)  # type: ignore[attr-defined]
-        network.become(part, op, [left, made.inputs[0]], made)
+        network.become(part, op, [left, made.inputs[0]])
 
 
 def _swap(shape: tuple[int, ...]) -> Order:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from costmodel.reading.network import Network, Part
 
 
-def stored(network: Network) -> None:
+def find(network: Network) -> None:
     """Name what meets stored arrays."""
     for part in list(network.parts.values()):
         if part.op.name == "multiply":

@@ -19,7 +19,7 @@ KEPT: dict[type[Operator], dict[str, tuple[FieldType, Any]]] = {}
 SPREAD = ("Window", "CountWindow", "Factors", "Padding")
 
 
-def tidied(network: Network) -> None:
+def find(network: Network) -> None:
     """Write the fields of all parts shortest."""
     known: dict[Any, Operator] = {}
     for part in network.parts.values():
