@@ -218,6 +218,19 @@ def test_what_depends_on_numbers_is_assumed_and_said_with_file_and_line():
     assert re.search(rf"test_oracle_e_modules\.py:{ask.__code__.co_firstlineno + 1} asks whether .* assumed", note)
 
 
+def test_numbers_of_constants_are_known_wherever_they_lie():
+    def ask(x):
+        places = torch.arange(6, device=x.device) - 2
+        if places.max().item() == 3 and (places > 3).any():
+            return x
+        chosen = (places > 0).nonzero().flatten()
+        return x.repeat(len(chosen), 1)[:, places[chosen] < 3]
+
+    graph = cm.load(Asks(ask), (1, 4))
+    assert graph.notes == []
+    assert graph.layers[-1].shape == (3, 2)
+
+
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
