@@ -73,8 +73,8 @@ def without_compiled_operators() -> None:
     schemas = (
         "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
         "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-        "deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, int stride_h, int stride_w, "
-        "int pad_h, int pad_w, int dil_h, int dil_w, int groups, int offset_groups, bool use_mask) -> Tensor",
+        "deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, int stride_h, "
+        "int stride_w, int pad_h, int pad_w, int dil_h, int dil_w, int groups, int offset_groups, bool use_mask) -> Tensor",
         *(
             f"{name}(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width{more}) -> {given}"
             for name, more, given in (
@@ -387,14 +387,16 @@ def main() -> None:
     """Run the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     every = [f"{name}{mode}" for name in PARTS for mode in ("", "-train")]
-    parser.add_argument("parts", nargs="*", default=every, choices=every, metavar="PART")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(every))
     parser.add_argument("--only", default="", metavar="WORD", help="only modules with this in their name")
     parser.add_argument("--write", action="store_true", help="keep the lines and write benchmarks/MODULES.md")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     without_compiled_operators()
     torch.set_num_threads(1)
-    for part in asked.parts:
+    if not set(asked.parts) <= set(every):
+        parser.error(f"the parts are {', '.join(every)}")
+    for part in asked.parts or every:
         family, _, mode = part.partition("-")
         lines = []
         for case in PARTS[family]():

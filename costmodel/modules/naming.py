@@ -43,7 +43,7 @@ def _path(step: Step, place: Place, label: str, beside: list[Step], twins: Twins
         (owner,) = owners
         if owner != place.path and owner not in called and not _has_own(place, step):
             return owner  # its weights are used, but it is never called
-    if place.leaf and place.path and (len(beside) == 1 or _alone_with_arrays(step, beside)):
+    if place.leaf and place.path and _main(step, beside):
         return place.path
     return f"{place.path}.{label}" if place.path else label
 
@@ -54,5 +54,14 @@ def _has_own(place: Place, step: Step) -> bool:
     return place.leaf and bool(own)
 
 
-def _alone_with_arrays(step: Step, beside: list[Step]) -> bool:
-    return bool(step.arrays) and sum(bool(one.arrays) for one in beside) == 1
+def _main(step: Step, beside: list[Step]) -> bool:
+    """Say whether a step is what its module is there for: the only one, or that which has arrays, or multiplies."""
+    for matters in (lambda _: True, lambda one: bool(one.arrays), _multiplies):
+        chosen = [one for one in beside if matters(one)]
+        if len(chosen) == 1:
+            return chosen[0] is step
+    return False
+
+
+def _multiplies(step: Step) -> bool:
+    return bool(step.op.cost(*(value.shape for value in step.inputs)).mult_adds)

@@ -218,6 +218,19 @@ def test_what_depends_on_numbers_is_assumed_and_said_with_file_and_line():
     assert re.search(rf"test_oracle_e_modules\.py:{ask.__code__.co_firstlineno + 1} asks whether .* assumed", note)
 
 
+def test_numbers_of_constants_are_known_wherever_they_lie():
+    def ask(x):
+        places = torch.arange(6, device=x.device) - 2
+        if places.max().item() == 3 and (places > 3).any():
+            return x
+        chosen = (places > 0).nonzero().flatten()
+        return x.repeat(len(chosen), 1)[:, places[chosen] < 3]
+
+    graph = cm.load(Asks(ask), (1, 4))
+    assert graph.notes == []
+    assert graph.layers[-1].shape == (3, 2)
+
+
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
@@ -300,7 +313,7 @@ def broken():
 
 def numbers():
     net = small()
-    assert float(net[0].weight.sum()) == float(net[0].weight.sum())
+    assert len(net[0].weight.tolist()) == 4
     return net
 
 other = 3
@@ -350,3 +363,34 @@ def test_code_that_does_not_give_a_network_is_said_with_exit_code_2(code, asked,
         main(["report", asked, *flags])
     assert done.value.code == 2
     assert said in capsys.readouterr().err
+
+
+class Rotated(nn.Module):
+    """Positions as angles, computed in full precision on whatever device the input is on."""
+
+    def __init__(self, careful: bool) -> None:
+        super().__init__()
+        self.careful, self.linear = careful, nn.Linear(8, 8)
+        self.register_buffer("speeds", torch.ones(4))
+
+    def forward(self, x):
+        if self.careful:
+            with torch.autocast(device_type=x.device.type, enabled=False):
+                angles = torch.outer(torch.arange(x.shape[1], device=x.device).float(), self.speeds)
+        else:
+            angles = torch.outer(torch.arange(x.shape[1], device=x.device).float(), self.speeds)
+        angles = torch.cat((angles, angles), -1)
+        y = self.linear(x)
+        return y * angles.cos() + torch.cat((-y[..., 4:], y[..., :4]), -1) * angles.sin()
+
+
+def test_a_device_that_autocast_does_not_know_is_no_matter():
+    careful, careless = (cm.load(Rotated(one), (1, 5, 8)) for one in (True, False))
+    assert [(layer.path, layer.op) for layer in careful.layers] == [(layer.path, layer.op) for layer in careless.layers]
+
+
+def test_a_recurrent_layer_that_starts_from_a_state_is_a_row_and_shares_what_it_shares():
+    _, graph, _ = looked_at("Recurrent")
+    rows = {row["path"]: (row["params"], row["mult_adds"]) for row in cm.price(graph)}
+    assert rows["gru"] == (3 * 5 * (12 + 5), 6 * 3 * 5 * (12 + 5))
+    assert rows["gru_2"] == (0, 6 * 3 * 5 * (12 + 5))

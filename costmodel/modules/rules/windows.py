@@ -158,6 +158,8 @@ def _pads(call: Call, axes: int) -> dict[str, Any]:
 @rule("pad", "constant_pad_nd", *(f"{mode}_pad{n}d" for mode in ("reflection", "replication") for n in (1, 2, 3)))
 def _pad(read: Reader, call: Call) -> Value:
     value = read.value(call["self"])
+    if value.shape == tuple(call.out.shape) and not any(call["pad"] if call["pad"] is not None else call["padding"]):
+        return value
     mode = {"reflection": "reflect", "replication": "edge", "constant": "constant"}.get(call.name.split("_")[0])
     mode = mode or {"reflect": "reflect", "replicate": "edge", "constant": "constant"}.get(call["mode"])
     if mode is None or any(pad < 0 for pad in call["pad"] or ()):

@@ -27,7 +27,8 @@ def rearranging(network: Network, part: Part | None) -> Order | None:
 
 
 def composed(network: Network) -> None:
-    """Make one of each chain of rearrangements that only each other read."""
+    """Make one of each chain of rearrangements that only each other read, from its first on."""
+    network.settle()
     for part in list(network.parts.values()):
         order = rearranging(network, part)
         if order is None:
