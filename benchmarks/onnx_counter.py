@@ -6,7 +6,9 @@ by node type. It shares no code with the reader, and needs the `onnx` package.
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from math import prod
 
@@ -73,7 +75,8 @@ def _symbolic(model: onnx.ModelProto) -> onnx.ModelProto | None:
     try:
         from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
 
-        return SymbolicShapeInference.infer_shapes(model, auto_merge=True, guess_output_rank=True)
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # it leaves files where it stands
+            return SymbolicShapeInference.infer_shapes(model, auto_merge=True, guess_output_rank=True)
     except Exception:
         return None
 
