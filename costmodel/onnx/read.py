@@ -112,12 +112,13 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     recognised(network)
     writer = f", written by {one_line(model.producer)}" if model.producer else ""
     taken_off = network.batch is not None
+    parameters = {name: size for name, size in given.parameters.items() if not (taken_off and name == given.label)}
     graph = LayerGraph(
         name,
         network.inputs,
         title=Path(file).name,
         source=f"an ONNX file of opset {opset}{writer}",
-        parameters=given.parameters,
+        parameters=parameters,
         file=file,
         dtype=_dtype(reader.draft.inputs, model.graph),
         batch=given.batch if taken_off else 1,
