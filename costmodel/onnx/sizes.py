@@ -9,6 +9,7 @@ from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.model import Info
+from costmodel.reading.value import UnreadError, require_sizes
 
 SPACE = 224
 """Height and width of a picture whose sizes are open."""
@@ -72,6 +73,10 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
     asked = _named(asked, [one.name for one in inputs], file)
     for one in inputs:
         found.shapes[one.name] = _shape(one, asked, found, file)
+        try:
+            require_sizes(found.shapes[one.name])
+        except UnreadError as error:
+            raise CostModelError(f"{file}: its input {quote(one.name)}: {error.message}") from None
     unknown = [name for name in asked.names if name not in found.parameters]
     if unknown:
         what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
