@@ -130,7 +130,9 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
             size = asked.space[_pictured(one).index(axis)]
             if isinstance(said, str) and said:
                 if asked.names.get(said, size) != size:
-                    raise CostModelError(f"{file}: --resolution says {size}, and --set {one_line(said)}={asked.names[said]}")
+                    raise CostModelError(
+                        f"{file}: --resolution says {size}, and --set {one_line(said)}={asked.names[said]}"
+                    )
                 found.parameters[one_line(said)] = found.names[said] = size
         elif isinstance(said, int) and said > 0:
             size = said

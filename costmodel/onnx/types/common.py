@@ -10,7 +10,7 @@ from costmodel.onnx.model import Node
 from costmodel.onnx.reader import FEW, Reader
 from costmodel.ops import OPERATORS
 from costmodel.reading.moves import reshaped, transposed
-from costmodel.reading.value import UnreadError, Value
+from costmodel.reading.value import UnreadError, Value, require_sizes
 
 AXES_AT_ONCE = 3
 """Axes that one operator with a number for each of them speaks of."""
@@ -102,6 +102,7 @@ def as_shape(read: Reader, node: Node, value: Value, shape: Sequence[int]) -> Va
         UnreadError: if it has not as many.
     """
     wanted = tuple(shape)
+    require_sizes(wanted)
     if prod(wanted) != value.size:
         raise UnreadError(f"{show_shape(value.shape)} cannot be {show_shape(wanted)}")
     if value.constant:
