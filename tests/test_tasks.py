@@ -154,6 +154,7 @@ def test_a_command_offers_every_format(name):
 
 def test_a_printed_table_is_its_report_and_its_name_is_short():
     table = cm.price(cm.load("alexnet"))
+    report = import_module("costmodel.tasks.report")
     assert str(table) == text(report.of_tables([table]).page()).rstrip("\n")
     assert repr(table) == "<CostTable alexnet: 23 layers, batch 1, float32>"
     assert str(cm.price(cm.load("alexnet"), batch=np.array([1, 2]))).startswith("<CostTable alexnet")
