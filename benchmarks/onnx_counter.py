@@ -29,6 +29,8 @@ def counted(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> dict
     shapes = _shapes(known.graph)
     if _unknown(known.graph):
         shapes |= _run(known, inputs)
+    if any(name and name not in shapes for name in _asked(known.graph)):
+        shapes |= _shapes((_symbolic(known) or known).graph)
     arrays = {array.name for array in known.graph.initializer}
     given = {value.name for value in known.graph.input} - arrays
     totals = {
@@ -68,8 +70,6 @@ def _with_sizes(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> 
         found = shape_inference.infer_shapes(copy, data_prop=True)
     except Exception:
         found = copy
-    if _unknown(found.graph):
-        found = _symbolic(copy) or found
     return found
 
 
@@ -116,7 +116,12 @@ def _run(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> dict[st
 
 def _unknown(graph: onnx.GraphProto) -> bool:
     shapes = _shapes(graph)
-    return any(name and name not in shapes for node in graph.node if node.op_type in RULES for name in node.output[:1])
+    return any(name not in shapes for name in _asked(graph))
+
+
+def _asked(graph: onnx.GraphProto) -> list[str]:
+    """Return the values whose shapes are needed."""
+    return [name for node in graph.node if node.op_type in RULES for name in node.output[:1] if name]
 
 
 def _shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
