@@ -4,6 +4,7 @@ resized along one axis under a second one of size 1.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from costmodel.numbers.arithmetic import ceil_div
@@ -80,8 +81,7 @@ def _both(network: Network, part: Part) -> None:
     if len({len(shape) for shape in shapes}) > 1:
         return
     changed = [
-        {axis for axis, (a, b) in enumerate(zip(one, other, strict=True)) if a != b}
-        for one, other in zip(shapes, shapes[1:], strict=False)
+        {axis for axis, (a, b) in enumerate(zip(one, other, strict=True)) if a != b} for one, other in pairwise(shapes)
     ]
     first = min(changed[0] | changed[1], default=len(part.shape) - 1)
     own = min(first, *(len(part.shape) - _pooled(one) for one in (before, part)))
