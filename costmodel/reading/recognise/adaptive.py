@@ -108,8 +108,9 @@ def _along_one(network: Network, part: Part) -> None:
     if first is None or there is None or not (there.kept and order.kept) or not network.alone(first.path):
         return
     before, wide = network.shape(first.inputs[0]), network.shape(resize.inputs[0])
-    if wide == (*before[:-1], 1, before[-1]) and resize.shape[-2] == 1 and resize.op.mode == "bilinear":  # type: ignore[attr-defined]
-        if part.shape == (*before[:-1], resize.shape[-1]) and len(before) > 1:
-            fields = {"align_corners": resize.op.align_corners}  # type: ignore[attr-defined]
-            op = OPERATORS["resize"](size=part.shape[-1:], mode="linear", **fields)
-            network.become(part, op, list(first.inputs))
+    flat = wide == (*before[:-1], 1, before[-1]) and resize.shape[-2] == 1 and len(before) > 1
+    bilinear = resize.op.mode == "bilinear"  # type: ignore[attr-defined]
+    if flat and bilinear and part.shape == (*before[:-1], resize.shape[-1]):
+        fields = {"align_corners": resize.op.align_corners}  # type: ignore[attr-defined]
+        op = OPERATORS["resize"](size=part.shape[-1:], mode="linear", **fields)
+        network.become(part, op, list(first.inputs))
