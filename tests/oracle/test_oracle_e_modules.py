@@ -108,9 +108,10 @@ OPAQUE = {
     "InPlace": {"write"},
     "ComputedWeights": {"_weight_norm", "conv2d"},
     "Maps": {"pad"},
+    "Products": {"einsum"},
 }
 """What no operator stands for, of a cost that is known: states, weights that are computed, writes to a part, borders
-that are wrapped.
+that are wrapped, products in which nothing is summed.
 """
 
 
@@ -428,3 +429,6 @@ def test_a_recurrent_layer_that_starts_from_a_state_is_a_row_and_shares_what_it_
     rows = {row["path"]: (row["params"], row["mult_adds"]) for row in cm.price(graph)}
     assert rows["gru"] == (3 * 5 * (12 + 5), 6 * 3 * 5 * (12 + 5))
     assert rows["gru_2"] == (0, 6 * 3 * 5 * (12 + 5))
+    assert [graph.layer(path).inputs for path in graph.layer("gru_2").inputs if path.startswith("gru.gru")] == [
+        ("gru",)
+    ]
