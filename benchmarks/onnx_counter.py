@@ -6,7 +6,9 @@ by node type. It shares no code with the reader, and needs the `onnx` package.
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from math import prod
 
@@ -25,6 +27,8 @@ def counted(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> dict
     """Return the mult-adds of what depends on the inputs, of what does not, and the real numbers that are stored."""
     known = _with_sizes(model, inputs)
     shapes = _shapes(known.graph)
+    if _unknown(known.graph):
+        shapes |= _run(known, inputs)
     arrays = {array.name for array in known.graph.initializer}
     given = {value.name for value in known.graph.input} - arrays
     totals = {
@@ -73,9 +77,41 @@ def _symbolic(model: onnx.ModelProto) -> onnx.ModelProto | None:
     try:
         from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
 
-        return SymbolicShapeInference.infer_shapes(model, auto_merge=True, guess_output_rank=True)
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # it leaves files where it stands
+            return SymbolicShapeInference.infer_shapes(model, auto_merge=True, guess_output_rank=True)
     except Exception:
         return None
+
+
+def _run(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> dict[str, Shape]:
+    """Return the shapes that ONNX Runtime really gives for zeros; none where it cannot run the file."""
+    import numpy as np
+    import onnxruntime
+    from onnx import helper
+
+    known = _shapes(model.graph)
+    wanted = {
+        n
+        for node in model.graph.node
+        if node.op_type in RULES
+        for n in (*node.input, *node.output)
+        if n and n not in known
+    }
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    copy.graph.output.extend(
+        onnx.ValueInfoProto(name=name) for name in sorted(wanted - {o.name for o in model.graph.output})
+    )
+    kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
+    given = {name: np.zeros(shape, helper.tensor_dtype_to_np_dtype(kinds[name])) for name, shape in inputs.items()}
+    try:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        session = onnxruntime.InferenceSession(copy.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        names = [value.name for value in session.get_outputs()]
+        return {name: found.shape for name, found in zip(names, session.run(names, given), strict=True)}
+    except Exception:
+        return {}
 
 
 def _unknown(graph: onnx.GraphProto) -> bool:
@@ -215,6 +251,7 @@ RULES = {
     "FusedGemm": _gemm,
     "Einsum": _einsum,
     "LSTM": _recurrent,
+    "DynamicQuantizeLSTM": _recurrent,
     "GRU": _recurrent,
     "RNN": _recurrent,
     "Attention": _attention,

@@ -8,10 +8,8 @@ from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import Shape
 from costmodel.units import DTYPES
 
-WHOLE_BYTES = {
-    **{"int64": 8, "uint64": 8, "int32": 4, "uint32": 4, "int16": 2, "uint16": 2},
-    **{"int8": 1, "uint8": 1, "bool": 1},
-}
+WHOLE_BYTES = {"int64": 8, "uint64": 8, "int32": 4, "uint32": 4, "int16": 2, "uint16": 2}
+WHOLE_BYTES |= dict.fromkeys(("int8", "uint8", "bool"), 1)
 """Bytes of an index or of a mask's element, whose dtypes do not follow the one that is asked for."""
 BITS = {
     **{dtype: 8 * size for dtype, size in (DTYPES | WHOLE_BYTES).items()},

@@ -7,7 +7,7 @@ from typing import Any
 from costmodel.ops import OPERATORS, windows
 from costmodel.ops.base import Operator, axes_of
 from costmodel.ops.move import Part
-from costmodel.reading.recognise.order import order_of
+from costmodel.reading.recognise.order import normal, order_of
 
 DEFAULTS = ("padding", "ceil_mode", "count_include_pad")
 """Fields of which a file may hold another form."""
@@ -22,6 +22,8 @@ BOUNDS: dict[str, Any] = {
 def meaning(op: Operator, *shapes: Any) -> Any:
     """Return what is the same for two operators that do the same with inputs of these shapes."""
     order = order_of(op, shapes[0]) if len(shapes) == 1 else None
+    if op.name == "identity":
+        order = normal(shapes[0], tuple(range(len(shapes[0]))))
     if order is not None:
         return "rearrange", order, op.shape(*shapes)
     if op.name == "crop" or isinstance(op, Part):

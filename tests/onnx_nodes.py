@@ -44,17 +44,21 @@ class Read:
 
 
 def cases(modules: Collection[str], op_types: Collection[str]) -> dict[str, Any]:
-    """Return the models of one node of these types that modules of ONNX's tests make, by name."""
+    """Return the models of one node of these types that modules of ONNX's tests make, by name, and the same written
+    out in simpler nodes where ONNX defines the type so.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for module in modules:
             import_module(f"{CASES}.{module}")
     every = import_module(CASES)._NodeTestCases
-    return {
-        case.name: case
-        for case in every
+    named = {case.name: case for case in every}
+    own = {
+        name
+        for name, case in named.items()
         if len(case.model.graph.node) == 1 and case.model.graph.node[0].op_type in op_types
     }
+    return {name: case for name, case in named.items() if name in own or name.partition("_expanded")[0] in own}
 
 
 def stored(case: Any, computed: Collection[int] = (0,)) -> onnx.ModelProto:

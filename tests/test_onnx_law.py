@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from graphs import WITH_INDICES, graphs
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from meanings import meaning
 from onnx import TensorProto, numpy_helper
@@ -23,6 +23,7 @@ from costmodel.onnx.export import to_onnx
 from costmodel.onnx.messages import model_of
 from costmodel.onnx.read import graph_of
 from costmodel.ops import OPERATORS
+from costmodel.ops.base import axes_of
 from costmodel.reading.network import Network
 from costmodel.spec.library import names
 from costmodel.tensor import Tensor
@@ -57,7 +58,7 @@ def without_weights(graph: LayerGraph, monkeypatch: Any) -> onnx.ModelProto:
 
 def sums(graph: LayerGraph) -> tuple[Any, ...]:
     """Which of its arrays were trained, a file does not say."""
-    totals = cm.price(graph).totals
+    totals = cm.price(graph, batch=1).totals
     return totals.params + totals.buffers, totals.mult_adds, totals.other_ops
 
 
@@ -82,7 +83,11 @@ FOLDED = {"bert", "llama_block", "swin"}
 """Networks with tables that are looked up at known places, or angles: those are computed beforehand, and what they cost
 is said apart.
 """
-CROPPED = "a file holds to which size a map is cropped, not which other map had it"
+NOT_SAID = FOLDED | {"gpt2", "lstm_lm", "unet", "yolov8"}
+"""And those of which a file says too little for all that is moved: which map another is cropped to, whether numbers
+that are added to a map are trained, what a table holds that is looked up at known places, and where the batch is between nodes that have it on another axis.
+"""
+COUNTED = ("path", "mult_adds", "other_ops", "groups")
 
 
 @pytest.mark.parametrize("name", names())
@@ -91,11 +96,11 @@ def test_every_network_comes_back_layer_by_layer(name, monkeypatch):
     graph = cm.load(name)
     back = read(without_weights(graph, monkeypatch))
     ours, theirs = said(graph), said(back)
-    if FAMILY[name] == "unet":  # CROPPED
-        ours, theirs = ([row[:2] + row[3:] for row in rows] for rows in (ours, theirs))
+    if FAMILY[name] in NOT_SAID:
+        ours, theirs = ([(row[0], prod(row[3])) for row in rows] for rows in (ours, theirs))
     assert theirs == ours
     assert set(back.outputs) == set(graph.outputs)
-    for batch, training in ((2, False), (1, True)):
+    for batch, training in ((1, True),) if back.whole else ((2, False), (1, True)):
         rows = [
             [
                 row
@@ -104,26 +109,33 @@ def test_every_network_comes_back_layer_by_layer(name, monkeypatch):
             ]
             for one in (graph, back)
         ]
-        assert [columns(row) for row in rows[1]] == [columns(row) for row in rows[0]]
+        wanted = [columns(row, FAMILY[name] not in NOT_SAID) for row in rows[0]]
+        assert [columns(row, FAMILY[name] not in NOT_SAID) for row in rows[1]] == wanted
     if FAMILY[name] not in FOLDED:
         assert sums(back) == sums(graph)
 
 
-def columns(row: dict[str, Any]) -> dict[str, Any]:
-    """A row without the names that mean the same, and what follows from them."""
-    left_out = ("operator", "inputs", "kind", "input", "kernel", "dtype")
-    return {name: value for name, value in row.items() if name not in left_out}
+def columns(row: dict[str, Any], every: bool) -> dict[str, Any]:
+    """A row without the names that mean the same and what follows from them, or only what is counted."""
+    left_out = ("op", "operator", "inputs", "kind", "input", "kernel", "dtype")
+    return {name: value for name, value in row.items() if (name not in left_out if every else name in COUNTED)}
 
 
-@settings(max_examples=120, deadline=None)
-@given(graphs(ops=WITH_INDICES), st.sampled_from([1, 3, "batch"]))
+@settings(max_examples=120, deadline=None, phases=[Phase.generate])
+@given(graphs(ops=WITH_INDICES), st.sampled_from([1, "batch"]))
 def test_random_networks_come_back_with_their_costs(graph, batch):
     for path, readers in graph.readers().items():
         if not readers and path != INPUT:
             graph.mark_output(path)
+    arrays = [
+        shape
+        for one in graph.layers
+        for shape in {**one.op.weights(*one.input_shapes), **one.op.buffers(*one.input_shapes)}.values()
+    ]
+    assume(all(prod(shape) > 1 for shape in arrays))
     back = read(to_onnx(graph, batch))
-    assert sums(back)[:3] == sums(graph)[:3]
-    assert sorted(back.shape(path) for path in back.outputs) == sorted(graph.shape(path) for path in graph.outputs)
+    assert sums(back) == sums(graph)
+    assert {back.shape(path) for path in back.outputs} <= {graph.shape(path) for path in graph.outputs}
 
 
 COSTS = {
@@ -132,8 +144,6 @@ COSTS = {
     "parameter": "as arange",
     "cast": "between real numbers it is nothing in a file",
     "lstm": "with a projection ONNX has no node for it, and its steps are counted one by one",
-    "max_pool_indices": "ONNX counts places through the whole tensor, and the remainder that is taken of them is opaque",
-    "mod": "its sign is made right by a second one",
     "one_hot": "the two numbers that it chooses from are stored",
 }
 """What does not come back at its cost, and why."""
@@ -145,6 +155,9 @@ def case_of(name: str, data: Any) -> Any:
     arrays = {**case.op.weights(*case.shapes), **case.op.buffers(*case.shapes)}
     assume(all(prod(shape) > 1 for shape in arrays.values()))
     assume(not (name == "softshrink" and case.op.lambd == 0))
+    if name in ("mean", "max"):  # over all of space they are pools, which have no division of their own
+        own = axes_of(case.shapes[0], case.op.axis, "axis")
+        assume(own != tuple(range(1, len(case.shapes[0]))))
     return case
 
 
@@ -153,49 +166,80 @@ def alone(case: Any) -> LayerGraph:
     inputs = {
         f"x{at}": Tensor(shape, kind) for at, (shape, kind) in enumerate(zip(case.shapes, case.dtypes, strict=True))
     }
-    graph = LayerGraph("one", inputs)
+    graph = LayerGraph("one", {**inputs, "other": Tensor((3,))})
+    graph.add("stored", OPERATORS["layer_scale"](), ("other",))  # so that the file has weights, and knows what is none
+    graph.mark_output("stored")
     graph.add("one", case.op, tuple(inputs))
     return graph
 
 
 @pytest.mark.parametrize("name", [name for name in sorted(CASES) if name not in COSTS])
-@settings(max_examples=12, deadline=None)
-@given(data=st.data(), batch=st.sampled_from([1, 2, "batch"]))
+@settings(max_examples=12, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.filter_too_much])
+@given(data=st.data(), batch=st.sampled_from([1, "batch"]))
 def test_every_operator_comes_back_with_its_costs(name, data, batch):
-    case = case_of(name, data)
-    graph = alone(case)
+    """Of what is mixed with the batch, such as axes before its own, a file says no more than that."""
+    graph = alone(case_of(name, data))
     back = read(to_onnx(graph, batch))
     assert sums(back) == sums(graph)
-    if back.layers and back.whole == "":
-        assert prod(back.shape(back.outputs[-1])) == prod(graph.shape("one"))
+    if "one" in back:
+        assert prod(back.shape("one")) == prod(graph.shape("one"))
 
 
 NAMES = {
     *COSTS,
-    *"einsum flip gather gather_elements gather_nd isnan max_unpool scatter scatter_nd tril triu".split(),
+    *"einsum flip gather gather_elements gather_nd isnan max_unpool scatter_nd tril triu".split(),
 }
 """What is read at its cost, but is not yet called what it is."""
 
 
+KIN = {
+    "adaptive_avg_pool": "global_avg_pool avg_pool",
+    "adaptive_max_pool": "global_max_pool max_pool",
+    "attention": "",
+    "broadcast_to": "",
+    "group_norm": "instance_norm",
+    "grid_sample": "",
+    "matmul": "",
+    "pad": "pad_channels",
+    "tile": "",
+    "unfold": "",
+}
+"""Operators whose fields may say the same in several ways, and what else may be said of their simplest forms."""
+SIZED = ("squeeze", "unsqueeze", "flatten", "rearrange", "reshape", "crop")
+
+
 @pytest.mark.parametrize("name", [name for name in sorted(CASES) if name not in NAMES])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_every_operator_comes_back_as_itself(name, data):
-    """Where no axis is of size 1, and nothing stands before its own axes, of which files speak in other ways."""
+    """Where no axis is of size 1; what stands before an operator's own axes is laid to the batch, and apart again."""
     case = case_of(name, data)
     out = case.op.shape(*case.shapes)
-    assume(all(size > 1 for shape in (*case.shapes, out) for size in shape))
-    back = read(to_onnx(alone(case), "batch"))
-    if len(back.layers) != 1:
-        assume(
-            not back.layers
-            or name in ("batch_norm", "instance_norm", "group_norm", "lstm", "gru", "rnn", "grid_sample")
-        )
-        return
-    if name in ("crop", "attention", "group_norm", "matmul", "grid_sample", "broadcast_to", "tile", "pad", "unfold"):
-        assert back.layers[0].op.name in (name, "slice", "instance_norm", "pad_channels")
-        return
-    assert meaning(back.layers[0].op, *case.shapes) == meaning(case.op, *case.shapes)
+    assume(name in SIZED or all(size > 1 for shape in (*case.shapes, out) for size in shape))
+    layers = [one for one in read(to_onnx(alone(case), "batch")).layers if one.path != "stored"]
+    if not layers:
+        assert out == case.shapes[0]
+    elif name in KIN:
+        assert layers[-1].op.name in (name, *KIN[name].split()) or len(layers) > 1
+    elif len(layers) == 1:
+        assert meaning(layers[0].op, *layers[0].input_shapes) == meaning(case.op, *case.shapes)
+    else:
+        assert name in LEADING
+
+
+LEADING = (
+    "batch_norm",
+    "instance_norm",
+    "lstm",
+    "gru",
+    "rnn",
+    "conv",
+    "conv_transpose",
+    "max_pool",
+    "avg_pool",
+    "fold",
+)
+"""What ONNX's nodes know no axes but the batch before."""
 
 
 def counts(network: Network) -> tuple[int, int]:
@@ -237,7 +281,7 @@ def test_recognition_keeps_mult_adds_and_params(name, monkeypatch):
     assert found[0][0] > 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, phases=[Phase.generate])
 @given(graphs(ops=WITH_INDICES))
 def test_recognition_keeps_mult_adds_and_params_of_random_networks(graph):
     found: list[Any] = []

@@ -40,11 +40,13 @@ def _cases() -> dict[str, Any]:
 @pytest.mark.parametrize("computed", ["first", "all"])
 def test_every_model_that_onnx_tests_them_by_is_read_with_its_shapes(computed: str) -> None:
     found = _cases()
-    assert len(found) > 380
+    assert len(found) > 500
     wrong = {}
     for name, case in found.items():
         op_type = case.model.graph.node[0].op_type
-        places = (0,) if computed == "first" else SHAPED_BY_NUMBERS.get(op_type, range(99))
+        # Written out in simpler nodes, stored inputs would be folded: that is for the tests of those nodes.
+        whole = len(case.model.graph.node) > 1
+        places = (0,) if computed == "first" and not whole else SHAPED_BY_NUMBERS.get(op_type, range(99))
         result = read(stored(case, places))
         if result.shapes != expected(case) or result.partial:
             wrong[name] = (result.shapes, expected(case), result.partial)

@@ -28,6 +28,8 @@ BOUNDLESS = 1e30
 """No training gives a number as large; one that stands for infinity masks what is added to it."""
 FEW = 2**16
 """Numbers up to which a constant's values are looked at."""
+MANY = 2**22
+"""Numbers up to which those of a Constant node are, which may be a mask of 2,048 tokens."""
 UNFOLDED = ("QuantizeLinear", "DequantizeLinear")
 """What leaves stored numbers the same, so that it stays known how they are stored."""
 RULES: dict[tuple[str, str], Rule] = {}
@@ -70,7 +72,7 @@ class Reader:
 
     def of(self, array: Stored, origin: bool = False) -> Value:
         """Return an array of the file as a value; `origin` says that it is kept as one of its own, as weights are."""
-        held = array.values(FEW)
+        held = array.values(FEW if origin else MANY)
         arrays = (Array(array.name, array.shape, array.dtype, not _masks(held)),) if origin else ()
         return Value(array.shape, array.dtype, arrays=arrays, held=held, whole=origin)
 

@@ -118,7 +118,7 @@ class Stored:
         # numbers of 64 bits, of which the type takes the lowest
         wide = np.array([value & 0xFFFF_FFFF_FFFF_FFFF for value in whole], np.uint64)
         if self.dtype == "bool":
-            return wide != 0
+            return np.asarray(wide != 0)
         return wide.astype(f"u{kind.itemsize}").view("float16" if self.dtype == "float16" else kind)
 
 
@@ -169,4 +169,4 @@ def _floats(codes: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
         size = np.where(largest & (rest == 7), np.nan, size)
     elif dtype.endswith("uz"):
         size = np.where((minus == 1) & (power == 0) & (rest == 0), np.nan, size)
-    return np.where(minus == 1, -size, size).astype(np.float32)
+    return np.asarray(np.where(minus == 1, -size, size).astype(np.float32))

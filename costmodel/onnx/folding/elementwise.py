@@ -160,8 +160,8 @@ def _is_inf(call: Call) -> Array:
 def _gelu(call: Call) -> Array:
     x = call[0]
     if call.get("approximate", "none") == "tanh":
-        return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-    return x / 2 * (1 + _erf(x * ROOT))
+        return np.asarray(x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))))
+    return np.asarray(x / 2 * (1 + _erf(x * ROOT)))
 
 
 @folds("Cast", most=as_read)
@@ -201,7 +201,7 @@ def divided(a: Array, b: Array) -> Array:
     if not (b != 0).all():
         raise ZeroDivisionError
     quotient, rest = np.divmod(a, b)
-    return quotient + ((rest != 0) & ((a < 0) != (b < 0))).astype(quotient.dtype)
+    return np.asarray(quotient + ((rest != 0) & ((a < 0) != (b < 0))).astype(quotient.dtype))
 
 
 def _beside(call: Call) -> Array:

@@ -66,13 +66,13 @@ def _count(call: Call) -> int:
     start, limit, delta = (call[place].reshape(-1)[0].item() for place in range(3))
     if isinstance(start, int):
         return len(range(start, limit, delta))
-    return max(math.ceil((limit - start) / delta), 0)
+    return int(max(math.ceil((limit - start) / delta), 0))
 
 
 @folds("Range", most=_count)
 def _range(call: Call) -> Array:
     start, delta = call[0].reshape(-1)[0], call[2].reshape(-1)[0]
-    return (start + np.arange(_count(call)).astype(start.dtype) * delta).astype(start.dtype)
+    return np.asarray((start + np.arange(_count(call)).astype(start.dtype) * delta).astype(start.dtype))
 
 
 @folds("Shape", most=lambda call: call[0].ndim)
@@ -122,7 +122,7 @@ def _quantize(call: Call) -> Array:
     zero = 0 if offset is None else _along(offset, x, call).astype(np.int64)
     scaled = np.rint((x / _along(call[1], x, call).astype(x.dtype)).astype(np.float64)) + zero
     limits = np.iinfo(to)
-    return np.clip(scaled, limits.min, limits.max).astype(to)
+    return np.asarray(np.clip(scaled, limits.min, limits.max).astype(to))
 
 
 @folds("DequantizeLinear", most=lambda call: call[0].size)

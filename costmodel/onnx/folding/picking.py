@@ -32,14 +32,14 @@ def _places(indices: Array, shape: tuple[int, ...], axis: int) -> tuple[Array, .
     """Return the place of each index, which tells where along `axis`; along the other axes it is its own."""
     if len(shape) != indices.ndim:
         raise ValueError
-    places = list(np.indices(indices.shape, sparse=True))
+    places: list[Array] = list(np.indices(indices.shape, sparse=True))
     places[axis] = indices
     return tuple(places)
 
 
 def _gathered(call: Call) -> int:
     depth, batch = call[1].shape[-1], call.get("batch_dims", 0)
-    return call[1].size // depth * prod(call[0].shape[batch + depth :])
+    return int(call[1].size // depth * prod(call[0].shape[batch + depth :]))
 
 
 @folds("GatherND", most=_gathered)
@@ -49,7 +49,7 @@ def _gather_nd(call: Call) -> Array:
         raise ValueError
     around = [place.reshape(*place.shape, *[1] * (indices.ndim - 1 - batch))
               for place in np.indices(indices.shape[:batch], sparse=True)]  # fmt: skip
-    return x[(*around, *np.moveaxis(indices, -1, 0))]
+    return np.asarray(x[(*around, *np.moveaxis(indices, -1, 0))])
 
 
 @folds("ScatterElements", "Scatter", most=lambda call: call[0].size)
@@ -90,7 +90,7 @@ def _one_hot(call: Call) -> Array:
     indices = np.where(call[0] < 0, call[0] + depth, call[0])
     axis = axis + indices.ndim + 1 if axis < 0 else axis
     line = np.arange(depth).reshape([-1 if place == axis else 1 for place in range(indices.ndim + 1)])
-    return np.where(np.expand_dims(indices, axis) == line, on, off)
+    return np.asarray(np.where(np.expand_dims(indices, axis) == line, on, off))
 
 
 @folds("TopK", most=lambda call: 2 * call[0].size)

@@ -20,7 +20,7 @@ def _log_sum_exp(x: Array, **along: Any) -> Array:
     largest = np.max(x, axis=along["axis"], keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0)
     total = np.log(np.sum(np.exp(x - largest), **along))
-    return total + (largest if along["keepdims"] else np.squeeze(largest, along["axis"]))
+    return np.asarray(total + (largest if along["keepdims"] else np.squeeze(largest, along["axis"])))
 
 
 def _mean(x: Array, **along: Any) -> Array:
@@ -93,7 +93,7 @@ def _softmax(call: Call) -> Array:
         first = np.expand_dims(np.argmax(x, axis=axis), axis)
         made = np.zeros_like(x)
         np.put_along_axis(made, first, 1, axis)
-    return made.reshape(shape).astype(call[0].dtype)
+    return np.asarray(made.reshape(shape).astype(call[0].dtype))
 
 
 @folds("LayerNormalization", "RMSNormalization", most=lambda call: 3 * call[0].size)
@@ -123,7 +123,7 @@ def _multiplied(call: Call) -> int:
 
 @folds("MatMul", most=_multiplied)
 def _matmul(call: Call) -> Array:
-    return np.matmul(call[0], call[1])
+    return np.asarray(np.matmul(call[0], call[1]))
 
 
 @folds("Gemm", most=_multiplied)
@@ -131,9 +131,8 @@ def _gemm(call: Call) -> Array:
     a = call[0].T if call.get("transA", 0) else call[0]
     b = call[1].T if call.get("transB", 0) else call[1]
     product, c = np.matmul(a, b) * call.get("alpha", 1.0), call.given(2)
-    return (product if c is None else product + np.broadcast_to(c, product.shape) * call.get("beta", 1.0)).astype(
-        call[0].dtype
-    )
+    made = product if c is None else product + np.broadcast_to(c, product.shape) * call.get("beta", 1.0)
+    return np.asarray(made.astype(call[0].dtype))
 
 
 def _contracted(call: Call) -> int:

@@ -26,5 +26,5 @@ def require_network(nodes: Iterable[Node], file: str) -> None:
         if node.domain == CLASSICAL and node.op_type in MODELS:
             raise CostModelError(
                 f"{file}: it holds {MODELS[node.op_type]} ({node.op_type}), and is no neural network\n"
-                "  networks of layers are priced here; what a classical model takes depends on the numbers that it is given"
+                "  networks of layers are priced here; what such a model takes depends on the numbers it is given"
             )

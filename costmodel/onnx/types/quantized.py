@@ -84,6 +84,8 @@ def _dynamic(read: Reader, node: Node) -> Value | list[Value]:
 @rule("QLinearConv")
 @rule("QLinearConv", domain=MICROSOFT)
 def _qlinear_conv(read: Reader, node: Node) -> Value:
+    if node.get("channels_last", 0):
+        raise UnreadError("its maps have their channels last")
     value, weight, zero = read.value(node, 0), read.value(node, 3), read.value(node, 7)
     scales = [read.value(node, place) for place in (1, 2, 4, 5, 6, 7)]
     note(read, SCALED_BACK)

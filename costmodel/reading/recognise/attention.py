@@ -134,7 +134,7 @@ def _rows(shape: Sizes, apart: bool, turned: bool) -> Order:
 
 
 def sequence(network: Network, source: Source, apart: bool, turned: bool) -> Sequence:
-    """Return the sequence that was split into heads, as far up as it can be followed."""
+    """Return the sequence that was split into heads, as far up as it can be followed; others may read what lies between."""
     shape = network.shape(source)
     *before, heads, tokens, width = shape if apart else (*shape[:-2], 1, *shape[-2:])
     if turned:
@@ -146,7 +146,7 @@ def sequence(network: Network, source: Source, apart: bool, turned: bool) -> Seq
         if order.kept and network.shape(here.source) == here.shape:
             return _scaled(network, replace(here, joins=None))
         part = network.maker(here.source)
-        if part is None or not network.alone(part.path):
+        if part is None:
             break
         step, own = times(network, part), rearranging(network, part)
         if step is not None and here.scale is None:
@@ -198,7 +198,7 @@ def _fewer(network: Network, part: Part, here: Sequence, order: Order) -> tuple[
 def _scaled(network: Network, found: Sequence) -> Sequence:
     """Return a sequence that is followed to before it was scaled, or before zeros were put for earlier tokens."""
     part = network.maker(found.source)
-    if part is None or not network.alone(part.path):
+    if part is None:
         return found
     step = times(network, part)
     if step is not None and found.scale is None and network.shape(step[0]) == found.shape:

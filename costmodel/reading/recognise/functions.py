@@ -55,8 +55,19 @@ def _threshold(network: Network, part: Part) -> None:
             network.become(part, op, [x])
 
 
+def _remainder(network: Network, part: Part) -> None:
+    """A remainder of the sign of what divides, made of two of the sign of what is divided."""
+    total, by = _before(network, part, "add"), part.inputs[1]
+    first = None if total is None else _before(network, total, "mod")
+    if total is None or first is None or not all(one.op.truncated for one in (first, part)):  # type: ignore[attr-defined]
+        return
+    if total.inputs[1] == first.inputs[1] == by:
+        network.become(part, OPERATORS["mod"](), list(first.inputs))
+
+
 def _within_plane(network: Network, part: Part) -> None:
     """Where a pool found its values, counted within each channel: ONNX counts them through the whole tensor."""
+    _remainder(network, part)
     places = _before(network, part, "max_pool_indices")
     by = part.inputs[1]
     if places is not None and isinstance(by, Value):

@@ -22,6 +22,7 @@ def find(network: Network) -> None:
     for part in list(network.parts.values()):
         if part.op.name in SPREADING and len(part.inputs) > 1:
             _levelled(network, part)
+            _expanded(network, part)
         if part.op.name == "matmul":
             _transposed(network, part)
 
@@ -40,6 +41,17 @@ def _levelled(network: Network, part: Part) -> None:
                 source = made.inputs[0]
         reads.append(source)
     if gone:
+        network.become(part, part.op, reads)
+
+
+def _expanded(network: Network, part: Part) -> None:
+    """Let what was spread beforehand be spread by the operator itself."""
+    reads: list[str | Value] = []
+    for source in part.inputs:
+        made = network.maker(source)
+        expands = made is not None and made.op.name == "broadcast_to" and network.alone(made.path)
+        reads.append(made.inputs[0] if made is not None and expands and part.op.name != "matmul" else source)
+    if reads != part.inputs:
         network.become(part, part.op, reads)
 
 
