@@ -343,8 +343,8 @@ What came of every module of torchvision's classification, segmentation and vide
 transformers from small configurations, each in eval mode at batch 1 and in training mode at batch 2:
 `python benchmarks/modules.py --write`, with PyTorch {torch} on tensors without numbers. *Read whole*: every operator is
 priced. *Equal*: params are the module's (with those that are said not to be used), mult-adds are FlopCounterMode / 2.
-Seconds are of one processor that others used too, reading and naming together, without imports. The lines, with what was
-noted of each module, are in `modules/`.
+Seconds are of one processor that others used too, reading and naming together, without imports. The lines, with what
+was noted of each module, are in `modules/`.
 
 """
 
