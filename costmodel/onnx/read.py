@@ -19,6 +19,7 @@ from costmodel.onnx.reader import Reader
 from costmodel.onnx.remarks import remarks
 from costmodel.onnx.sizes import Sizes, chosen
 from costmodel.onnx.types.classical import require_network
+from costmodel.onnx.untrained import untrained
 from costmodel.reading.finish import finished
 from costmodel.reading.network import network_of
 from costmodel.reading.recognise import recognised
@@ -107,6 +108,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
             one for one in (found if isinstance(found, list) else [found]) if isinstance(one, Value)
         ]
     network = network_of(reader.draft, given.batch, {one_line(name) for name in given.carrying})
+    said_of_arrays = untrained(network)
     recognised(network)
     writer = f", written by {one_line(model.producer)}" if model.producer else ""
     taken_off = network.batch is not None
@@ -121,7 +123,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
         batch=given.batch if taken_off else 1,
         whole="" if taken_off else given.why_whole(),
     )
-    graph.notes += [*given.notes(taken_off), *reader.draft.notes, *remarks(network)]
+    graph.notes += [*given.notes(taken_off), *reader.draft.notes, *said_of_arrays, *remarks(network)]
     return finished(network, graph, reader.draft.folded_mult_adds)
 
 

@@ -23,7 +23,7 @@ MOST_STEPS = 200_000
 """Layers that a file may become."""
 MOST_NAMED = 8
 """Kinds of nodes that a complaint names."""
-NO_SHAPE = "and the file does not say the shapes of what they give; onnx.shape_inference.infer_shapes adds them"
+NO_SHAPE = "and the file does not say what shapes come out; onnx.shape_inference.infer_shapes adds them"
 BOUNDLESS = 1e30
 """No training gives a number as large; one that stands for infinity masks what is added to it."""
 FEW = 2**16

@@ -6,6 +6,11 @@ They are told by their first bytes and by how their names end. Nothing in them i
 from __future__ import annotations
 
 ENDINGS_OF_TORCH = (".pt", ".pth", ".ckpt", ".pkl", ".bin", ".t7")
+OTHER_ENDINGS = (".pt2", ".safetensors", ".gguf", ".tflite", ".h5", ".hdf5", ".keras", ".ort", ".npy", ".npz", ".xml")
+ENDINGS = (*ENDINGS_OF_TORCH, *OTHER_ENDINGS, ".zip", ".onnx.gz")
+"""How files end that are taken for networks and are none that is read here."""
+CONFIGURATIONS = ("config.json", "generation_config.json", "model_index.json")
+"""What lies beside weights. Other files in JSON may be specs."""
 FROM_TORCH = "export it with torch.onnx.export(model, example, 'net.onnx'), or give the module itself to costmodel"
 FROM_KERAS = "export it with model.export('net.onnx', format='onnx'), or with tf2onnx"
 WEIGHTS_ONLY = "it holds weights by name, not what is done with them; build the network that they belong to, and"

@@ -60,7 +60,8 @@ def _folded(network: Network, mult_adds: int) -> Iterator[str]:
     if mult_adds:
         yield f"{mult_adds:,} mult-adds depend on no input and are not counted: they are done once, beforehand"
     weights = [value for part in network.parts.values() for value in part.arrays.values() if value.real]
-    read = [one for part in network.parts.values() for one in part.inputs if isinstance(one, Value)]
+    inputs = [one for part in network.parts.values() for one in part.inputs if isinstance(one, Value)]
+    read = [one for one in inputs if one.real and any(array.trained for array in one.arrays)]
     counted = {key(value): value.size for value in weights} | {key(one): one.size for one in read if one.trained}
     stored = {array.name: array.size for value in [*weights, *read] for array in _made_of(value)}
     if sum(counted.values()) != sum(stored.values()):
@@ -87,8 +88,8 @@ class Keepers:
         """Yield what to say of arrays that may be shared, or may only have been equal when they were written."""
         if self.again:
             yield (
-                f"{counted(len(self.again), 'array')} of one axis stand for several layers' and count once; if they were "
-                f"merged only because they were equal when the file was written, params are {sum(self.again):,} more"
+                f"{counted(len(self.again), 'array')} of one axis shared by several layers, and counted once; if merged "
+                f"only because they were equal when the file was written, params are {sum(self.again):,} more"
             )
 
     def beside(self, path: str, values: Iterable[Value]) -> int:
@@ -109,7 +110,8 @@ class Keepers:
             (path,) = paths
             if path in graph and _alike(part, graph, path) and all(tied[name][1] == name for name in tied):
                 return path, ()
-        self.again += [part.arrays[name].size for name in tied if len(part.arrays[name].shape) == 1]
+        own = part.op.weights(*[_shape(source, graph) for source in part.inputs])
+        self.again += [part.arrays[name].size for name in tied if name in own and len(part.arrays[name].shape) == 1]
         return None, tuple((name, "/".join(keeper)) for name, keeper in tied.items())
 
 

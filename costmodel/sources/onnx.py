@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import is_number, whole
+from costmodel.onnx.strangers import CONFIGURATIONS, ENDINGS
 from costmodel.sources.source import Source
 
 if TYPE_CHECKING:
@@ -19,8 +21,11 @@ TAKERS = "report, latency, diff, check, verify, export and show --graph take ONN
 
 
 def takes(asked: str) -> bool:
-    """Say whether a path is that of an ONNX file, by how it ends."""
-    return asked.lower().endswith(ENDING)
+    """Say whether a path is that of an ONNX file, by how it ends, or of what is taken for one: where that is read, it
+    is said what it is, and the way from there.
+    """
+    lower = asked.lower()
+    return lower.endswith((ENDING, *ENDINGS)) or Path(lower).name in CONFIGURATIONS
 
 
 def opened(asked: str, sizes: Sizes | None = None) -> Source:
