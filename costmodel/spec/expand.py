@@ -18,7 +18,8 @@ from costmodel.ops.fields import REQUIRED, FieldType, declared
 from costmodel.spec.bind import BadValueError, argument, field_value, input_size, input_sizes, repeats
 from costmodel.spec.check import BLOCK_INPUTS, COPIES, COPY, reads_nothing
 from costmodel.spec.count import excess
-from costmodel.spec.document import BlockSpec, LayerSpec, Spec
+from costmodel.spec.document import Spec
+from costmodel.spec.parts import BlockSpec, LayerSpec
 from costmodel.tensor import Tensor
 
 MAX_LAYERS = 50_000
@@ -248,12 +249,10 @@ class _Builder:
 
     def _blame(self, line: _Line, bad: BadValueError, field: str | None) -> None:
         """Note a fault where the field is written: in `first`, in the layer, or at the layer where it is a default."""
-        layer = line.layer
-        written = {*layer.fields, *layer.model_fields_set, *(["from"] if layer.from_ is not None else [])}
         path = line.at
-        if field in layer.first and line.path.endswith(".0"):
+        if field in line.layer.first and line.path.endswith(".0"):
             path = (*path, "first", field)
-        elif field in written:
+        elif field is not None and line.layer.says(field):
             path = (*path, field)
         self._fault(bad, path, line.scope.callers, on_key=path == line.at)
 

@@ -12,7 +12,7 @@ from costmodel.documents.faults import complain
 from costmodel.documents.text import MAX_BYTES, decode, read_text
 from costmodel.errors import CostModelError, known_or_suggest, quote, suggest
 from costmodel.spec.check import check
-from costmodel.spec.document import Spec, read_spec
+from costmodel.spec.document import Spec, built_spec, read_spec
 
 
 def folders() -> list[Path]:
@@ -21,9 +21,12 @@ def folders() -> list[Path]:
     return [local, bundled] if local.is_dir() and local.resolve() != bundled else [bundled]
 
 
+_INSTALLED = Path(__file__).resolve().parent.parent / "specs"
+"""The specs of an installed package; in a checkout they lie beside it, where people write them."""
+
+
 def _bundled() -> Path:
-    here = Path(__file__).resolve().parent.parent
-    return here / "specs" if (here / "specs").is_dir() else here.parent / "specs"
+    return _INSTALLED if _INSTALLED.is_dir() else _INSTALLED.parent.parent / "specs"
 
 
 def is_bundled(file: str) -> bool:
@@ -38,7 +41,18 @@ def read_file(path: Path) -> Spec:
         CostModelError: if the file cannot be read.
         SpecError: with everything that is wrong in it.
     """
-    return checked(read_text(path), str(path))
+    text, name = read_text(path), str(path)
+    if path.resolve().parent == _INSTALLED and (spec := _taken(text, name)) is not None:
+        return spec
+    return checked(text, name)
+
+
+def _taken(text: str, name: str) -> Spec | None:
+    """Return the spec that came with the package, whose form was validated before it was, or None where it was not."""
+    with suppress(Exception):  # somebody has changed it: what is wrong is the validator's to say
+        spec = built_spec(text, name)
+        return None if check(spec) else spec
+    return None
 
 
 def read_stream(stream: BinaryIO, name: str = "standard input") -> Spec:
