@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -101,7 +102,7 @@ def find(arch: str) -> Spec:
         for file in here:
             if file.stem == arch:
                 return read_file(file)
-        for file in here:
+        for file in sorted(here, key=lambda file: not arch.startswith(file.stem)):  # most variants are called after it
             if arch in _variants(file):
                 return read_file(file).choose(arch)
     raise CostModelError(
@@ -132,7 +133,7 @@ def files() -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.yaml") if path.is_file())
+    return sorted((path for path in folder.glob("*.yaml") if path.is_file()), key=attrgetter("name"))
 
 
 def names() -> list[str]:
