@@ -148,7 +148,7 @@ class LayerGraph:
                 require_whole(op.name, read[place].dtype)
                 self._require_within(op, shapes, inputs[place])
             dtype = op.dtype(*[tensor.dtype for tensor in read])
-            batched = any(tensor.batched for tensor in read)
+            batched = True in [tensor.batched for tensor in read]
         else:
             dtype, batched = gives.dtype, gives.batched
         if shares is not None:

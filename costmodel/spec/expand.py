@@ -60,8 +60,7 @@ def _unread(graph: LayerGraph) -> list[str]:
     return [f"{', '.join(unread[:MOST_SAID])}{more}: counted, though what reads it is left out by `repeat: 0`"]
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One copy of a line in the network: its path there, the keys of the line, and the operator or block it names."""
 
     path: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -133,7 +133,14 @@ def files() -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.glob("*.yaml") if path.is_file()), key=attrgetter("name"))
+    """Return the specs in a folder, in the order of their names; none where it cannot be looked into."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        return [folder / name for name in sorted(each.name for each in entries if _is_spec(each))]
+    return []
+
+
+def _is_spec(entry: os.DirEntry[str]) -> bool:
+    return entry.name.endswith(".yaml") and entry.is_file()
 
 
 def names() -> list[str]:
