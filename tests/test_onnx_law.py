@@ -85,7 +85,8 @@ is said apart.
 """
 NOT_SAID = FOLDED | {"gpt2", "lstm_lm", "unet", "yolov8"}
 """And those of which a file says too little for all that is moved: which map another is cropped to, whether numbers
-that are added to a map are trained, what a table holds that is looked up at known places, and where the batch is between nodes that have it on another axis.
+that are added to a map are trained, what a table holds that is looked up at known places, and where the batch is
+between nodes that have it on another axis.
 """
 COUNTED = ("path", "mult_adds", "other_ops", "groups")
 

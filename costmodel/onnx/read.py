@@ -34,7 +34,7 @@ def read_onnx(path: str | os.PathLike[str], sizes: Sizes | None = None) -> Layer
     """Return the network in an ONNX file, a layer for each node or group of nodes that is an operator.
 
     Layers are called as the file's nodes are. Sizes that the file leaves open are as `sizes` has them, else such as
-    are said in the notes. What a file cannot say is gone: the title and source of a spec, and which layers were a block.
+    are said in the notes. What a file cannot say is gone: a spec's title and source, and which layers were a block.
 
     Raises:
         CostModelError: if the file is none, or the shape of something in it cannot be told, with the name of the node.
@@ -161,7 +161,7 @@ def _graphs(node: Node) -> list[Graph]:
 
 
 def _dtype(inputs: Mapping[str, Value], graph: Graph) -> str:
-    """Return the dtype of the most of a file's real numbers: those of its inputs, where there are any, else its arrays."""
+    """Return the dtype of most of a file's real numbers: those of its inputs, where it has any, else its arrays."""
     kinds = [value.dtype for value in inputs.values() if value.dtype in REALS]
     stored: dict[str, Any] = {}
     for array in graph.arrays.values():

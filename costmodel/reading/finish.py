@@ -1,4 +1,4 @@
-"""From what was read to a graph of layers: constants become layers where something reads them, shared arrays are told."""
+"""From what was read to a graph of layers: constants that are read become layers, shared arrays are told."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def _folded(network: Network, mult_adds: int) -> Iterator[str]:
     stored = {array.name: array.size for value in [*weights, *read] for array in _made_of(value)}
     if sum(counted.values()) != sum(stored.values()):
         yield (
-            f"params are those of the arrays that are computed with, {sum(counted.values()):,} numbers in all; the file "
-            f"stores {sum(stored.values()):,} for them, of which some are folded into others"
+            f"params are those of the arrays that are computed with, {sum(counted.values()):,} numbers in all; the "
+            f"file stores {sum(stored.values()):,} for them, of which some are folded into others"
         )
 
 
@@ -87,8 +87,9 @@ class Keepers:
         """Yield what to say of arrays that may be shared, or may only have been equal when they were written."""
         if self.again:
             yield (
-                f"{counted(len(self.again), 'array')} of one axis stand for several layers' and count once; if they were "
-                f"merged only because they were equal when the file was written, params are {sum(self.again):,} more"
+                f"{counted(len(self.again), 'array')} of one axis stand for several layers' and count once; if they "
+                "were merged only because they were equal when the file was written, "
+                f"params are {sum(self.again):,} more"
             )
 
     def beside(self, path: str, values: Iterable[Value]) -> int:

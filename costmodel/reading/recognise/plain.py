@@ -1,4 +1,4 @@
-"""What multiplies by ones and adds zeros that nobody stored: norms that learn nothing, written by nodes that have to."""
+"""What multiplies by ones and adds zeros that nobody stored: norms that learn nothing, written as such that do."""
 
 from __future__ import annotations
 
