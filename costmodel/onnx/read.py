@@ -19,6 +19,7 @@ from costmodel.onnx.reader import Reader
 from costmodel.onnx.remarks import remarks
 from costmodel.onnx.sizes import Sizes, chosen
 from costmodel.onnx.types.classical import require_network
+from costmodel.reading.collecting import without_collecting
 from costmodel.reading.finish import finished
 from costmodel.reading.network import network_of
 from costmodel.reading.recognise import recognised
@@ -40,7 +41,8 @@ def read_onnx(path: str | os.PathLike[str], sizes: Sizes | None = None) -> Layer
         CostModelError: if the file is none, or the shape of something in it cannot be told, with the name of the node.
     """
     place = Path(path)
-    return at_best_sizes(read_model(place), str(path), place.stem, sizes or Sizes())
+    with without_collecting():
+        return at_best_sizes(read_model(place), str(path), place.stem, sizes or Sizes())
 
 
 def at_best_sizes(model: Model, file: str, name: str, sizes: Sizes) -> LayerGraph:
@@ -70,13 +72,13 @@ def at_best_sizes(model: Model, file: str, name: str, sizes: Sizes) -> LayerGrap
 
 def _assumes(model: Model, sizes: Sizes, file: str) -> bool:
     """Say whether sizes besides the batch are assumed."""
-    given = chosen(_inputs(model.graph), sizes, file)
+    given = chosen(_inputs(model.graph, needed(model.graph)), sizes, file)
     return any(name != given.label for name in given.assumed)
 
 
-def _inputs(graph: Graph) -> list[Info]:
-    """Return what a network reads: the inputs that are no arrays of the file and that somebody reads."""
-    read = {name for node in _with_inner(needed(graph)) for name in node.inputs}
+def _inputs(graph: Graph, nodes: list[Node]) -> list[Info]:
+    """Return what a network reads: the inputs that are no arrays of the file and that one of its nodes reads."""
+    read = {name for node in _with_inner(nodes) for name in node.inputs}
     return [one for one in graph.inputs if one.name not in graph.arrays and one.name in read]
 
 
@@ -92,7 +94,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     if not nodes:
         raise CostModelError(f"{file}: its graph computes nothing")
     require_network(nodes, file)
-    inputs = _inputs(model.graph)
+    inputs = _inputs(model.graph, nodes)
     given = chosen(inputs, sizes or Sizes(), file)
     said = model.graph.infos | {info.name: info for info in model.graph.outputs}
     reader = Reader(file, opset, said, given.names)
