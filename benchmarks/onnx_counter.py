@@ -1,5 +1,5 @@
-"""Mult-adds of an ONNX file counted a second way, for comparison: from the shapes that ONNX's own shape inference gives,
-by node type. It shares no code with the reader, and needs the `onnx` package.
+"""Mult-adds of an ONNX file counted a second way, for comparison: from the shapes that ONNX's own shape inference
+gives, by node type. It shares no code with the reader, and needs the `onnx` package.
 
     python benchmarks/onnx_counter.py FILE.onnx [INPUT=1x3x224x224 ...]
 """
@@ -203,7 +203,7 @@ def _gemm(node, shape, attributes):  # type: ignore[no-untyped-def]
 
 def _einsum(node, shape, attributes):  # type: ignore[no-untyped-def]
     equation = attributes["equation"].decode().replace(" ", "")
-    left, _, right = equation.partition("->")
+    left, _, _ = equation.partition("->")
     terms = left.split(",")
     sizes: dict[str, int] = {}
     for term, name in zip(terms, node.input, strict=True):

@@ -102,7 +102,8 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
     if one.shape is None:
         if whole is None:
             raise CostModelError(
-                f"{file}: its input {quote(one.name)} is of unknown shape; give it with --input {one_line(one.name)}=1x3x224x224"
+                f"{file}: its input {quote(one.name)} is of unknown shape; "
+                f"give it with --input {one_line(one.name)}=1x3x224x224"
             )
         return whole
     if whole is not None and len(whole) != len(one.shape):

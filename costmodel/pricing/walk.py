@@ -218,8 +218,8 @@ def images(graph: LayerGraph, batch: Any) -> Number:
     """Return how many images are priced at once: as many as asked for, else as the network says itself.
 
     Raises:
-        CostModelError: if the batch (or an element of it) is no whole number of at least 1, or the network can be priced
-            at its own alone.
+        CostModelError: if the batch (or an element of it) is no whole number of at least 1, or the network can be
+            priced at its own alone.
     """
     found = whole(graph.batch if batch is None else batch) if batch is None or is_number(batch) else None
     if found is None or not holds(found >= 1):

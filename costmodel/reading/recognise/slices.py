@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from costmodel.ops.base import Operator
     from costmodel.reading.network import Network
 
+TURNS: dict[tuple[tuple[int, int], ...], str] = {
+    ((0, 0), (0, 1), (1, 0), (1, 1)): "hw",
+    ((0, 0), (1, 0), (0, 1), (1, 1)): "wh",
+}
+"""In which order the four pixels of a square are put side by side."""
 DEEP = 4
 """How many slices one after the other are looked through."""
 
@@ -105,11 +110,7 @@ def _blocks(network: Network, part: Part) -> None:
     high, wide = sorted(places[0])
     x = network.shape(source)
     offsets = [(starts[high], starts[wide]) for starts in places]
-    turns: dict[tuple[tuple[int, int], ...], str] = {
-        ((0, 0), (0, 1), (1, 0), (1, 1)): "hw",
-        ((0, 0), (1, 0), (0, 1), (1, 1)): "wh",
-    }
-    turn = turns.get(tuple(offsets))
+    turn = TURNS.get(tuple(offsets))
     if turn is None or along in (high, wide) or x[high] % 2 or x[wide] % 2:
         return
     sizes: list[int] = []
