@@ -21,10 +21,11 @@ from costmodel.onnx.sizes import Sizes, chosen
 from costmodel.onnx.types.classical import require_network
 from costmodel.onnx.untrained import untrained
 from costmodel.reading.collecting import without_collecting
-from costmodel.reading.finish import finished
+from costmodel.reading.finish import finished, kind_of
 from costmodel.reading.network import network_of
 from costmodel.reading.recognise import recognised
 from costmodel.reading.value import REALS, Value
+from costmodel.tensor import Tensor
 
 AROUND = ("If", "Loop", "Scan", "SequenceMap")
 """The nodes that have graphs within them."""
@@ -114,14 +115,16 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     recognised(network)
     writer = f", written by {one_line(model.producer)}" if model.producer else ""
     taken_off = network.batch is not None
+    parameters = {name: size for name, size in given.parameters.items() if not (taken_off and name == given.label)}
+    dtype = _dtype(reader.draft.inputs, model.graph)
     graph = LayerGraph(
         name,
-        network.inputs,
+        {name: _typed(tensor, network.kinds[name], dtype) for name, tensor in network.inputs.items()},
         title=Path(file).name,
         source=f"an ONNX file of opset {opset}{writer}",
-        parameters=given.parameters,
+        parameters=parameters,
         file=file,
-        dtype=_dtype(reader.draft.inputs, model.graph),
+        dtype=dtype,
         batch=given.batch if taken_off else 1,
         whole="" if taken_off else given.why_whole(),
     )
@@ -164,8 +167,13 @@ def _graphs(node: Node) -> list[Graph]:
     return [one for one in given if isinstance(one, Graph)]
 
 
+def _typed(tensor: Tensor, kind: str, own: str) -> Tensor:
+    """Return an input with its dtype, if it is of real numbers of another than the network's own."""
+    return replace(tensor, dtype=kind_of(kind, own)) if kind in REALS else tensor
+
+
 def _dtype(inputs: Mapping[str, Value], graph: Graph) -> str:
-    """Return the dtype of most of a file's real numbers: those of its inputs, where it has any, else its arrays."""
+    """Return the dtype of the most of a file's stored real numbers, that of its inputs where it stores none."""
     kinds = [value.dtype for value in inputs.values() if value.dtype in REALS]
     stored: dict[str, Any] = {}
     for array in graph.arrays.values():

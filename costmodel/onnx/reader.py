@@ -64,9 +64,16 @@ class Reader:
         """The values that they give, and what is made of those."""
 
     def store(self, arrays: Iterable[Stored]) -> None:
-        """Enter arrays of the file. They are trained if they hold real numbers, or stand for such (int8, int4)."""
+        """Enter arrays of the file. They are trained if they hold real numbers, or stand for such (int8, int4).
+
+        Raises:
+            CostModelError: if one has a shape that no tensor has.
+        """
         for array in arrays:
-            self.values[array.name] = self.of(array, origin=True)
+            try:
+                self.values[array.name] = self.of(array, origin=True)
+            except UnreadError as error:
+                raise CostModelError(f"{self.file}: its array {quote(array.name)}: {error.message}") from None
             self.keeps_arrays = self.keeps_arrays or (array.dtype in REALS and array.size > 1)
 
     def of(self, array: Stored, origin: bool = False) -> Value:

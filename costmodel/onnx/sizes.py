@@ -9,6 +9,7 @@ from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.model import Info
+from costmodel.reading.value import UnreadError, require_sizes
 
 SPACE = 224
 """Height and width of a picture whose sizes are open."""
@@ -72,10 +73,19 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
     asked = _named(asked, [one.name for one in inputs], file)
     for one in inputs:
         found.shapes[one.name] = _shape(one, asked, found, file)
+        try:
+            require_sizes(found.shapes[one.name])
+        except UnreadError as error:
+            raise CostModelError(f"{file}: its input {quote(one.name)}: {error.message}") from None
     unknown = [name for name in asked.names if name not in found.parameters]
     if unknown:
         what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
         raise CostModelError(f"{file}: it has no open size {quote(unknown[0])}; {what}")
+    if asked.space is not None and not any(_pictured(one) for one in inputs):
+        known = ", ".join(f"{one_line(name)}={show_shape(shape)}" for name, shape in found.shapes.items())
+        raise CostModelError(
+            f"{file}: it has no input of pictures, whose height and width --resolution sets; it reads {known}"
+        )
     return _batched(inputs, found)
 
 
@@ -116,6 +126,14 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
             size = whole[axis]
             if isinstance(said, str):
                 found.names[said] = size
+        elif asked.space is not None and axis in _pictured(one):
+            size = asked.space[_pictured(one).index(axis)]
+            if isinstance(said, str) and said:
+                if asked.names.get(said, size) != size:
+                    raise CostModelError(
+                        f"{file}: --resolution says {size}, and --set {one_line(said)}={asked.names[said]}"
+                    )
+                found.parameters[one_line(said)] = found.names[said] = size
         elif isinstance(said, int) and said > 0:
             size = said
         else:
@@ -135,9 +153,9 @@ def _open(label: str, axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
             found.names[label] = sum(found.names.get(part) or int(part) for part in parts)
             return found.names[label]
         else:
-            found.names[label] = found.assumed[one_line(label)] = _assumed(axis, one, asked)
-            if _was_asked(axis, one, asked):
-                del found.assumed[one_line(label)]
+            found.names[label] = _assumed(axis, one, asked)
+            if axis or asked.batch is None:
+                found.assumed[one_line(label)] = found.names[label]
         found.parameters[one_line(label)] = found.names[label]
     return found.names[label]
 
@@ -147,21 +165,18 @@ def _assumed(axis: int, one: Info, asked: Sizes) -> int:
     if axis == 0:
         return asked.batch or 1
     if rank == 4:
-        last = isinstance(one.shape[-1], int) and one.shape[-1] in (1, 3, 4) if one.shape else False
-        space = (1, 2) if last else (2, 3)
-        if axis in space:
-            return (asked.space or (asked.assumed_space,) * 2)[space.index(axis)]
-        return CHANNELS
+        return asked.assumed_space if axis in _pictured(one) else CHANNELS
     if rank == 3 and axis == 1 and one.shape and all(isinstance(one.shape[at], int) for at in (0, 2)):
         return asked.batch or 1  # the state of a recurrent layer: (layers, batch, features)
     return asked.assumed_length
 
 
-def _was_asked(axis: int, one: Info, asked: Sizes) -> bool:
-    """Say whether an open size was asked for otherwise than by its name."""
-    if axis == 0:
-        return asked.batch is not None
-    return len(one.shape or ()) == 4 and asked.space is not None and _assumed(axis, one, asked) in asked.space
+def _pictured(one: Info) -> tuple[int, ...]:
+    """Return the axes of height and width of an input of pictures, which has four; the channels may be last."""
+    if len(one.shape or ()) != 4:
+        return ()
+    last = one.shape[-1] if one.shape else None
+    return (1, 2) if isinstance(last, int) and last in (1, 3, 4) else (2, 3)
 
 
 def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:

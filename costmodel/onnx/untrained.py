@@ -57,7 +57,7 @@ def _uses(network: Network) -> Counter[str]:
 
 
 def _freed(part: Part, place: int, uses: Counter[str]) -> dict[str, int]:
-    """Make a constant of what a part reads at a place, and return its size by its name; nothing where others read it."""
+    """Make a constant of what a part reads at a place, and return its size by its name; not where others read it."""
     value = part.inputs[place]
     assert isinstance(value, Value)
     if not value.trained or any(uses[array.name] > 1 for array in value.arrays):

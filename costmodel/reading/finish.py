@@ -31,7 +31,7 @@ def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0, exp
     for part in network.parts.values():
         reads = tuple(_read(source, part, graph, sources, keepers) for source in part.inputs)
         shares, tied = keepers.of(part, graph)
-        gives = Tensor(part.shape, _kind(part.dtype, graph.dtype), part.batched)
+        gives = Tensor(part.shape, kind_of(part.dtype, graph.dtype), part.batched)
         try:
             graph.add(
                 part.path,
@@ -158,7 +158,7 @@ def _constant(value: Value, part: Part, graph: LayerGraph, keepers: Keepers) -> 
         own = "weight" if trained else "value"
         keeper = keepers.kept.setdefault(key(value), (path, own))
         tied = ((own, "/".join(keeper)),) if keeper != (path, own) else ()
-    gives = Tensor(value.shape, _kind(value.dtype, graph.dtype), False)
+    gives = Tensor(value.shape, kind_of(value.dtype, graph.dtype), False)
     stored = _stored({"weight": value}, graph) if trained else ()
     graph.add(path, op, (), tied=tied, gives=gives, stored=stored, beside=keepers.beside(path, [value]))
     return path
@@ -171,7 +171,7 @@ def _is_scale(value: Value, part: Part, graph: LayerGraph) -> bool:
     return value.size == 1 and any(isinstance(op, Opaque) and not op.size for op in others)
 
 
-def _kind(dtype: str, own: str) -> str | None:
+def kind_of(dtype: str, own: str) -> str | None:
     """Return a tensor's dtype as layers have it: None where it follows the network's, or is none that is known."""
     return None if dtype == own or dtype not in BITS or (dtype in REALS and own not in REALS) else dtype
 

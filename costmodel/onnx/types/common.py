@@ -13,7 +13,7 @@ from costmodel.onnx.reader import FEW, Reader
 from costmodel.ops import OPERATORS
 from costmodel.reading.axes import from_end, spread
 from costmodel.reading.moves import reshaped, transposed
-from costmodel.reading.value import UnreadError, Value
+from costmodel.reading.value import UnreadError, Value, require_sizes
 
 Shape: TypeAlias = tuple[int, ...]
 MICROSOFT = "com.microsoft"
@@ -111,6 +111,7 @@ def as_shape(read: Reader, node: Node, value: Value, shape: Sequence[int]) -> Va
         UnreadError: if it has not as many.
     """
     wanted = tuple(shape)
+    require_sizes(wanted)
     if prod(wanted) != value.size:
         raise UnreadError(f"{show_shape(value.shape)} cannot be {show_shape(wanted)}")
     if value.constant:

@@ -109,15 +109,24 @@ def _if(read: Reader, node: Node) -> tuple[Given, ...]:
             failed.append(error)
     if not both:
         raise failed[0]
-    dearer = max(both, key=lambda name: _cost(both[name][1].steps))
+    dearer = max(both, key=lambda name: (_is_partial(both[name][1].steps), _cost(both[name][1].steps)))
     results, added = both[dearer]
     added.put_back(read)
-    why = "the other cannot run on these sizes" if failed else "which takes no fewer mult-adds than the other"
+    why = "which takes no fewer mult-adds than the other"
+    if failed:
+        why = f"the other cannot be read on these sizes: {failed[0].message}"
+    elif _is_partial(added.steps):
+        why = "of which not all is known"
     note(
         read,
         f"{node.path} (If) depends on numbers computed from the input: counted is its {dearer} branch, {why}",
     )
     return tuple(_unsure(value) for value in results)
+
+
+def _is_partial(steps: Sequence[Step]) -> bool:
+    """Say whether the cost of some of the steps is not known."""
+    return any(step.partial for step in steps)
 
 
 def _same(one: Given, other: Given) -> bool:
