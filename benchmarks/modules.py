@@ -74,9 +74,11 @@ def without_compiled_operators() -> None:
         "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
         "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
         "deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, int stride_h, "
-        "int stride_w, int pad_h, int pad_w, int dil_h, int dil_w, int groups, int offset_groups, bool use_mask) -> Tensor",
+        "int stride_w, int pad_h, int pad_w, int dil_h, int dil_w, int groups, int offset_groups, bool use_mask) "
+        "-> Tensor",
         *(
-            f"{name}(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width{more}) -> {given}"
+            f"{name}(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width{more}) "
+            f"-> {given}"
             for name, more, given in (
                 ("roi_align", ", int sampling_ratio, bool aligned", "Tensor"),
                 ("roi_pool", "", "(Tensor, Tensor)"),
@@ -122,15 +124,17 @@ def _plain(name: str) -> dict[str, Any]:
 
 TIMM = (
     "bat_resnext26ts beit_base_patch16_224 botnet26t_256 cait_xxs24_224 coat_tiny coatnet_0_rw_224 convit_tiny "
-    "convmixer_768_32 convnext_tiny convnextv2_tiny crossvit_9_240 cs3darknet_m cspresnet50 davit_tiny deit3_small_patch16_224 "
-    "densenet121 dla34 dm_nfnet_f0 dpn68 eca_nfnet_l0 edgenext_small efficientformer_l1 efficientnet_b0 "
-    "efficientvit_b0 efficientvit_m0 ese_vovnet19b_dw eva02_tiny_patch14_224 fastvit_t8 focalnet_tiny_srf gcresnet33ts gcvit_xxtiny "
-    "gernet_s ghostnet_100 gmlp_s16_224 halonet26t hardcorenas_a hgnetv2_b0 hrnet_w18_small inception_next_tiny "
-    "inception_resnet_v2 lambda_resnet26t levit_128 maxvit_tiny_tf_224 mixer_s32_224 mobilenetv3_large_100 mobilenetv4_conv_small "
-    "mobileone_s0 mobilevit_s mobilevitv2_100 mvitv2_tiny nest_tiny nextvit_small pit_ti_224 poolformer_s12 pvt_v2_b0 "
-    "regnety_004 repvgg_a0 res2net50_26w_4s resmlp_12_224 resnest14d resnetv2_50 rexnet_100 selecsls42 seresnet18 "
-    "sequencer2d_s sknet tiny_vit_5m_224 tf_efficientnetv2_b0 tnt_s_patch16_224 twins_pcpvt_small vgg11 visformer_tiny "
-    "vit_small_patch16_224 vit_small_patch16_rope_224 vitamin_small_224 volo_d1_224 xception41 xcit_nano_12_p16_224"
+    "convmixer_768_32 convnext_tiny convnextv2_tiny crossvit_9_240 cs3darknet_m cspresnet50 davit_tiny "
+    "deit3_small_patch16_224 densenet121 dla34 dm_nfnet_f0 dpn68 eca_nfnet_l0 edgenext_small efficientformer_l1 "
+    "efficientnet_b0 efficientvit_b0 efficientvit_m0 ese_vovnet19b_dw eva02_tiny_patch14_224 fastvit_t8 "
+    "focalnet_tiny_srf gcresnet33ts gcvit_xxtiny gernet_s ghostnet_100 gmlp_s16_224 halonet26t hardcorenas_a "
+    "hgnetv2_b0 hrnet_w18_small inception_next_tiny inception_resnet_v2 lambda_resnet26t levit_128 "
+    "maxvit_tiny_tf_224 mixer_s32_224 mobilenetv3_large_100 mobilenetv4_conv_small mobileone_s0 mobilevit_s "
+    "mobilevitv2_100 mvitv2_tiny nest_tiny nextvit_small pit_ti_224 poolformer_s12 pvt_v2_b0 regnety_004 "
+    "repvgg_a0 res2net50_26w_4s resmlp_12_224 resnest14d resnetv2_50 rexnet_100 selecsls42 seresnet18 "
+    "sequencer2d_s sknet tiny_vit_5m_224 tf_efficientnetv2_b0 tnt_s_patch16_224 twins_pcpvt_small vgg11 "
+    "visformer_tiny vit_small_patch16_224 vit_small_patch16_rope_224 vitamin_small_224 volo_d1_224 xception41 "
+    "xcit_nano_12_p16_224"
 ).split()
 
 
@@ -335,11 +339,12 @@ def kept(part: str) -> list[Line]:
 
 HEAD = """# PyTorch modules, read
 
-What came of every module of torchvision's classification, segmentation and video, {timm} of timm and {transformers} of transformers
-from small configurations, each in eval mode at batch 1 and in training mode at batch 2: `python benchmarks/modules.py --write`,
-with PyTorch {torch} on tensors without numbers. *Read whole*: every operator is priced. *Equal*: params are the module's (with
-those that are said not to be used), mult-adds are FlopCounterMode / 2. Seconds are of one processor, reading and naming together,
-without imports. The lines, with what was noted of each module, are in `modules/`.
+What came of every module of torchvision's classification, segmentation and video, {timm} of timm and {transformers} of
+transformers from small configurations, each in eval mode at batch 1 and in training mode at batch 2:
+`python benchmarks/modules.py --write`, with PyTorch {torch} on tensors without numbers. *Read whole*: every operator is
+priced. *Equal*: params are the module's (with those that are said not to be used), mult-adds are FlopCounterMode / 2.
+Seconds are of one processor that others used too, reading and naming together, without imports. The lines, with what
+was noted of each module, are in `modules/`.
 
 """
 

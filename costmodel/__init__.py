@@ -62,12 +62,12 @@ __all__ = [*_WHERE, "__version__"]
 
 
 _SHOWN = {
-    "costmodel.graph.LayerGraph": "graph_html",
-    "costmodel.pricing.table.CostTable": "table_html",
-    "costmodel.pricing.table.Totals": "totals_html",
+    "costmodel.graph.LayerGraph": {"_repr_html_": "graph_html"},
+    "costmodel.pricing.table.CostTable": {"_repr_html_": "table_html", "__str__": "table_text"},
+    "costmodel.pricing.table.Totals": {"_repr_html_": "totals_html"},
 }
-"""What shows itself in a notebook, and the function of `costmodel.notebook` that draws it. They are told here, at the
-front, because none of them knows of pages.
+"""What shows itself in a notebook or printed, and the functions of `costmodel.notebook` that draw it. They are told
+here, at the front, because none of them knows of pages.
 """
 
 
@@ -76,18 +76,21 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'costmodel' has no attribute {name!r}")
     found = getattr(import_module(_WHERE[name]), name)
     while _SHOWN:
-        _show_in_notebooks(*_SHOWN.popitem())
+        place, ways = _SHOWN.popitem()
+        for way, drawer in ways.items():
+            _show(place, way, drawer)
     return found
 
 
-def _show_in_notebooks(shown: str, drawer: str) -> None:
+def _show(shown: str, way: str, drawer: str) -> None:
+    """Give a class the method `way`, which asks a function of `costmodel.notebook`."""
     place, _, kind = shown.rpartition(".")
 
-    def html(value: Any) -> str:
+    def draw(value: Any) -> str:
         drawn: str = getattr(import_module("costmodel.notebook"), drawer)(value)
         return drawn
 
-    getattr(import_module(place), kind)._repr_html_ = html
+    setattr(getattr(import_module(place), kind), way, draw)
 
 
 def __dir__() -> list[str]:

@@ -94,7 +94,7 @@ class LayerGraph:
         }
         """The tensors that it reads, by name."""
         self.layers: list[Layer] = []
-        self._nodes: dict[str, Layer | None] = dict.fromkeys(self.inputs)
+        self._nodes: dict[str, Layer | Tensor] = dict(self.inputs)
         self._digraph: nx.DiGraph[str] | None = None
         self._outputs: list[str] = []
         self._shapes: dict[Any, Shape] = {}
@@ -137,10 +137,10 @@ class LayerGraph:
         """
         if path in self._nodes:
             raise ValueError(f"there is a layer {path!r} already")
-        missing = [name for name in inputs if name not in self._nodes]
-        if missing:
-            raise ValueError(f"{path} reads {missing[0]!r}, which is not above it")
-        read = [self._nodes[name] or self.inputs[name] for name in inputs]
+        try:
+            read = [self._nodes[name] for name in inputs]
+        except KeyError as missing:
+            raise ValueError(f"{path} reads {missing.args[0]!r}, which is not above it") from None
         shapes = tuple([tensor.shape for tensor in read])
         shape = self._infer(op, shapes)
         if gives is None:
@@ -148,7 +148,7 @@ class LayerGraph:
                 require_whole(op.name, read[place].dtype)
                 self._require_within(op, shapes, inputs[place])
             dtype = op.dtype(*[tensor.dtype for tensor in read])
-            batched = any(tensor.batched for tensor in read)
+            batched = True in [tensor.batched for tensor in read]
         else:
             dtype, batched = gives.dtype, gives.batched
         if shares is not None:
@@ -170,9 +170,8 @@ class LayerGraph:
             import networkx as nx
 
             graph: nx.DiGraph[str] = nx.DiGraph()
-            graph.add_nodes_from(
-                (path, {"shape": self.shape(path), "layer": node}) for path, node in self._nodes.items()
-            )
+            graph.add_nodes_from((name, {"shape": given.shape, "layer": None}) for name, given in self.inputs.items())
+            graph.add_nodes_from((layer.path, {"shape": layer.shape, "layer": layer}) for layer in self.layers)
             graph.add_edges_from((name, layer.path) for layer in self.layers for name in layer.inputs)
             self._digraph = graph
         return self._digraph
@@ -188,7 +187,7 @@ class LayerGraph:
     def _require_within(self, op: Operator, shapes: tuple[Shape, ...], path: str) -> None:
         """Raise a ShapeError if the indices at `path` are known to go beyond what `op` has."""
         source, most = self._nodes[path], op.most_index(*shapes)
-        bound = None if source is None else source.op.bound(*source.input_shapes)
+        bound = source.op.bound(*source.input_shapes) if isinstance(source, Layer) else None
         if bound is not None and most is not None and not holds(bound <= most):
             raise ShapeError(f"{op.name} looks up one of {most}, but the indices of {path} stay below {bound} only")
 
@@ -240,19 +239,18 @@ class LayerGraph:
             KeyError: if there is none.
         """
         found = self._nodes[path]
-        if found is None:
+        if not isinstance(found, Layer):
             raise KeyError(path)
         return found
 
     def shape(self, path: str) -> Shape:
         """Return the output shape of the node at `path`, which may be one of the network's inputs."""
-        layer = self._nodes[path]
-        return self.inputs[path].shape if layer is None else layer.shape
+        return self._nodes[path].shape
 
     def tensor(self, path: str) -> Tensor:
         """Return the output of the node at `path`, which may be one of the network's inputs."""
-        layer = self._nodes[path]
-        return self.inputs[path] if layer is None else layer.tensor
+        node = self._nodes[path]
+        return node.tensor if isinstance(node, Layer) else node
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -26,6 +26,15 @@ def table_html(table: CostTable) -> str:
     return f"<h4>{escape(one_line(table.title))}</h4>{frame}"
 
 
+def table_text(table: CostTable) -> str:
+    """Return a cost table as the text of its report; where its sizes are arrays or symbols, what it is."""
+    if isinstance(table.totals.mult_adds, int) and len(table):
+        from costmodel.render.text import text
+
+        return text(report.of_tables([table]).page()).rstrip("\n")
+    return repr(table)
+
+
 def graph_html(graph: LayerGraph) -> str:
     """Return a network as the report of what it costs for one image."""
     return table_html(price(graph))

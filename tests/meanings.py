@@ -1,10 +1,10 @@
-"""What an operator does, whatever it is called: several names may mean the same, and a file holds only what is meant."""
+"""What an operator does, whatever it is called: several names may mean the same, and a file holds what is meant."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from costmodel.ops import OPERATORS, windows
+from costmodel.ops import OPERATORS
 from costmodel.ops.base import Operator, axes_of
 from costmodel.ops.move import Part
 from costmodel.reading.recognise.order import normal, order_of

@@ -85,7 +85,8 @@ is said apart.
 """
 NOT_SAID = FOLDED | {"gpt2", "lstm_lm", "unet", "yolov8"}
 """And those of which a file says too little for all that is moved: which map another is cropped to, whether numbers
-that are added to a map are trained, what a table holds that is looked up at known places, and where the batch is between nodes that have it on another axis.
+that are added to a map are trained, what a table holds that is looked up at known places, and where the batch is
+between nodes that have it on another axis.
 """
 COUNTED = ("path", "mult_adds", "other_ops", "groups")
 
@@ -97,7 +98,9 @@ def test_every_network_comes_back_layer_by_layer(name, monkeypatch):
     back = read(without_weights(graph, monkeypatch))
     ours, theirs = said(graph), said(back)
     if FAMILY[name] in NOT_SAID:
-        ours, theirs = ([(row[0], prod(row[3])) for row in rows] for rows in (ours, theirs))
+        ours, theirs = (
+            [(row[0], prod(row[3]), row[1][0] == "attention" and row[1]) for row in rows] for rows in (ours, theirs)
+        )
     assert theirs == ours
     assert set(back.outputs) == set(graph.outputs)
     for batch, training in ((1, True),) if back.whole else ((2, False), (1, True)):
@@ -143,6 +146,7 @@ COSTS = {
     "constant": "as arange",
     "parameter": "as arange",
     "cast": "between real numbers it is nothing in a file",
+    "einsum": "of three inputs and more, what is summed on the way is not told where sizes of 1 are spread",
     "lstm": "with a projection ONNX has no node for it, and its steps are counted one by one",
     "one_hot": "the two numbers that it chooses from are stored",
 }
@@ -181,13 +185,14 @@ def test_every_operator_comes_back_with_its_costs(name, data, batch):
     graph = alone(case_of(name, data))
     back = read(to_onnx(graph, batch))
     assert sums(back) == sums(graph)
-    if "one" in back:
-        assert prod(back.shape("one")) == prod(graph.shape("one"))
+    own = [one for one in back.layers if one.path != "stored"]
+    if own:
+        assert prod(own[-1].shape) == prod(graph.shape("one"))
 
 
 NAMES = {
     *COSTS,
-    *"einsum flip gather gather_elements gather_nd isnan max_unpool scatter_nd tril triu".split(),
+    *"flip gather gather_elements gather_nd isnan max_unpool scatter_nd tril triu".split(),
 }
 """What is read at its cost, but is not yet called what it is."""
 
@@ -267,12 +272,8 @@ def test_recognition_keeps_mult_adds_and_params(name, monkeypatch):
         found.append(counts(network))
         order = list(network.parts)
         places = {path: at for at, path in enumerate(order)}
-        assert all(
-            places[one] < places[part.path]
-            for part in network.parts.values()
-            for one in network.sources(part)
-            if one in places
-        )
+        reads = [(one, part.path) for part in network.parts.values() for one in network.sources(part)]
+        assert all(places.get(one, -1) < places[path] for one, path in reads)
 
     model = without_weights(cm.load(name), monkeypatch)
     monkeypatch.setattr(reading, "recognised", watched)

@@ -209,6 +209,13 @@ WRITTEN: dict[str, tuple[str, str, tuple[str, ...], int, list[str]]] = {
         17,
         ["gelu"],
     ),
+    "a_half_that_is_none": (
+        MAP,
+        "d = Div(x, r) e = Erf(d) p = Add(e, one) m = Mul(x, p) y = Mul(m, part)",
+        (*SCALARS, "float r = {1.4142135}", "float part = {0.6}"),
+        17,
+        ["parameter", "divide", "erf", "parameter", "add", "multiply", "layer_scale"],
+    ),
     "sigmoid_taken_apart": (MAP, "n = Neg(x) e = Exp(n) p = Add(e, one) y = Reciprocal(p)", SCALARS, 17, ["sigmoid"]),
     "mish_taken_apart": (MAP, "s = Softplus(x) t = Tanh(s) y = Mul(x, t)", (), 17, ["mish"]),
     "silu_of_which_another_reads_the_gate": (

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import pytest
 from cli.command import run
 
@@ -16,6 +17,7 @@ from costmodel.latency.device import find_device
 from costmodel.render.answer import FORMATS, drawn
 from costmodel.render.html import fragment
 from costmodel.render.screen import Screen
+from costmodel.render.text import text
 
 PACKAGE = Path(cm.__file__).parent
 SHARED = {"__init__", "request", "grid", "device_file"}
@@ -148,3 +150,11 @@ def test_a_command_offers_every_format(name):
     command = getattr(import_module(f"costmodel.cli.{name}"), f"{name}_command")
     (chosen,) = [option.type.choices for option in command.params if option.name == "form"]
     assert [*chosen][: len(FORMATS)] == [*FORMATS]
+
+
+def test_a_printed_table_is_its_report_and_its_name_is_short():
+    table = cm.price(cm.load("alexnet"))
+    report = import_module("costmodel.tasks.report")
+    assert str(table) == text(report.of_tables([table]).page()).rstrip("\n")
+    assert repr(table) == "<CostTable alexnet: 23 layers, batch 1, float32>"
+    assert str(cm.price(cm.load("alexnet"), batch=np.array([1, 2]))).startswith("<CostTable alexnet")

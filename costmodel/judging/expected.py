@@ -12,6 +12,7 @@ from costmodel.errors import SpecError
 from costmodel.pricing import totals
 from costmodel.sources import Source
 from costmodel.spec import Spec, expand
+from costmodel.spec.document import read_spec
 from costmodel.spec.library import is_bundled
 
 
@@ -53,6 +54,7 @@ def verdict_of(source: Source) -> Verdict:
         return Verdict(networks=1, without=1)
     verdict = Verdict()
     try:
+        read_spec(source.spec.text, source.spec.file)  # by the validator, which no bundled file is read by
         verdict.faults += _unsaid(source.spec)
         for network in source.family():
             verdict.networks += 1

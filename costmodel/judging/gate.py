@@ -165,7 +165,8 @@ def in_part(table: CostTable) -> Iterator[str]:
     """Yield why no budget can be held to a table that is priced in part."""
     if table.partial:
         kinds = ", ".join(dict.fromkeys(what for what, _ in table.unpriced.values()))
-        yield f"is priced in part (without {kinds}): its totals are lower bounds; --allow-partial holds those to budgets"
+        said = f"is priced in part (without {kinds}): its totals are lower bounds"
+        yield f"{said}; --allow-partial holds those to budgets"
 
 
 def _with_variants(asked_for: Sequence[Source], budget: Budget) -> dict[str, Source]:

@@ -18,17 +18,13 @@ from costmodel.modules.views import rows, seen
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.ops import OPERATORS
 from costmodel.reading.draft import Draft
-from costmodel.reading.value import UnreadError, Value
+from costmodel.reading.value import FAULTS, UnreadError, Value
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Operator
 
 Rule: TypeAlias = "Callable[[Reader, Call], Value | Sequence[Value]]"
 
-FAULTS = (TypeError, AttributeError, KeyError, IndexError, ValueError, ZeroDivisionError, StopIteration)
-"""What a rule raises that was made for other arguments."""
-MOST_STEPS = 200_000
-"""Layers that a module may become."""
 RULES: dict[str, Rule] = {}
 """How each operator is read, by its name; the modules of `rules` fill it."""
 KNOWN: dict[str, Callable[[Call], tuple[int, int]]] = {}
@@ -54,7 +50,7 @@ class Reader:
     """Reads calls one after the other, as they are made."""
 
     def __init__(self, twins: Twins, shadows: Shadows, places: Places) -> None:
-        self.draft = Draft(MOST_STEPS)
+        self.draft = Draft()
         self.twins, self.shadows, self.places = twins, shadows, places
         self.storages = Storages()
         self.made: dict[str, tuple[Place, str]] = {}
@@ -338,9 +334,11 @@ class Reader:
         return value
 
     def _whole(self, call: Call, given: Sequence[Value], why: str) -> list[Value]:
-        """Add a call as one thing that no operator stands for: of a cost that is known as a whole, or not at all."""
+        """Add a call as one thing that no operator stands for: of a cost that is known as a whole, or not at all. The
+        first result has it, and the others read that one, so that it is there whichever of them is read.
+        """
         cost = KNOWN[call.name](call) if call.name in KNOWN else None
-        results = []
+        results: list[Value] = []
         for place, result in enumerate(call.results):
             mult_adds, operations = cost if cost is not None and not place else (0, 0)
             op = OPERATORS["opaque"](
@@ -351,7 +349,7 @@ class Reader:
             inputs = [
                 self.source(value) if value.constant and all(v.constant for v in given) else value for value in given
             ]
-            results.append(self.add(op, *inputs, dtype=dtype_name(result), partial=partial))
+            results.append(self.add(op, *inputs, *results[:1], dtype=dtype_name(result), partial=partial))
         return results
 
 

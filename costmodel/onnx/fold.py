@@ -10,7 +10,8 @@ import numpy as np
 
 from costmodel.onnx.folding import elementwise, making, moving, picking, reducing
 from costmodel.onnx.folding.call import RULES, Call
-from costmodel.onnx.model import FAULTS, Node
+from costmodel.onnx.model import Node
+from costmodel.reading.value import FAULTS
 
 MOST = 2**20
 """Numbers that a node may give to be computed beforehand."""

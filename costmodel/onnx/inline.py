@@ -9,8 +9,9 @@ from itertools import count
 from typing import Any
 
 from costmodel.errors import quote
-from costmodel.onnx.model import Function, Graph, Info, Key, Model, Node, Ref, UnreadError
+from costmodel.onnx.model import Function, Graph, Info, Key, Model, Node, Ref
 from costmodel.onnx.stored import Stored
+from costmodel.reading.value import UnreadError
 
 MOST_NODES = 150_000
 """Nodes that a graph may have, its functions expanded."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from struct import unpack_from
 from typing import Any
@@ -16,6 +13,7 @@ from costmodel.onnx.parts import COPIED, DEEPEST, SHORT, Parts, TooLargeError, d
 from costmodel.onnx.stored import Stored
 from costmodel.onnx.strangers import stranger
 from costmodel.onnx.wire import BYTES, DamagedError, Data, Field, TooManyFieldsError, signed, text
+from costmodel.reading.collecting import without_collecting
 
 LARGEST_FILE = 2**31 - 1
 """Bytes that one ONNX file holds at most."""
@@ -51,7 +49,7 @@ def model_of(data: Data, file: str) -> Model:
         CostModelError: if they are no ONNX file, or more than is read.
     """
     try:
-        with _without_collecting():
+        with without_collecting():
             model = _Reader().model(data)
     except DamagedError:
         fault = DAMAGED
@@ -64,18 +62,6 @@ def model_of(data: Data, file: str) -> Model:
             return model
         fault = "this is not an ONNX file, or one without a graph"
     raise CostModelError(f"{file}: {stranger(file, bytes(data[:SHOWN]), bytes(data[-SHOWN:])) or fault}")
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Look for no garbage meanwhile: there is none, and looking through 100,000 new nodes takes longer than reading."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 class _Reader(Parts):

@@ -22,30 +22,10 @@ LONGEST_PATH = 2_000
 SCOPES = "pkg.torch.onnx.name_scopes"
 """Where PyTorch says which modules a node stands in, from the outermost to the node itself."""
 
-FAULTS = (
-    LookupError,
-    AttributeError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    AssertionError,
-    RuntimeError,
-    MemoryError,
-)
-"""What an attribute or an array of the wrong kind ends in, wherever it is looked at."""
-
 Key: TypeAlias = tuple[str, str, str]
 """A function's domain, name and overload."""
 Size: TypeAlias = int | str | None
 """One size of a shape: a number, the name of one that is open, or None for one that has no name."""
-
-
-class UnreadError(Exception):
-    """A node that no operator stands for; the text says what is the matter."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message, self.hint = message, hint
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from costmodel.onnx.remarks import remarks
 from costmodel.onnx.sizes import Sizes, chosen
 from costmodel.onnx.types.classical import require_network
 from costmodel.onnx.untrained import untrained
+from costmodel.reading.collecting import without_collecting
 from costmodel.reading.finish import finished, kind_of
 from costmodel.reading.network import network_of
 from costmodel.reading.recognise import recognised
@@ -36,13 +37,14 @@ def read_onnx(path: str | os.PathLike[str], sizes: Sizes | None = None) -> Layer
     """Return the network in an ONNX file, a layer for each node or group of nodes that is an operator.
 
     Layers are called as the file's nodes are. Sizes that the file leaves open are as `sizes` has them, else such as
-    are said in the notes. What a file cannot say is gone: the title and source of a spec, and which layers were a block.
+    are said in the notes. What a file cannot say is gone: a spec's title and source, and which layers were a block.
 
     Raises:
         CostModelError: if the file is none, or the shape of something in it cannot be told, with the name of the node.
     """
     place = Path(path)
-    return at_best_sizes(read_model(place), str(path), place.stem, sizes or Sizes())
+    with without_collecting():
+        return at_best_sizes(read_model(place), str(path), place.stem, sizes or Sizes())
 
 
 def at_best_sizes(model: Model, file: str, name: str, sizes: Sizes) -> LayerGraph:
@@ -72,13 +74,13 @@ def at_best_sizes(model: Model, file: str, name: str, sizes: Sizes) -> LayerGrap
 
 def _assumes(model: Model, sizes: Sizes, file: str) -> bool:
     """Say whether sizes besides the batch are assumed."""
-    given = chosen(_inputs(model.graph), sizes, file)
+    given = chosen(_inputs(model.graph, needed(model.graph)), sizes, file)
     return any(name != given.label for name in given.assumed)
 
 
-def _inputs(graph: Graph) -> list[Info]:
-    """Return what a network reads: the inputs that are no arrays of the file and that somebody reads."""
-    read = {name for node in _with_inner(needed(graph)) for name in node.inputs}
+def _inputs(graph: Graph, nodes: list[Node]) -> list[Info]:
+    """Return what a network reads: the inputs that are no arrays of the file and that one of its nodes reads."""
+    read = {name for node in _with_inner(nodes) for name in node.inputs}
     return [one for one in graph.inputs if one.name not in graph.arrays and one.name in read]
 
 
@@ -94,7 +96,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     if not nodes:
         raise CostModelError(f"{file}: its graph computes nothing")
     require_network(nodes, file)
-    inputs = _inputs(model.graph)
+    inputs = _inputs(model.graph, nodes)
     given = chosen(inputs, sizes or Sizes(), file)
     said = model.graph.infos | {info.name: info for info in model.graph.outputs}
     reader = Reader(file, opset, said, given.names)

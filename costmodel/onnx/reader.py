@@ -1,16 +1,16 @@
-"""The walk through the nodes of an ONNX file: each becomes operators on tensors as they lie, by the rule of its type."""
+"""The walk through the nodes of an ONNX file: each becomes operators on tensors as they lie, by its type's rule."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from costmodel.errors import CostModelError, ShapeError, quote
 from costmodel.onnx.fold import folded
-from costmodel.onnx.model import FAULTS, STANDARD, Graph, Info, Node
+from costmodel.onnx.model import STANDARD, Graph, Info, Node
 from costmodel.onnx.stored import Stored
 from costmodel.reading.draft import Draft
-from costmodel.reading.value import REALS, Array, UnreadError, Value, known
+from costmodel.reading.value import FAULTS, REALS, Array, UnreadError, Value, known
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Operator
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 Given: TypeAlias = "Value | list[Value]"
 """What a value of a file is; a sequence of tensors is a list."""
 Rule: TypeAlias = "Callable[[Reader, Node], Given | Sequence[Given]]"
+Written = TypeVar("Written", bound=Rule)
 
-MOST_STEPS = 200_000
-"""Layers that a file may become."""
 MOST_NAMED = 8
 """Kinds of nodes that a complaint names."""
 NO_SHAPE = "and the file does not say what shapes come out; onnx.shape_inference.infer_shapes adds them"
@@ -36,14 +35,14 @@ RULES: dict[tuple[str, str], Rule] = {}
 """How each type of node is read, by its domain and name; the modules of `types` fill it."""
 
 
-def rule(*op_types: str, domain: str = "") -> Callable[[Rule], Rule]:
+def rule(*op_types: str, domain: str = "") -> Callable[[Written], Written]:
     """Enter a function as the rule for nodes of these types.
 
     A rule returns what the node's outputs are: one value, or one for each in order. It raises an UnreadError where it
     does not understand the node, which then is a layer whose cost is not known.
     """
 
-    def enter(function: Rule) -> Rule:
+    def enter(function: Written) -> Written:
         RULES.update(dict.fromkeys(((domain, op_type) for op_type in op_types), function))
         return function
 
@@ -55,7 +54,7 @@ class Reader:
 
     def __init__(self, file: str, opset: int, infos: Mapping[str, Info], sizes: Mapping[str, int]) -> None:
         self.file, self.opset, self.infos, self.sizes = file, opset, infos, sizes
-        self.draft = Draft(MOST_STEPS)
+        self.draft = Draft()
         self.values: dict[str, Given] = {}
         self.keeps_arrays = False
         """The file has arrays of real numbers of its own, besides such as its nodes hold."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, FrozenInstanceError, dataclass, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeAlias, dataclass_transform
 
 from costmodel.errors import CostModelError, ShapeError, known_or_suggest
@@ -74,6 +75,12 @@ OPERATORS: dict[str, type[Operator]] = {}
 """Every operator by the name that specs use."""
 
 
+@cache
+def _defaults(operator: type[Operator]) -> dict[str, Any]:
+    """Return the names of an operator's fields with their defaults, MISSING where there is none."""
+    return {field.name: field.default for field in fields(operator)}  # type: ignore[arg-type]
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Operator:
     """One operation of a network: declared fields, then its rules side by side.
@@ -132,7 +139,7 @@ class Operator:
         OPERATORS[cls.name] = cls
 
     def __init__(self, **values: Any) -> None:
-        known = {field.name: field.default for field in fields(self)}  # type: ignore[arg-type]
+        known = _defaults(type(self))
         unknown = values.keys() - known
         values = {name: values.get(name, default) for name, default in known.items()}
         missing = [name for name, value in values.items() if value is MISSING]

@@ -66,7 +66,7 @@ class UnfitError(ValueError):
     """What was written cannot be a value of the field's type; the text says what the field takes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is one entry of the list below
 class FieldType:
     """How one type of field is read and described.
 

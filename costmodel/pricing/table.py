@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.measures import MEASURES, Measured, names
 from costmodel.numbers.arithmetic import largest
@@ -58,7 +59,7 @@ class Totals(Measured):
         return {**self.values, **{name: value for name, value in facts.items() if value is not None}}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CostTable:
     """What each layer costs. `columns` holds plain lists; `frame` is the same as a pandas frame.
 
@@ -95,6 +96,9 @@ class CostTable:
     def partial(self) -> bool:
         """Whether the cost of a layer is not known, so that every total is a lower bound."""
         return bool(self.unpriced)
+
+    def __repr__(self) -> str:
+        return f"<CostTable {one_line(self.name)}: {len(self)} layers, batch {self.batch}, {self.dtype}>"
 
     def __len__(self) -> int:
         return len(self.columns["path"])

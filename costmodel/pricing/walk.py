@@ -74,9 +74,9 @@ class Walk:
         self.graph, self.batch, self.itemsize = graph, images(graph, batch), DTYPES[dtype]
         self.widths = Widths(self.itemsize, asked)
         self.in_place, self.training = in_place, training
-        self.plain = all(map(is_plain, graph.input_shape)) and all(
-            is_plain(size) for layer in graph.layers for size in layer.shape
-        )
+        shapes = [*(tensor.shape for tensor in graph.inputs.values()), *(layer.shape for layer in graph.layers)]
+        self.plain = all(is_plain(size) for shape in shapes for size in shape)
+        self._single = self.plain and is_plain(self.batch)
         self._sums: dict[str, Any] = dict.fromkeys((n for n in SUMS if training or not MEASURES[n].needs), 0)
         if any(layer.stored for layer in graph.layers):
             self._sums["weight_bytes"] = 0
@@ -191,7 +191,7 @@ class Walk:
         return size * self.batch if tensor.batched else size
 
     def _raise_peak(self, path: str) -> None:
-        if is_plain(self._live) and is_plain(self._peak):
+        if self._single:
             if self._peak_layer is None or self._live > self._peak:
                 self._peak, self._peak_layer = self._live, path
         else:
@@ -218,8 +218,8 @@ def images(graph: LayerGraph, batch: Any) -> Number:
     """Return how many images are priced at once: as many as asked for, else as the network says itself.
 
     Raises:
-        CostModelError: if the batch (or an element of it) is no whole number of at least 1, or the network can be priced
-            at its own alone.
+        CostModelError: if the batch (or an element of it) is no whole number of at least 1, or the network can be
+            priced at its own alone.
     """
     found = whole(graph.batch if batch is None else batch) if batch is None or is_number(batch) else None
     if found is None or not holds(found >= 1):

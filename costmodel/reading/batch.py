@@ -1,4 +1,4 @@
-"""Where the first axis is the batch everywhere, it is taken off: what is left is one sample, as operators here want it."""
+"""Where the first axis is the batch everywhere, it is taken off; one sample is left, as operators want it."""
 
 from __future__ import annotations
 

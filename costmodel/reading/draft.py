@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from costmodel.ops.base import Operator
 
 
+MOST_STEPS = 200_000
+"""Layers that a network may become."""
+
+
 @dataclass(slots=True)
 class Step:
     """One operator at one place: what it reads and gives, and which stored arrays are its weights, by their names.
@@ -34,7 +38,7 @@ class Step:
 class Draft:
     """The steps read so far. Rules add to it; `finish` makes a graph of layers of it."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = MOST_STEPS) -> None:
         self.inputs: dict[str, Value] = {}
         self.steps: list[Step] = []
         self.outputs: list[Value] = []
@@ -117,15 +121,17 @@ class Draft:
         return found
 
     def opaque(self, path: str, what: str, shapes: Iterable[tuple[int, ...]], *inputs: Value, why: str) -> list[Value]:
-        """Add what no operator stands for, of the shapes that are known of it: its cost is not known, and that is said.
+        """Add what no operator stands for, of the shapes that are known of it: its cost is not known, and that is said
+        of the first, which the others read, so that it is there whichever of them is read.
 
         Raises:
             UnreadError: if there are too many steps.
         """
-        return [
-            self.add(path, OPERATORS["opaque"](type=what, size=shape), *inputs, partial=why if not place else "")
-            for place, shape in enumerate(shapes)
-        ]
+        found: list[Value] = []
+        for shape in shapes:
+            op = OPERATORS["opaque"](type=what, size=shape)
+            found.append(self.add(path, op, *inputs, *found[:1], partial="" if found else why))
+        return found
 
 
 def made_of(values: Iterable[Value]) -> tuple[Array, ...]:

@@ -1,4 +1,4 @@
-"""From what was read to a graph of layers: constants become layers where something reads them, shared arrays are told."""
+"""From what was read to a graph of layers: constants that are read become layers, shared arrays are told."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def _folded(network: Network, mult_adds: int) -> Iterator[str]:
     stored = {array.name: array.size for value in [*weights, *read] for array in _made_of(value)}
     if sum(counted.values()) != sum(stored.values()):
         yield (
-            f"params are those of the arrays that are computed with, {sum(counted.values()):,} numbers in all; the file "
-            f"stores {sum(stored.values()):,} for them, of which some are folded into others"
+            f"params are those of the arrays that are computed with, {sum(counted.values()):,} numbers in all; the "
+            f"file stores {sum(stored.values()):,} for them, of which some are folded into others"
         )
 
 

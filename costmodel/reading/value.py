@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     Numbers = np.ndarray[Any, Any]
 
 REALS = ("float32", "float16", "bfloat16", "float64")
+FAULTS = (
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    StopIteration,
+)
+"""What a rule ends in where an attribute, an argument or an array is of another kind than it was made for."""
 MOST_AXES = 32
 """Axes that a tensor may have."""
 MOST_NUMBERS = 2**63 - 1
@@ -30,7 +42,7 @@ class UnreadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """Numbers that are stored with a network: under which name, and how. `trained` says whether they count as params."""
+    """Numbers stored with a network: under which name, and how. `trained` says whether they count as params."""
 
     name: str
     shape: tuple[int, ...]

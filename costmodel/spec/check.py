@@ -17,13 +17,13 @@ from costmodel.errors import known_or_suggest, quote, suggest
 from costmodel.graph import INPUT
 from costmodel.ops import OPERATORS
 from costmodel.ops.fields import REQUIRED, FieldType, declared
-from costmodel.spec.document import WORDS, BlockSpec, LayerSpec, Spec
+from costmodel.spec.document import WORDS, Spec
 from costmodel.spec.form import shown
+from costmodel.spec.parts import WIRING, BlockSpec, LayerSpec
 
 INPUT_SIZES = ("in_channels", "in_height", "in_width", "in_features", "in_tokens", "in_length", "in_depth")
 BLOCK_INPUTS = ("in", "in2", "in3")
 INPUT_NAMES = {*BLOCK_INPUTS, INPUT}
-WIRING = tuple(field.alias or name for name, field in LayerSpec.model_fields.items())
 COPY = "copy"
 """The number of the copy, in the fields of a line with a `repeat`."""
 _COPY_HINT = "the number of the copy is called `copy`, as in power(2, copy)"

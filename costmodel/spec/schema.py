@@ -11,8 +11,8 @@ from typing import Any
 
 from costmodel.ops import OPERATORS, Operator
 from costmodel.ops.fields import FIELD_TYPES, REQUIRED, declared
-from costmodel.spec.check import WIRING
-from costmodel.spec.document import Spec
+from costmodel.spec.form import validator
+from costmodel.spec.parts import WIRING
 
 Schema = dict[str, Any]
 
@@ -25,8 +25,10 @@ GROUPED: Schema = {"type": "string", "pattern": "^[0-9][0-9_]*$"}
 
 def schema() -> Schema:
     """Return the JSON schema (draft 2020-12) of a spec."""
-    made = Spec.model_json_schema(by_alias=True)
+    made = validator().json_schema(by_alias=True)
     layer = made["$defs"]["LayerSpec"]
+    del layer["properties"]["fields"]  # they stand among the keys of the line
+    layer["additionalProperties"] = True
     layer["properties"]["op"] = {
         "anyOf": [{"enum": sorted(OPERATORS)}, {"type": "string"}],
         "description": layer["properties"]["op"]["description"],

@@ -9,7 +9,6 @@ import numpy as np
 
 from costmodel.api import read
 from costmodel.errors import CostModelError
-from costmodel.latency.device import find_device
 from costmodel.spec import Spec
 from costmodel.sweeps.chunks import answers
 from costmodel.sweeps.conditions import parse_condition
@@ -108,4 +107,8 @@ def solve(
 
 
 def _device(name: str | None) -> Device | None:
-    return find_device(name) if name is not None else None
+    if name is None:
+        return None
+    from costmodel.latency.device import find_device
+
+    return find_device(name)

@@ -18,7 +18,10 @@ TOP = 20
 
 @dataclass(frozen=True)
 class Request:
-    """What differs from `a` to `b`: what `load` takes. batch, dtype: None is each network's own. top: rows that are shown."""
+    """What differs from `a` to `b`: what `load` takes.
+
+    batch, dtype: None is each network's own. top: rows that are shown.
+    """
 
     a: Question
     b: Question

@@ -28,9 +28,9 @@ class Request(OfNetworks):
     """What networks cost: one gets a report of its own, several are compared, a row each.
 
     networks: what `load` takes. batch: images at once; None is each network's own. dtype: of weights and activations;
-    None is the device's, or else each network's own. strict: whether what can be priced in part only is refused. device: whose latency is added. energy, training: whether those costs are. in_place: whether
-    activations overwrite an input that nothing else reads. by, depth, sort, top: which rows are shown, as
-    `costmodel.render.rows` says.
+    None is the device's, or else each network's own. strict: whether what can be priced in part only is refused.
+    device: whose latency is added. energy, training: whether those costs are. in_place: whether activations overwrite
+    an input that nothing else reads. by, depth, sort, top: which rows are shown, as `costmodel.render.rows` says.
     """
 
     networks: tuple[Question, ...]

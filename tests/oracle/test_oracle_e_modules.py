@@ -102,6 +102,41 @@ def test_rows_are_called_as_submodules_are_and_edges_are_complete():
     assert [layer.path for layer in graph.layers if layer.path not in read_by] == [graph.layers[-1].path]
 
 
+OPAQUE = {
+    "Recurrent": {"gru", "lstm"},
+    "Cells": {"gru_cell", "linear", "lstm_cell", "rnn_tanh_cell"},
+    "InPlace": {"write"},
+    "ComputedWeights": {"_weight_norm", "conv2d"},
+    "Maps": {"pad"},
+    "Products": {"einsum"},
+}
+"""What no operator stands for, of a cost that is known: states, weights that are computed, writes to a part, borders
+that are wrapped, products in which nothing is summed.
+"""
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_everything_else_is_an_operator(name):
+    _, graph, _ = looked_at(name)
+    assert {layer.op.type for layer in graph.layers if layer.op.name == "opaque"} == OPAQUE.get(name, set())
+
+
+def test_attention_is_one_operator_with_its_heads():
+    found = {
+        name: [layer.op for layer in looked_at(name)[1].layers if layer.op.name == "attention"]
+        for name in ("MultiHead", "CrossAttention", "EncoderDecoder", "ScaledDotProduct", "Windows")
+    }
+    heads = {name: [(op.heads, op.kv_heads or op.heads) for op in ops] for name, ops in found.items()}
+    assert heads.pop("ScaledDotProduct")[0] == (8, 2)
+    assert heads == {
+        "MultiHead": [(4, 4)],  # the other gives its weights too, and is taken apart
+        "CrossAttention": [(4, 4)],
+        "EncoderDecoder": [(4, 4)] * 3,
+        "Windows": [(2, 2)],
+    }
+    assert [op.causal for op in found["ScaledDotProduct"]] == [False, True, False]
+
+
 def test_a_module_called_again_is_a_row_again_and_its_params_count_once():
     graph = cm.load(Thrice(), (1, 8))
     rows = cm.price(graph)
@@ -394,3 +429,6 @@ def test_a_recurrent_layer_that_starts_from_a_state_is_a_row_and_shares_what_it_
     rows = {row["path"]: (row["params"], row["mult_adds"]) for row in cm.price(graph)}
     assert rows["gru"] == (3 * 5 * (12 + 5), 6 * 3 * 5 * (12 + 5))
     assert rows["gru_2"] == (0, 6 * 3 * 5 * (12 + 5))
+    assert [graph.layer(path).inputs for path in graph.layer("gru_2").inputs if path.startswith("gru.gru")] == [
+        ("gru",)
+    ]

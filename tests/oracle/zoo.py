@@ -53,6 +53,37 @@ class Einsum(nn.Module):
         return torch.einsum("bhij,bjhd->bihd", weights, v).flatten(2)
 
 
+@called_with((1, 5, 16))
+class Products(nn.Module):
+    """Products of all forms: of three, without a sum, with something added, and of what is spread before."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(16, 8), nn.Parameter(torch.zeros(8, 6))
+        self.bias, self.core = nn.Parameter(torch.zeros(6)), nn.Parameter(torch.zeros(8, 4))
+
+    def forward(self, x):
+        y = self.one(x)
+        spread = y.mean(1, keepdim=True).expand(-1, 5, -1) @ y.transpose(1, 2)
+        three = torch.einsum("bid,dk,bjd->bijk", y, self.core, y).sum(-1)
+        apart = torch.einsum("bid,bid->bid", y, y)
+        outer = torch.einsum("i,j->ij", self.bias[:5], self.bias[:5])
+        added = torch.addmm(self.bias, apart.flatten(0, 1), self.two).view(len(x), 5, 6)
+        return torch.baddbmm(spread + three, added, added.mT) * outer
+
+
+@called_with((1, 6, 8))
+class Again(nn.Module):
+    """A recurrent layer that is called twice, each time from a state of zeros."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.LSTM(8, 4, 2, bidirectional=True, batch_first=True)
+
+    def forward(self, x):
+        return self.layer(self.layer(x)[0])[0]
+
+
 @called_with((1, 7, 16))
 class MultiHead(nn.Module):
     """PyTorch's own attention module, with the weights and without."""

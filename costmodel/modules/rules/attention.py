@@ -21,16 +21,7 @@ def _sdpa(read: Reader, call: Call) -> Value:
     if len(query.shape) > 2 and query.shape[-3] != keys.shape[-3]:
         return _grouped(read, query, keys, values, mask, fields)
     op = OPERATORS["attention"](heads=1, **fields)
-    return read.add(op, query, keys, values, *_mask(read, mask, 1))
-
-
-def _mask(read: Reader, mask: Value | None, heads: int) -> list[Value]:
-    """Return a mask so that its third axis from the end is that of `heads`."""
-    if mask is None:
-        return []
-    if len(mask.shape) > 2 and heads == 1:
-        return [read.chain(reshaped(mask.shape, (*mask.shape[:-2], 1, *mask.shape[-2:])), mask)]
-    return [mask]
+    return read.add(op, query, keys, values, *([] if mask is None else [mask]))
 
 
 def _grouped(
@@ -44,7 +35,9 @@ def _grouped(
         read.add(OPERATORS["rearrange"](pattern="... h l e -> ... l (h e)"), one) for one in (query, keys, values)
     ]
     op = OPERATORS["attention"](heads=heads, kv_heads=own, **fields)
-    out = read.add(op, *joined, *_mask(read, mask, heads))
+    if mask is not None:  # its axis of heads is told where it has all axes of the scores
+        joined.append(read.chain(reshaped(mask.shape, (1,) * (len(query.shape) - len(mask.shape)) + mask.shape), mask))
+    out = read.add(op, *joined)
     return read.add(OPERATORS["rearrange"](pattern="... l (h e) -> ... h l e", sizes=(("h", heads),)), out)
 
 

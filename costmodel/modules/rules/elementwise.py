@@ -9,6 +9,7 @@ import torch
 from costmodel.modules.calls import Call
 from costmodel.modules.reader import KNOWN, Reader, rule
 from costmodel.ops import OPERATORS
+from costmodel.reading.axes import from_end
 from costmodel.reading.value import UnreadError, Value, known
 
 PLAIN = {
@@ -74,7 +75,7 @@ def _with_fields(read: Reader, call: Call) -> Value:
         name, fields = "relu6", {}
     value = read.value(call["self"])
     if name == "glu":
-        fields["axis"] = call["dim"] % len(value.shape) - len(value.shape)
+        fields["axis"] = from_end(call["dim"], len(value.shape))
     return read.add(OPERATORS[name](**fields), value)
 
 

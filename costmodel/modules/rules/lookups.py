@@ -10,6 +10,7 @@ from costmodel.modules.calls import Call
 from costmodel.modules.reader import KNOWN, Reader, rule
 from costmodel.modules.rules.products import is_weight
 from costmodel.ops import OPERATORS
+from costmodel.reading.axes import from_end
 from costmodel.reading.moves import reshaped
 from costmodel.reading.value import UnreadError, Value
 
@@ -31,7 +32,7 @@ KNOWN["embedding_bag"] = lambda call: (0, call["indices"].numel() * call["weight
 @rule("index_select")
 def _index_select(read: Reader, call: Call) -> Value:
     value, indices = read.value(call["self"]), read.value(call["index"])
-    axis = call["dim"] % len(value.shape) - len(value.shape)
+    axis = from_end(call["dim"], len(value.shape))
     return read.add(OPERATORS["gather"](axis=axis), value, indices, dtype=value.dtype)
 
 

@@ -6,6 +6,7 @@ from costmodel.modules.calls import Call
 from costmodel.modules.reader import Reader, rule
 from costmodel.modules.rules.reductions import axes
 from costmodel.ops import OPERATORS
+from costmodel.reading.axes import from_end
 from costmodel.reading.moves import reshaped
 from costmodel.reading.value import Value
 
@@ -15,7 +16,7 @@ def _roll(read: Reader, call: Call) -> Value:
     value = read.value(call["self"])
     if not call["dims"]:
         return read.free(call.out, value)
-    own = tuple(axis % len(value.shape) - len(value.shape) for axis in call["dims"])
+    own = tuple(from_end(axis, len(value.shape)) for axis in call["dims"])
     return read.add(OPERATORS["roll"](shifts=tuple(call["shifts"]), axis=own), value)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from costmodel.modules.calls import Call
 from costmodel.modules.reader import KNOWN, Reader, rule
 from costmodel.ops import OPERATORS
+from costmodel.reading.axes import axes_from_end
 from costmodel.reading.value import Value
 
 
@@ -16,9 +17,7 @@ def axes(call: Call, name: str = "dim") -> tuple[int, ...]:
     given: Any = call[name]
     if given is None or (isinstance(given, (list, tuple)) and not given):
         return tuple(range(-rank, 0))
-    return tuple(
-        sorted(axis % rank - rank if rank else -1 for axis in (given if isinstance(given, (list, tuple)) else [given]))
-    )
+    return axes_from_end(given if isinstance(given, (list, tuple)) else [given], max(rank, 1))
 
 
 REDUCED = {"sum": "sum", "mean": "mean", "amax": "max", "amin": "min", "max": "max", "min": "min", "prod": "prod"}

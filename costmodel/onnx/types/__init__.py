@@ -14,7 +14,6 @@ from costmodel.onnx.types import (  # noqa: F401
     norms,
     parts,
     pools,
-    priced,
     products,
     quantized,
     recurrent,

@@ -139,4 +139,4 @@ def _rotary(read: Reader, node: Node) -> Value:
     heads = value.shape[1] if len(value.shape) == 4 else node.get("num_heads", 0)
     width = value.size // (prod(value.shape[:1]) * heads * value.shape[-2 if len(value.shape) == 4 else 1])
     turned = node.get("rotary_embedding_dim", 0) or width
-    return counted(read, node, value.shape, *read.all(node), operations=3 * (value.size // width) * turned)
+    return counted(read, node, value.shape, *read.all(node), other_ops=3 * (value.size // width) * turned)

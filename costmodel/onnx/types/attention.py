@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
+from costmodel.onnx.types.common import Shape, asked, counted, outputs, untrained
 from costmodel.onnx.types.heads import Kind, apart, attended, joined, side_by_side
-from costmodel.onnx.types.priced import Shape, asked, counted, outputs, untrained
 from costmodel.reading.value import UnreadError, Value
 
 
@@ -37,7 +37,7 @@ def _attention(read: Reader, node: Node) -> Value | list[Value]:
 
 def scores(read: Reader, node: Node, given: tuple[Value, ...], shape: Shape) -> Value:
     """Add the scores that attention gives besides; what they take is its own."""
-    return counted(read, node, shape, given)
+    return counted(read, node, shape, *given)
 
 
 @rule("RotaryEmbedding")
@@ -51,10 +51,10 @@ def rotated(read: Reader, node: Node, value: Value, tables: list[Value | None], 
     width = value.shape[-1] if len(value.shape) == 4 or not heads else value.shape[-1] // heads
     turned = node.get("rotary_embedding_dim", 0) or width
     known = [untrained(one) if one is not None and one.constant else one for one in tables]
-    return counted(read, node, value.shape, [value, *known], other_ops=3 * value.size * turned // width)
+    return counted(read, node, value.shape, value, *known, other_ops=3 * value.size * turned // width)
 
 
 @rule("TensorScatter")
 def _tensor_scatter(read: Reader, node: Node) -> Value:
     cache = read.value(node, 0)
-    return counted(read, node, cache.shape, read.all(node))
+    return counted(read, node, cache.shape, *read.all(node))

@@ -1,76 +1,85 @@
-"""What rules of many kinds share: axes counted from the end, constants told apart, operations that have no page."""
+"""What rules of many kinds share: operations that have no page, outputs, constants told apart, shapes changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite, prod
+from typing import TypeAlias
 
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import FEW, Reader
 from costmodel.ops import OPERATORS
+from costmodel.reading.axes import from_end, spread
 from costmodel.reading.moves import reshaped, transposed
 from costmodel.reading.value import UnreadError, Value, require_sizes
 
+Shape: TypeAlias = tuple[int, ...]
+MICROSOFT = "com.microsoft"
+"""The domain of ONNX Runtime's own nodes."""
 AXES_AT_ONCE = 3
 """Axes that one operator with a number for each of them speaks of."""
-
-
-def from_end(axis: int, rank: int) -> int:
-    """Return an axis counted from the end, as it is right whatever stands before.
-
-    Raises:
-        UnreadError: if there is no such axis.
-    """
-    if not -rank <= axis < rank:
-        raise UnreadError(f"there is no axis {axis} in a tensor of {rank} axes")
-    return axis % rank - rank
-
-
-def axes_from_end(axes: Iterable[int], rank: int) -> tuple[int, ...]:
-    """Return axes counted from the end, in order, each once.
-
-    Raises:
-        UnreadError: if one is not there.
-    """
-    return tuple(sorted({from_end(axis, rank) for axis in axes}))
-
-
-def spread(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of tensors that spread over one another as NumPy's do; sizes may be 0.
-
-    Raises:
-        UnreadError: if they do not.
-    """
-    rank = max(map(len, shapes))
-    columns = zip(*[(1,) * (rank - len(shape)) + shape for shape in shapes], strict=True)
-    sizes = [{size for size in column if size != 1} or {1} for column in columns]
-    if any(len(column) > 1 for column in sizes):
-        raise UnreadError(f"{' and '.join(map(show_shape, shapes))} do not spread over one another")
-    return tuple(column.pop() for column in sizes)
 
 
 def counted(
     read: Reader,
     node: Node,
     shape: Sequence[int],
-    *inputs: Value,
-    operations: int = 0,
+    *inputs: Value | None,
     mult_adds: int = 0,
+    other_ops: int = 0,
     dtype: str = "",
     path: str = "",
 ) -> Value:
-    """Add an operation that has no page of its own, but whose cost is known: what it takes in all."""
-    op = OPERATORS["opaque"](
-        type=node.op_type, size=tuple(shape), multiplications=int(mult_adds), operations=int(operations)
-    )
-    return read.add(node, op, *inputs, dtype=dtype, path=path)
+    """Add a layer that no operator stands for but whose cost is known, called as its node's type is.
+
+    Args:
+        read: the walk.
+        node: the node.
+        shape: of what it gives.
+        inputs: what it reads, None for what is left out; its weights are among them, and become layers of their own.
+        mult_adds: of the whole tensor, its batch included.
+        other_ops: likewise.
+        dtype: of what it gives; that of the first input by default.
+        path: what the layer is called; as the node by default.
+    """
+    cost = {"multiplications": int(mult_adds), "operations": int(other_ops)}
+    op = OPERATORS["opaque"](type=node.op_type, size=tuple(shape), **cost)
+    return read.add(node, op, *[value for value in inputs if value is not None], dtype=dtype, path=path)
 
 
 def each(read: Reader, node: Node, *inputs: Value, operations: int = 1, dtype: str = "") -> Value:
     """Add an operation without a page that takes so many operations for each element it gives."""
     shape = spread(*[value.shape for value in inputs])
-    return counted(read, node, shape, *inputs, operations=operations * prod(shape), dtype=dtype)
+    return counted(read, node, shape, *inputs, other_ops=operations * prod(shape), dtype=dtype)
+
+
+def outputs(node: Node, *values: Value) -> Value | list[Value]:
+    """Return what a node gives: one value, or a list where it names several outputs."""
+    return list(values) if len(node.outputs) > 1 else values[0]
+
+
+def asked(node: Node, place: int) -> bool:
+    """Say whether a node names an output."""
+    return place < len(node.outputs) and node.outputs[place] != ""
+
+
+def rank_of(value: Value, *ranks: int) -> int:
+    """Return how many axes a tensor has.
+
+    Raises:
+        UnreadError: if that is none of `ranks`.
+    """
+    if len(value.shape) not in ranks:
+        said = " or ".join(map(str, ranks))
+        raise UnreadError(f"it reads tensors of {said} axes, but is given {show_shape(value.shape)}")
+    return len(value.shape)
+
+
+def untrained(value: Value) -> Value:
+    """Return a stored constant that no training changes, such as a table of angles."""
+    return replace(value, arrays=tuple(replace(array, trained=False) for array in value.arrays))
 
 
 def loose_scalar(value: Value, like: Value) -> float | None:
@@ -118,8 +127,6 @@ def permuted(read: Reader, node: Node, value: Value, perm: Sequence[int]) -> Val
     Raises:
         UnreadError: if that is no order of its axes.
     """
-    from dataclasses import replace
-
     rank = len(value.shape)
     order = [from_end(axis, rank) + rank for axis in perm]
     if sorted(order) != list(range(rank)):

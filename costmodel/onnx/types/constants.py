@@ -75,7 +75,7 @@ def _random(read: Reader, node: Node) -> Value:
 
 
 def _drawn(read: Reader, node: Node, shape: Sequence[int], dtype: str) -> Value:
-    return counted(read, node, shape, operations=prod(shape), dtype=dtype)
+    return counted(read, node, shape, other_ops=prod(shape), dtype=dtype)
 
 
 @rule("RandomNormalLike", "RandomUniformLike")
@@ -102,4 +102,4 @@ def _multinomial(read: Reader, node: Node) -> Value:
     halves = max(classes - 1, 1).bit_length()
     operations = rows * (2 * classes + samples * (1 + halves))
     dtype = dtype_name(node.get("dtype", 6))
-    return counted(read, node, (rows, samples), value, operations=operations, dtype=dtype)
+    return counted(read, node, (rows, samples), value, other_ops=operations, dtype=dtype)

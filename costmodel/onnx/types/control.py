@@ -244,7 +244,7 @@ def _as_one(read: Reader, node: Node, trips: int, states: list[Given], again: Ag
     found: list[Value] = []
     for shape, value in zip(shapes, results, strict=True):
         reads = found[:1] or inputs
-        found.append(counted(read, node, shape, *reads, dtype=value.dtype, mult_adds=mult_adds, operations=operations))
+        found.append(counted(read, node, shape, *reads, dtype=value.dtype, mult_adds=mult_adds, other_ops=operations))
         mult_adds = operations = 0  # the first has them all, and the others read it
     return tuple(found)
 

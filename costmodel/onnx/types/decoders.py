@@ -6,9 +6,9 @@ from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
 from costmodel.onnx.types.attention import rotated
+from costmodel.onnx.types.common import MICROSOFT, Shape, asked, counted, outputs
 from costmodel.onnx.types.heads import Kind, apart, attended, joined, side_by_side
-from costmodel.onnx.types.priced import Shape, asked, counted, outputs
-from costmodel.onnx.types.quantized import MICROSOFT, with_scales
+from costmodel.onnx.types.quantized import with_scales
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
 
@@ -82,17 +82,17 @@ def _self_attention(
         return outputs(node, out, out)
     if past is None:
         k, v = (apart(read, node, one, heads) for one in (k, v))
-    return [out, counted(read, node, (2, *k.shape), [k, v])]
+    return [out, counted(read, node, (2, *k.shape), k, v)]
 
 
 def _one_of(read: Reader, node: Node, both: Value, place: int) -> Value:
     """Return keys (0) or values (1) of those that lie in one tensor (2, batch, heads, tokens, width)."""
-    return counted(read, node, both.shape[1:], [both])
+    return counted(read, node, both.shape[1:], both)
 
 
 def _after(read: Reader, node: Node, past: Value, value: Value, shared: bool) -> Value:
     """Return keys or values behind those before; or in the place that a shared buffer has for them."""
-    return counted(read, node, past.shape, [past, value]) if shared else joined(read, node, past, value)
+    return counted(read, node, past.shape, past, value) if shared else joined(read, node, past, value)
 
 
 def _scores_mask(mask: Value | None, bias: Value | None) -> Value | None:
@@ -187,7 +187,7 @@ def _behind(
         if past[0] is not None and past[1] is not None:
             if kept is not None:
                 k, v = (
-                    counted(read, node, (*old.shape[:2], kept, old.shape[3]), [old, new])
+                    counted(read, node, (*old.shape[:2], kept, old.shape[3]), old, new)
                     for old, new in ((past[0], k), (past[1], v))
                 )
             else:
@@ -206,7 +206,7 @@ def _results(read: Reader, node: Node, out: Value, three: Three, heads: tuple[in
     rows = q.shape[-2]
     k, v = (one if len(one.shape) == 4 else apart(read, node, one, heads[1]) for one in (k, v))
     scores: Shape = (q.shape[0], heads[0], rows, k.shape[-2])
-    return outputs(node, *[out, k, v, counted(read, node, scores, [out])][: len(node.outputs)])
+    return outputs(node, *[out, k, v, counted(read, node, scores, out)][: len(node.outputs)])
 
 
 @rule("GroupQueryAttention", domain=MICROSOFT)

@@ -6,10 +6,9 @@ from typing import Any
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.common import as_shape
-from costmodel.onnx.types.priced import Shape, counted, note, rank_of
+from costmodel.onnx.types.common import MICROSOFT, as_shape, counted, note, rank_of
 from costmodel.onnx.types.products import gemm, multiplied
-from costmodel.onnx.types.quantized import MICROSOFT, SCALED_BACK, product_of, unpacked, with_scales
+from costmodel.onnx.types.quantized import SCALED_BACK, product_of, unpacked, with_scales
 from costmodel.onnx.types.windows import convolved
 from costmodel.ops import OPERATORS
 from costmodel.reading.moves import transposed
@@ -38,7 +37,7 @@ def activated(read: Reader, node: Node, value: Value) -> Value:
     elif name == "Clip":
         operator, fields = "clamp", {"min": first, "max": second}
     elif name == "HardSigmoid":
-        return counted(read, node, value.shape, [value], other_ops=4 * value.size)
+        return counted(read, node, value.shape, value, other_ops=4 * value.size)
     elif name in ("Gelu", "FastGelu"):
         operator, fields = "gelu", {"approximate": "tanh" if name == "FastGelu" else "none"}
     else:
@@ -138,7 +137,7 @@ def _integer_to_float(read: Reader, node: Node) -> Value:
 def _dynamic_matmul(read: Reader, node: Node) -> Value:
     """The activations become whole numbers first: the range is found, then each is quantised."""
     value = read.value(node, 0)
-    whole = counted(read, node, value.shape, [value], other_ops=7 * value.size, dtype="uint8")
+    whole = counted(read, node, value.shape, value, other_ops=7 * value.size, dtype="uint8")
     return _to_float(read, node, whole, [2, 3], 4, value.dtype)
 
 
@@ -177,20 +176,20 @@ def _gather_quantized(read: Reader, node: Node) -> Value:
     axis = node.get("gather_axis", 0)
     if axis % len(table.shape) or len(table.shape) > 2 or not table.constant:
         shape = (*table.shape[:axis], *places.shape, *table.shape[axis + 1 :])
-        return counted(read, node, shape, [table, places, scale, read.optional(node, 3)], dtype=scale.dtype)
+        return counted(read, node, shape, table, places, scale, read.optional(node, 3), dtype=scale.dtype)
     own = with_scales(table, scale, read.optional(node, 3))
     if table.dtype == "uint8":
         own = unpacked(node, table, (rows, wide), bits, [scale, read.optional(node, 3)])
     op = OPERATORS["embedding"](num_embeddings=rows, embedding_dim=wide)
     found = read.add(node, op, places, arrays={"weight": own}, dtype=scale.dtype)
-    return counted(read, node, found.shape, [found], other_ops=2 * found.size)
+    return counted(read, node, found.shape, found, other_ops=2 * found.size)
 
 
 @rule("Inverse", domain=MICROSOFT)
 def _inverse(read: Reader, node: Node) -> Value:
     """Gauss-Jordan: n^3 multiplications and additions for a matrix of n rows."""
     value = read.value(node, 0)
-    return counted(read, node, value.shape, [value], mult_adds=value.size * value.shape[-1])
+    return counted(read, node, value.shape, value, mult_adds=value.size * value.shape[-1])
 
 
 @rule("ExpandDims", domain=MICROSOFT)
@@ -199,20 +198,3 @@ def _expand_dims(read: Reader, node: Node) -> Value:
     (axis,) = read.value(node, 1).integers()
     at = axis % (len(value.shape) + 1)
     return as_shape(read, node, value, (*value.shape[:at], 1, *value.shape[at:]))
-
-
-def broadcast(*shapes: Shape) -> Shape:
-    """Return the shape over which several spread.
-
-    Raises:
-        UnreadError: if they do not.
-    """
-    rank = max(map(len, shapes))
-    columns = zip(*[(*[1] * (rank - len(shape)), *shape) for shape in shapes], strict=True)
-    found = []
-    for sizes in columns:
-        others = {size for size in sizes if size != 1}
-        if len(others) > 1:
-            raise UnreadError(f"sizes {sorted(others)} do not spread over one another")
-        found.append(others.pop() if others else 1)
-    return tuple(found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from costmodel.errors import ShapeError
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader
-from costmodel.onnx.types.priced import counted
+from costmodel.onnx.types.common import counted
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
 
@@ -89,7 +89,7 @@ def attended(
     scores = q.shape[0] * own * rows * keys
     shape = (*q.shape[:-1], features if lie_apart else own * features)
     each = 6 + (mask is not None) + kind.more
-    return counted(read, node, shape, given, scores * (width + features), scores * each)
+    return counted(read, node, shape, *given, mult_adds=scores * (width + features), other_ops=scores * each)
 
 
 def _operator(

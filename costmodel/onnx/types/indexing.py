@@ -6,10 +6,11 @@ from math import prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.common import as_shape, counted, from_end, note
+from costmodel.onnx.types.common import as_shape, counted, note
 from costmodel.onnx.types.parts import cut, selected
 from costmodel.ops import OPERATORS
 from costmodel.ops.places import ONNX_REDUCTIONS
+from costmodel.reading.axes import from_end
 from costmodel.reading.value import UnreadError, Value
 
 OVERLAP = 13
@@ -68,7 +69,7 @@ def _scatter_elements(read: Reader, node: Node) -> Value:
 def _scatter(read: Reader, node: Node) -> Value:
     value, indices, updates = (read.value(node, position) for position in range(3))
     merged = node.get("reduction", "none") != "none"
-    return counted(read, node, value.shape, value, indices, updates, operations=updates.size if merged else 0)
+    return counted(read, node, value.shape, value, indices, updates, other_ops=updates.size if merged else 0)
 
 
 @rule("TensorScatter")
@@ -117,7 +118,7 @@ def _non_zero(read: Reader, node: Node) -> Value:
     """A comparison an element."""
     value = read.value(node, 0)
     _largest(read, node)
-    return counted(read, node, (len(value.shape), value.size), value, operations=value.size, dtype="int64")
+    return counted(read, node, (len(value.shape), value.size), value, other_ops=value.size, dtype="int64")
 
 
 @rule("Unique")
@@ -128,7 +129,7 @@ def _unique(read: Reader, node: Node) -> tuple[Value, ...]:
     rows = shape[0 if axis is None else from_end(axis, len(shape))]
     _largest(read, node)
     operations = rows * max(rows - 1, 0).bit_length() * (value.size // max(rows, 1))
-    first = counted(read, node, shape, value, operations=operations)
+    first = counted(read, node, shape, value, other_ops=operations)
     return first, *(counted(read, node, (rows,), first, dtype="int64") for _ in node.outputs[1:])
 
 
@@ -144,4 +145,4 @@ def _non_max_suppression(read: Reader, node: Node) -> Value:
     order = number * (1 + max(number - 1, 0).bit_length())
     operations = batch * number * AREA + batch * classes * (order + kept * number * OVERLAP)
     shape = (batch * classes * kept, 3)
-    return counted(read, node, shape, boxes, scores, operations=operations if prod(shape) else 0, dtype="int64")
+    return counted(read, node, shape, boxes, scores, other_ops=operations if prod(shape) else 0, dtype="int64")

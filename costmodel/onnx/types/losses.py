@@ -29,7 +29,7 @@ def _picked(read: Reader, node: Node, logs: Value) -> Value:
     inputs = [labels] if weights is None else [labels, weights]
     each = 1 + (weights is not None)
     if how == "none":
-        return counted(read, node, labels.shape, logs, *inputs, operations=each * labels.size)
+        return counted(read, node, labels.shape, logs, *inputs, other_ops=each * labels.size)
     each += 1 + (how == "mean" and weights is not None)
     operations = each * labels.size + (how == "mean")
-    return counted(read, node, (), logs, *inputs, operations=operations)
+    return counted(read, node, (), logs, *inputs, other_ops=operations)

@@ -8,12 +8,13 @@ from math import prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import RULES, Reader, rule
-from costmodel.onnx.types.fused import broadcast, channels_first, channels_last, plus
+from costmodel.onnx.types.common import MICROSOFT, asked, counted, outputs, untrained
+from costmodel.onnx.types.fused import channels_first, channels_last, plus
 from costmodel.onnx.types.norms import last_axes, layer_normed, rms_normed, statistics
 from costmodel.onnx.types.pools import pooled
-from costmodel.onnx.types.priced import asked, counted, from_end, outputs, untrained
-from costmodel.onnx.types.quantized import MICROSOFT, with_scales
+from costmodel.onnx.types.quantized import with_scales
 from costmodel.ops import OPERATORS
+from costmodel.reading.axes import from_end, spread
 from costmodel.reading.value import UnreadError, Value
 
 SAME_AS_ONNX = ("Pad", "Trilu", "GatherND", "GridSample", "Range", "Gelu", "Unique")
@@ -92,7 +93,7 @@ def _embed_layer_norm(read: Reader, node: Node) -> Value | list[Value]:
         segments = _looked_up(read, node, read.value(node, 1), read.value(node, 4))
         total = read.add(node, OPERATORS["add"](), total, segments)
     out = layer_normed(read, node, total, read.value(node, 5), read.optional(node, 6), (-1,))
-    mask = counted(read, node, tokens.shape[:1], [tokens], dtype="int32")
+    mask = counted(read, node, tokens.shape[:1], tokens, dtype="int32")
     return outputs(node, out, *[mask, total][: len(node.outputs) - 1])
 
 
@@ -126,7 +127,7 @@ def _quick_gelu(read: Reader, node: Node) -> Value:
     value = read.value(node, 0)
     if node.get("alpha", 1.702) == 1:
         return read.add(node, OPERATORS["silu"](), value)
-    return counted(read, node, value.shape, [value], other_ops=5 * value.size)
+    return counted(read, node, value.shape, value, other_ops=5 * value.size)
 
 
 @rule("BiasSplitGelu", domain=MICROSOFT)
@@ -150,7 +151,7 @@ def _bias_softmax(read: Reader, node: Node) -> Value:
     axis = from_end(node.get("axis", 1), len(total.shape))
     if axis == -1:
         return read.add(node, OPERATORS["softmax"](axis=-1), total)
-    return counted(read, node, total.shape, [total], other_ops=5 * total.size)
+    return counted(read, node, total.shape, total, other_ops=5 * total.size)
 
 
 @rule("GroupNorm", "SkipGroupNorm", domain=MICROSOFT)
@@ -166,7 +167,7 @@ def _group_norm(read: Reader, node: Node) -> Value | list[Value]:
     if scale.constant and shift.constant:
         out = read.add(node, OPERATORS["group_norm"](**fields), value, arrays={"weight": scale, "bias": shift})
     else:
-        out = counted(read, node, value.shape, (value, scale, shift), other_ops=7 * value.size)
+        out = counted(read, node, value.shape, value, scale, shift, other_ops=7 * value.size)
     if node.get("activation", 0):
         out = read.add(node, OPERATORS["silu"](), out)
     return outputs(node, channels_last(read, node, out) if last else out, total)
@@ -184,16 +185,16 @@ def _crop_and_resize(read: Reader, node: Node) -> Value:
     value, regions = read.value(node, 0), read.value(node, 1)
     shape = (regions.shape[0], value.shape[1], *read.value(node, 3).integers())
     each = 7 if node.get("mode", "bilinear") == "bilinear" else 0
-    return counted(read, node, shape, [value, regions, read.value(node, 2)], other_ops=each * prod(shape))
+    return counted(read, node, shape, value, regions, read.value(node, 2), other_ops=each * prod(shape))
 
 
 @rule("QLinearAdd", "QLinearMul", domain=MICROSOFT)
 def _qlinear_pair(read: Reader, node: Node) -> Value:
     """Both are scaled, and the result is scaled back: each a product and a difference more."""
     one, other = read.value(node, 0), read.value(node, 3)
-    shape = broadcast(one.shape, other.shape)
+    shape = spread(one.shape, other.shape)
     values, kind = given(read, node, 0, 3), (other if one.constant else one).dtype
-    return counted(read, node, shape, values, other_ops=prod(shape) * 7, dtype=kind)
+    return counted(read, node, shape, *values, other_ops=prod(shape) * 7, dtype=kind)
 
 
 @rule("QLinearConcat", domain=MICROSOFT)
@@ -203,7 +204,7 @@ def _qlinear_concat(read: Reader, node: Node) -> Value:
     axis = from_end(node.get("axis", None), len(values[0].shape))
     dtype = read.value(node, 1).dtype
     out = read.add(node, OPERATORS["concat"](axis=axis), *values, dtype=dtype)
-    return counted(read, node, out.shape, [out], other_ops=2 * out.size)
+    return counted(read, node, out.shape, out, other_ops=2 * out.size)
 
 
 @rule("QLinearGlobalAveragePool", domain=MICROSOFT)
@@ -212,7 +213,7 @@ def _qlinear_global(read: Reader, node: Node) -> Value:
     axes = len(value.shape) - 2
     last = bool(node.get("channels_last", 0))
     shape = (value.shape[0], *[1] * axes, value.shape[-1]) if last else (*value.shape[:2], *[1] * axes)
-    return counted(read, node, shape, given(read, node), other_ops=value.size)
+    return counted(read, node, shape, *given(read, node), other_ops=value.size)
 
 
 @rule("QLinearAveragePool", domain=MICROSOFT)
@@ -223,14 +224,14 @@ def _qlinear_pool(read: Reader, node: Node) -> Value:
         value = channels_first(read, node, value)
     _, _, shape = pooled(node, value)
     taps = prod(node.get("kernel_shape", None))
-    out = counted(read, node, shape, [value, *given(read, node)[1:]], other_ops=prod(shape) * taps)
+    out = counted(read, node, shape, value, *given(read, node)[1:], other_ops=prod(shape) * taps)
     return channels_last(read, node, out) if last else out
 
 
 @rule(*QLINEAR, domain=MICROSOFT)
 def _qlinear_function(read: Reader, node: Node) -> Value:
     value = read.value(node, 0)
-    return counted(read, node, value.shape, given(read, node), other_ops=value.size * QLINEAR[node.op_type])
+    return counted(read, node, value.shape, *given(read, node), other_ops=value.size * QLINEAR[node.op_type])
 
 
 @rule("QLinearReduceMean", domain=MICROSOFT)
@@ -239,21 +240,21 @@ def _qlinear_mean(read: Reader, node: Node) -> Value:
     own = [axis % len(value.shape) for axis in node.get("axes", range(len(value.shape)))]
     keep = node.get("keepdims", 1)
     shape = tuple(1 if at in own else size for at, size in enumerate(value.shape) if keep or at not in own)
-    return counted(read, node, shape, given(read, node), other_ops=value.size)
+    return counted(read, node, shape, *given(read, node), other_ops=value.size)
 
 
 @rule("QLinearWhere", domain=MICROSOFT)
 def _qlinear_where(read: Reader, node: Node) -> Value:
     which, one, other = (read.value(node, place) for place in (0, 1, 4))
-    shape = broadcast(which.shape, one.shape, other.shape)
-    return counted(read, node, shape, given(read, node), other_ops=prod(shape), dtype=one.dtype)
+    shape = spread(which.shape, one.shape, other.shape)
+    return counted(read, node, shape, *given(read, node), other_ops=prod(shape), dtype=one.dtype)
 
 
 @rule("MulInteger", domain=MICROSOFT)
 def _mul_integer(read: Reader, node: Node) -> Value:
     values = given(read, node)
-    shape = broadcast(read.value(node, 0).shape, read.value(node, 2).shape)
-    return counted(read, node, shape, values, other_ops=prod(shape), dtype="int32")
+    shape = spread(read.value(node, 0).shape, read.value(node, 2).shape)
+    return counted(read, node, shape, *values, other_ops=prod(shape), dtype="int32")
 
 
 @rule("BiasDropout", domain=MICROSOFT)
@@ -262,5 +263,5 @@ def _bias_dropout(read: Reader, node: Node) -> Value | list[Value]:
     total = plus(read, node, total, read.optional(node, 2))
     found = [total]
     if asked(node, 1):
-        found.append(counted(read, node, total.shape, [total], dtype="bool"))
+        found.append(counted(read, node, total.shape, total, dtype="bool"))
     return outputs(node, *found)

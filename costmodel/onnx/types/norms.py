@@ -6,8 +6,9 @@ from math import prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.priced import Shape, counted, from_end, outputs
+from costmodel.onnx.types.common import Shape, counted, outputs
 from costmodel.ops import OPERATORS
+from costmodel.reading.axes import from_end
 from costmodel.reading.value import UnreadError, Value
 
 
@@ -22,9 +23,9 @@ def _batch_norm(read: Reader, node: Node) -> Value | list[Value]:
         op = OPERATORS["batch_norm"](eps=node.get("epsilon", 1e-5), axis=1 - len(value.shape))
         out = read.add(node, op, value, arrays=dict(zip(names, rest, strict=True)))
     else:
-        out = counted(read, node, value.shape, (value, *rest), other_ops=2 * value.size)
+        out = counted(read, node, value.shape, value, *rest, other_ops=2 * value.size)
     # What training gives besides: means and variances.
-    means = [counted(read, node, channels, [value], other_ops=value.size) for _ in node.outputs[1:]]
+    means = [counted(read, node, channels, value, other_ops=value.size) for _ in node.outputs[1:]]
     return outputs(node, out, *means)
 
 
@@ -69,7 +70,7 @@ def statistics(read: Reader, node: Node, value: Value, axes: int) -> list[Value]
     norm has taken already.
     """
     row: Shape = (*value.shape[: len(value.shape) - axes], *[1] * axes)
-    return [counted(read, node, row, [value]) for _ in node.outputs[1:3]]
+    return [counted(read, node, row, value) for _ in node.outputs[1:3]]
 
 
 @rule("RMSNormalization")
@@ -97,7 +98,7 @@ def _group_norm(read: Reader, node: Node) -> Value:
             groups=node.get("num_groups", None), eps=node.get("epsilon", 1e-5), axis=1 - len(value.shape)
         )
         return read.add(node, op, value, arrays={"weight": scale, "bias": shift})
-    return counted(read, node, value.shape, (value, scale, shift), other_ops=7 * value.size)
+    return counted(read, node, value.shape, value, scale, shift, other_ops=7 * value.size)
 
 
 @rule("InstanceNormalization")
@@ -106,14 +107,14 @@ def _instance_norm(read: Reader, node: Node) -> Value:
     if scale.constant and shift.constant and len(value.shape) > 2:
         op = OPERATORS["instance_norm"](affine=True, eps=node.get("epsilon", 1e-5), axis=1 - len(value.shape))
         return read.add(node, op, value, arrays={"weight": scale, "bias": shift})
-    return counted(read, node, value.shape, (value, scale, shift), other_ops=7 * value.size)
+    return counted(read, node, value.shape, value, scale, shift, other_ops=7 * value.size)
 
 
 @rule("LRN")
 def _lrn(read: Reader, node: Node) -> Value:
     value, size = read.value(node, 0), node.get("size", None)
     if size % 2 == 0:
-        return counted(read, node, value.shape, [value], other_ops=(size + 4) * value.size)
+        return counted(read, node, value.shape, value, other_ops=(size + 4) * value.size)
     fields = {"alpha": node.get("alpha", 1e-4), "beta": node.get("beta", 0.75), "k": node.get("bias", 1.0)}
     return read.add(node, OPERATORS["lrn"](size=size, **fields), value)
 
@@ -124,7 +125,7 @@ def _lp_norm(read: Reader, node: Node) -> Value:
     axis = from_end(node.get("axis", -1), len(value.shape))
     if node.get("p", 2) == 2:
         return read.add(node, OPERATORS["l2_norm"](axis=axis), value)
-    return counted(read, node, value.shape, [value], other_ops=3 * value.size)
+    return counted(read, node, value.shape, value, other_ops=3 * value.size)
 
 
 @rule("MeanVarianceNormalization")

@@ -7,8 +7,9 @@ from math import prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.common import AXES_AT_ONCE, as_shape, axes_from_end, counted, from_end
+from costmodel.onnx.types.common import AXES_AT_ONCE, as_shape, counted
 from costmodel.ops import OPERATORS
+from costmodel.reading.axes import axes_from_end, from_end
 from costmodel.reading.value import UnreadError, Value
 
 Cuts = Mapping[int, tuple[int, int, int]]

@@ -7,7 +7,7 @@ from typing import Any
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.priced import Shape, asked, counted, note, outputs
+from costmodel.onnx.types.common import Shape, asked, counted, note, outputs
 from costmodel.onnx.types.windows import MOST_SPACE, window, window_size
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
@@ -31,7 +31,7 @@ def _pool(read: Reader, node: Node) -> Value | list[Value]:
         out = read.add(node, op, value)
     else:
         taps = OPS_EACH[node.op_type] * prod(fields["kernel_size"])
-        out = counted(read, node, shape, [value], other_ops=prod(shape) * taps)
+        out = counted(read, node, shape, value, other_ops=prod(shape) * taps)
     if not asked(node, 1):
         return outputs(node, out, out)
     if not fits:
@@ -64,7 +64,7 @@ def _global(read: Reader, node: Node) -> Value:
     if node.op_type in GLOBAL and axes <= MOST_SPACE:
         return read.add(node, OPERATORS[GLOBAL[node.op_type]](output_size=(1,) * axes), value)
     each = 2 if node.op_type == "GlobalLpPool" else 1
-    return counted(read, node, (*value.shape[:2], *[1] * axes), [value], other_ops=each * value.size)
+    return counted(read, node, (*value.shape[:2], *[1] * axes), value, other_ops=each * value.size)
 
 
 @rule("MaxUnpool")
@@ -93,7 +93,7 @@ def _max_roi_pool(read: Reader, node: Node) -> Value:
     shape = (regions.shape[0], value.shape[1], *node.get("pooled_shape", None))
     note(read, "regions of interest are taken to be as large as the whole map")
     seen = shape[0] * shape[1] * prod(size + out - 1 for size, out in zip(value.shape[2:], shape[2:], strict=True))
-    return counted(read, node, shape, [value, regions], other_ops=seen)
+    return counted(read, node, shape, value, regions, other_ops=seen)
 
 
 @rule("RoiAlign")
@@ -106,7 +106,7 @@ def _roi_align(read: Reader, node: Node) -> Value:
         note(read, "regions of interest are taken to be as large as the whole map")
     samples = ratio * ratio or -(-value.shape[2] // high) * -(-value.shape[3] // wide)
     # Four neighbours weighed are 7 operations, and one more adds or compares.
-    return counted(read, node, shape, [value, regions, images], other_ops=prod(shape) * samples * 8)
+    return counted(read, node, shape, value, regions, images, other_ops=prod(shape) * samples * 8)
 
 
 @rule("Col2Im")
@@ -122,4 +122,4 @@ def _col2im(read: Reader, node: Node) -> Value:
     if axes <= MOST_SPACE:
         return read.add(node, OPERATORS["fold"](output_size=size, kernel_size=kernel, **fields), value)
     shape = (value.shape[0], value.shape[1] // prod(kernel), *size)
-    return counted(read, node, shape, [value], other_ops=value.size)
+    return counted(read, node, shape, value, other_ops=value.size)

@@ -6,9 +6,8 @@ from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.common import as_shape
+from costmodel.onnx.types.common import as_shape, counted, rank_of
 from costmodel.onnx.types.equation import expanded
-from costmodel.onnx.types.priced import counted, rank_of
 from costmodel.onnx.types.windows import weights
 from costmodel.ops import OPERATORS
 from costmodel.ops.product import Einsum
@@ -101,7 +100,9 @@ def _einsum(read: Reader, node: Node) -> Value:
     )
     if not spread and all(len(set(term)) == len(term) for term in terms):
         return read.add(node, Einsum(equation=_written(terms, output)), *values)
-    return counted(read, node, tuple(sizes[x] for x in output), values, *_taken(terms, output, sizes))
+    mult_adds, other_ops = _taken(terms, output, sizes)
+    shape = tuple(sizes[x] for x in output)
+    return counted(read, node, shape, *values, mult_adds=mult_adds, other_ops=other_ops)
 
 
 def _written(terms: list[str], output: str) -> str:

@@ -7,10 +7,11 @@ from math import prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.priced import MICROSOFT, counted, from_end, note, outputs, untrained
+from costmodel.onnx.types.common import MICROSOFT, counted, note, outputs, untrained
 from costmodel.onnx.types.products import multiplied
 from costmodel.onnx.types.windows import convolved
 from costmodel.ops import OPERATORS
+from costmodel.reading.axes import from_end
 from costmodel.reading.value import UnreadError, Value
 
 SCALED_BACK = "products of whole numbers are scaled to the next layer's on the way out; other ops do not count that"
@@ -46,7 +47,7 @@ def quantized(
         return read.add(node, OPERATORS[operator](axis=axis), value, arrays=arrays, dtype=dtype)
     each = QUANTIZE_OPS if operator == "quantize" else DEQUANTIZE_OPS
     scales = [untrained(one) if one is not None and one.constant else one for one in (scale, zero)]
-    return counted(read, node, value.shape, (value, *scales), other_ops=each * value.size, dtype=dtype)
+    return counted(read, node, value.shape, value, *scales, other_ops=each * value.size, dtype=dtype)
 
 
 def _axis(node: Node, value: Value, scale: Value) -> int | None:
@@ -76,8 +77,8 @@ def _dynamic(read: Reader, node: Node) -> Value | list[Value]:
     value = read.value(node, 0)
     # The least and the largest number are looked for first.
     ops = (QUANTIZE_OPS + 2) * value.size
-    whole = counted(read, node, value.shape, [value], other_ops=ops, dtype="uint8")
-    scale, zero = (counted(read, node, (), [value], dtype=kind) for kind in ("float32", "uint8"))
+    whole = counted(read, node, value.shape, value, other_ops=ops, dtype="uint8")
+    scale, zero = (counted(read, node, (), value, dtype=kind) for kind in ("float32", "uint8"))
     return outputs(node, whole, scale, zero)
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.common import permuted
-from costmodel.onnx.types.priced import MICROSOFT, asked, counted, note, outputs, rank_of
+from costmodel.onnx.types.common import MICROSOFT, asked, counted, note, outputs, permuted, rank_of
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
 
@@ -83,7 +82,14 @@ def _layer(read: Reader, node: Node, value: Value, sizes: Sizes) -> Value:
         value,
         *(read.value(node, place) for place in range(1, len(node.inputs)) if node.has(place) and place != 4),
     ]
-    return counted(read, node, shape, given, int(cost.mult_adds) * sizes.ways, int(cost.other_ops) * sizes.ways + more)
+    return counted(
+        read,
+        node,
+        shape,
+        *given,
+        mult_adds=int(cost.mult_adds) * sizes.ways,
+        other_ops=int(cost.other_ops) * sizes.ways + more,
+    )
 
 
 def _operator(read: Reader, node: Node, sizes: Sizes, bias: Value | None) -> Any:
@@ -129,7 +135,7 @@ def _given(read: Reader, node: Node, out: Value, sizes: Sizes, first: bool) -> l
         last = _last(read, node, out, sizes)
         found.append(last if first else read.add(node, _moved("b d h -> d b h"), last))
     if asked(node, 2):
-        state = counted(read, node, (sizes.batch, sizes.ways, sizes.hidden), [out])
+        state = counted(read, node, (sizes.batch, sizes.ways, sizes.hidden), out)
         found.append(state if first else read.add(node, _moved("b d h -> d b h"), state))
     return found
 

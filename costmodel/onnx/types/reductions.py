@@ -6,8 +6,9 @@ from math import prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.common import as_shape, axes_from_end, counted, each, from_end
+from costmodel.onnx.types.common import as_shape, counted, each
 from costmodel.ops import OPERATORS
+from costmodel.reading.axes import axes_from_end, from_end
 from costmodel.reading.value import Value
 
 REDUCTIONS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
@@ -58,7 +59,7 @@ def _top_k(read: Reader, node: Node) -> tuple[Value, Value]:
     values, places = node.outputs[0], node.outputs[1] if len(node.outputs) > 1 else ""
     if not node.get("largest", 1) or not number or not values:
         shape = [number if at - len(value.shape) == axis else size for at, size in enumerate(value.shape)]
-        found = counted(read, node, shape, value, operations=value.size, dtype="" if values else "int64")
+        found = counted(read, node, shape, value, other_ops=value.size, dtype="" if values else "int64")
         return found, counted(read, node, shape, found, dtype="int64") if values and places else found
     top = read.add(node, OPERATORS["top_k"](k=number, axis=axis), value)
     return top, read.add(node, OPERATORS["top_k_indices"](k=number, axis=axis), value, dtype="int64") if places else top

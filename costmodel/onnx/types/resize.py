@@ -6,7 +6,7 @@ from math import floor, prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.priced import Shape, counted, rank_of
+from costmodel.onnx.types.common import Shape, counted, rank_of
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
 
@@ -90,7 +90,7 @@ def _resized(read: Reader, node: Node, value: Value, shape: Shape) -> Value:
         op = OPERATORS["resize"](size=shape[rank - axes :], mode=own, align_corners=corners)
         return read.add(node, op, value)
     taps = prod(_neighbours(node, value.shape[axis], shape[axis], TAPS[mode]) for axis in changed)
-    return counted(read, node, shape, [value], other_ops=0 if mode == "nearest" else (2 * taps - 1) * prod(shape))
+    return counted(read, node, shape, value, other_ops=0 if mode == "nearest" else (2 * taps - 1) * prod(shape))
 
 
 def _neighbours(node: Node, before: int, after: int, taps: int) -> int:
@@ -112,4 +112,4 @@ def _grid_sample(read: Reader, node: Node) -> Value:
         return read.add(node, op, value, grid)
     shape = (*value.shape[:2], *grid.shape[1:-1])
     taps = TAPS[mode] ** (len(value.shape) - 2)
-    return counted(read, node, shape, [value, grid], other_ops=0 if mode == "nearest" else (2 * taps - 1) * prod(shape))
+    return counted(read, node, shape, value, grid, other_ops=0 if mode == "nearest" else (2 * taps - 1) * prod(shape))

@@ -6,8 +6,9 @@ from typing import Any
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Given, Reader, rule
-from costmodel.onnx.types.common import as_shape, from_end
+from costmodel.onnx.types.common import as_shape
 from costmodel.onnx.types.parts import joined, split, stacked
+from costmodel.reading.axes import from_end
 from costmodel.reading.value import UnreadError, Value, known
 
 MOST_PARTS = 10_000

@@ -9,17 +9,9 @@ from typing import Any
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
 from costmodel.onnx.stored import dtype_name
-from costmodel.onnx.types.common import (
-    AXES_AT_ONCE,
-    as_shape,
-    axes_from_end,
-    counted,
-    filled,
-    from_end,
-    permuted,
-    spread,
-)
+from costmodel.onnx.types.common import AXES_AT_ONCE, as_shape, counted, filled, permuted
 from costmodel.ops import OPERATORS
+from costmodel.reading.axes import axes_from_end, from_end, spread
 from costmodel.reading.value import REALS, UnreadError, Value, known
 
 NUMPYS = "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()

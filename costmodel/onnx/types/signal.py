@@ -7,7 +7,8 @@ from math import prod
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
 from costmodel.onnx.stored import dtype_name
-from costmodel.onnx.types.common import counted, from_end
+from costmodel.onnx.types.common import counted
+from costmodel.reading.axes import from_end
 from costmodel.reading.value import UnreadError, Value
 
 
@@ -39,7 +40,7 @@ def _dft(read: Reader, node: Node) -> Value:
         shape[axis] = size if back else size // 2 + 1
         shape[-1] = 1 if back else 2
     real = value.shape[-1] == 1 or (half and back)
-    return counted(read, node, shape, value, operations=number * transform(size, real))
+    return counted(read, node, shape, value, other_ops=number * transform(size, real))
 
 
 def _axis(read: Reader, node: Node) -> int:
@@ -62,7 +63,7 @@ def _stft(read: Reader, node: Node) -> Value:
     each = transform(size, parts == 1) + (0 if window is None else parts * size)
     inputs = [signal] if window is None else [signal, window]
     shape = (signal.shape[0], frames, bins, 2)
-    return counted(read, node, shape, *inputs, operations=signal.shape[0] * frames * each)
+    return counted(read, node, shape, *inputs, other_ops=signal.shape[0] * frames * each)
 
 
 @rule("HannWindow", "HammingWindow", "BlackmanWindow")
@@ -88,7 +89,7 @@ def _det(read: Reader, node: Node) -> Value:
     size = value.shape[-1]
     eliminated = sum(left + 2 * left * left for left in range(1, size))
     matrices = prod(value.shape[:-2])
-    return counted(read, node, value.shape[:-2], value, operations=matrices * (eliminated + size - 1))
+    return counted(read, node, value.shape[:-2], value, other_ops=matrices * (eliminated + size - 1))
 
 
 @rule("AffineGrid")

@@ -8,7 +8,7 @@ from typing import Any
 from costmodel.errors import ShapeError
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.priced import Shape, counted
+from costmodel.onnx.types.common import Shape, counted
 from costmodel.ops import OPERATORS
 from costmodel.ops.windows import output_size
 from costmodel.reading.value import UnreadError, Value
@@ -97,7 +97,7 @@ def convolved(read: Reader, node: Node, value: Value, weight: Value, bias: Value
     shape = (value.shape[0], weight.shape[0], *window_size(value.shape[2:], fields))
     taps = prod(weight.shape[1:])
     ops = prod(shape) * (bias is not None)
-    return counted(read, node, shape, (value, weight, bias), prod(shape) * taps, ops, dtype)
+    return counted(read, node, shape, value, weight, bias, mult_adds=prod(shape) * taps, other_ops=ops, dtype=dtype)
 
 
 def weights(weight: Value, bias: Value | None) -> dict[str, Value]:
@@ -131,7 +131,14 @@ def _conv_transpose(read: Reader, node: Node) -> Value:
     ]
     shape = (value.shape[0], channels, *space)
     return counted(
-        read, node, shape, (value, weight, bias), value.size * prod(weight.shape[1:]), prod(shape) * (bias is not None)
+        read,
+        node,
+        shape,
+        value,
+        weight,
+        bias,
+        mult_adds=value.size * prod(weight.shape[1:]),
+        other_ops=prod(shape) * (bias is not None),
     )
 
 
@@ -173,7 +180,11 @@ def _deform_conv(read: Reader, node: Node) -> Value:
         read,
         node,
         shape,
-        (value, weight, offset, bias, mask),
-        prod(shape) * weight.shape[1] * taps,
-        sampled * each + prod(shape) * (bias is not None),
+        value,
+        weight,
+        offset,
+        bias,
+        mask,
+        mult_adds=prod(shape) * weight.shape[1] * taps,
+        other_ops=sampled * each + prod(shape) * (bias is not None),
     )

@@ -4,6 +4,7 @@ resized along one axis under a second one of size 1.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from costmodel.numbers.arithmetic import ceil_div
@@ -80,8 +81,7 @@ def _both(network: Network, part: Part) -> None:
     if len({len(shape) for shape in shapes}) > 1:
         return
     changed = [
-        {axis for axis, (a, b) in enumerate(zip(one, other, strict=True)) if a != b}
-        for one, other in zip(shapes, shapes[1:], strict=False)
+        {axis for axis, (a, b) in enumerate(zip(one, other, strict=True)) if a != b} for one, other in pairwise(shapes)
     ]
     first = min(changed[0] | changed[1], default=len(part.shape) - 1)
     own = min(first, *(len(part.shape) - _pooled(one) for one in (before, part)))
@@ -108,8 +108,9 @@ def _along_one(network: Network, part: Part) -> None:
     if first is None or there is None or not (there.kept and order.kept) or not network.alone(first.path):
         return
     before, wide = network.shape(first.inputs[0]), network.shape(resize.inputs[0])
-    if wide == (*before[:-1], 1, before[-1]) and resize.shape[-2] == 1 and resize.op.mode == "bilinear":  # type: ignore[attr-defined]
-        if part.shape == (*before[:-1], resize.shape[-1]) and len(before) > 1:
-            fields = {"align_corners": resize.op.align_corners}  # type: ignore[attr-defined]
-            op = OPERATORS["resize"](size=part.shape[-1:], mode="linear", **fields)
-            network.become(part, op, list(first.inputs))
+    flat = wide == (*before[:-1], 1, before[-1]) and resize.shape[-2] == 1 and len(before) > 1
+    bilinear = resize.op.mode == "bilinear"  # type: ignore[attr-defined]
+    if flat and bilinear and part.shape == (*before[:-1], resize.shape[-1]):
+        fields = {"align_corners": resize.op.align_corners}  # type: ignore[attr-defined]
+        op = OPERATORS["resize"](size=part.shape[-1:], mode="linear", **fields)
+        network.become(part, op, list(first.inputs))

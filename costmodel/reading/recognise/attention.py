@@ -134,7 +134,9 @@ def _rows(shape: Sizes, apart: bool, turned: bool) -> Order:
 
 
 def sequence(network: Network, source: Source, apart: bool, turned: bool) -> Sequence:
-    """Return the sequence that was split into heads, as far up as it can be followed; others may read what lies between."""
+    """Return the sequence that was split into heads, as far up as it can be followed, whoever else reads what lies
+    between.
+    """
     shape = network.shape(source)
     *before, heads, tokens, width = shape if apart else (*shape[:-2], 1, *shape[-2:])
     if turned:

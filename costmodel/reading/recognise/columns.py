@@ -136,6 +136,8 @@ def _unpool(network: Network, part: Part) -> None:
         least = own.shape(before, before)
     except ShapeError:
         return
+    if len(least) != len(after):
+        return
     extra = tuple(a - b for a, b in zip(after[-axes:], least[-axes:], strict=True))
     if min(extra) >= 0:
         op = OPERATORS["max_unpool"](**fields, output_padding=extra)

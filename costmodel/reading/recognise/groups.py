@@ -133,7 +133,8 @@ def _response(network: Network, part: Part) -> None:
             continue
         found = factor(network, scaled)
         bias = match.sources["b"]
-        assert found is not None and isinstance(bias, Value)
+        assert found is not None
+        assert isinstance(bias, Value)
         x = match.sources["x"]
         if found[1].size == bias.size == network.shape(x)[op.axis]:  # type: ignore[attr-defined]
             network.become(part, op, [x], arrays={"weight": found[1], "bias": bias})

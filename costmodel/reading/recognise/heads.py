@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def find(network: Network) -> None:
-    """Let attention read and give rows of all heads, where splitting them before and joining them after says no more."""
+    """Let attention read and give rows of all heads, where splitting before and joining after it says no more."""
     for part in list(network.parts.values()):
         plain = part.op.name == "attention" and part.op.heads == 1 and len(part.inputs) == 3  # type: ignore[attr-defined]
         if plain and len(part.shape) > 2 and part.shape[-3] > 1 and _joined(network, part):

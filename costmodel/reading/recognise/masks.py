@@ -125,7 +125,8 @@ def causal(mask: Mask, scores: tuple[int, ...], past: int) -> bool:
     if not isinstance(source, Value) or source.held is None or source.held.size != scores[-1] * scores[-2]:
         return False
     held = source.held.reshape(scores[-2:])
-    seen = np.tri(*scores[-2:], past, dtype=bool)
+    queries, keys = scores[-2:]
+    seen = np.tri(queries, keys, past, dtype=bool)
     if held.dtype.kind == "b":
         return bool(((held != mask.hides) == seen).all())
     return bool((held[seen] == 0).all() and (held[~seen] <= FAR).all())

@@ -69,13 +69,15 @@ def normal(before: list[int] | Sizes, order: list[int] | tuple[int, ...]) -> Ord
     return Order(tuple(prod(before[axis] for axis in run) for run in stood), tuple(places[run[0]] for run in runs))
 
 
-@lru_cache(maxsize=CACHED)
 def order_of(op: Operator, shape: Sizes) -> Order | None:
     """Return what an operator does to the order of a tensor of that shape; None where it is no rearrangement."""
-    if op.name == "reshape":
-        return Order((prod(shape),), (0,)) if prod(shape) > 1 else Order((), ())
+    return _order_of(op, shape) if isinstance(op, Rearranging) or op.name == "reshape" else None
+
+
+@lru_cache(maxsize=CACHED)
+def _order_of(op: Operator, shape: Sizes) -> Order:
     if not isinstance(op, Rearranging):
-        return None
+        return Order((prod(shape),), (0,)) if prod(shape) > 1 else Order((), ())
     before, order, _ = op.move(shape)
     return normal(before, order)
 

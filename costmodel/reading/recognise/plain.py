@@ -1,4 +1,4 @@
-"""What multiplies by ones and adds zeros that nobody stored: norms that learn nothing, written by nodes that have to."""
+"""Ones and zeros that nobody stored: norms that learn nothing, written by nodes that have to have weights."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _views(before: Sizes, after: Sizes) -> Iterator[Operator]:
             (at for at, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), len(after) - 1
         )
         last = first + len(before) - len(after)
-        if before[:first] + (prod(before[first : last + 1]),) + before[last + 1 :] == after:
+        if (*before[:first], prod(before[first : last + 1]), *before[last + 1 :]) == after:
             end = {} if last == len(before) - 1 else {"end_dim": last}
             yield OPERATORS["flatten"](start_dim=first, **end)
     added = _missing(after, before)

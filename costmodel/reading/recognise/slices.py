@@ -13,8 +13,14 @@ from costmodel.reading.recognise.order import Order, Sizes, atoms_of, normal, wr
 from costmodel.reading.recognise.rearrangements import rearranging
 
 if TYPE_CHECKING:
+    from costmodel.ops.base import Operator
     from costmodel.reading.network import Network
 
+TURNS: dict[tuple[tuple[int, int], ...], str] = {
+    ((0, 0), (0, 1), (1, 0), (1, 1)): "hw",
+    ((0, 0), (1, 0), (0, 1), (1, 1)): "wh",
+}
+"""In which order the four pixels of a square are put side by side."""
 DEEP = 4
 """How many slices one after the other are looked through."""
 
@@ -52,7 +58,7 @@ def _before(network: Network, part: Part, order: Order) -> None:
         network.become(reader, op, [network.insert(one, reader).path])
 
 
-def _taken(reader: Part, order: Order, x: Sizes, y: Sizes) -> tuple[int, int, int, object] | None:
+def _taken(reader: Part, order: Order, x: Sizes, y: Sizes) -> tuple[int, int, int, Operator] | None:
     """Return the axis of `x`, and from where to where a slice of the rearranged `y` is of it, and the rearrangement
     that is left; None where it is no slice of one axis of `x`.
     """
@@ -104,8 +110,7 @@ def _blocks(network: Network, part: Part) -> None:
     high, wide = sorted(places[0])
     x = network.shape(source)
     offsets = [(starts[high], starts[wide]) for starts in places]
-    turns = {((0, 0), (0, 1), (1, 0), (1, 1)): "hw", ((0, 0), (1, 0), (0, 1), (1, 1)): "wh"}
-    turn = turns.get(tuple(offsets))
+    turn = TURNS.get(tuple(offsets))
     if turn is None or along in (high, wide) or x[high] % 2 or x[wide] % 2:
         return
     sizes: list[int] = []
