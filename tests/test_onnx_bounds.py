@@ -9,7 +9,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -67,12 +66,12 @@ REFUSED = {
     "gather": (
         [node("Gather", "a i", "s", axis=0), node("Reshape", "x s", "y")],
         [("a", ones(1, 1024)), ("i", 0 * ones(1024))],
-        f"node 'y' (Reshape): a tensor of 1048576 axes; at most 32 are read",
+        "node 'y' (Reshape): a tensor of 1048576 axes; at most 32 are read",
     ),
     "concat": (
         [node("Concat", "a a", "s", axis=0), node("Reshape", "x s", "y")],
         [("a", ones(1024))],
-        f"node 'y' (Reshape): a tensor of 2048 axes; at most 32 are read",
+        "node 'y' (Reshape): a tensor of 2048 axes; at most 32 are read",
     ),
     "words": (
         [node("Add", "a a", "s"), node("Reshape", "x s", "y")],

@@ -114,8 +114,8 @@ WRONG = {
     (OPEN, "--set H=some"): "H is a size, or a list of them, and 'some' is none",
     (MIXED, "--batch 4"): "no other batch can be asked for: the file fixes its sizes, and its first axis is not a "
     "batch throughout",
-    (MIXED.replace("6,8] x", "T,8] x"), "--batch 6"): "no other batch can be asked for: its first axis is not the batch "
-    "throughout; --set T=N sets that size and reads it anew",
+    (MIXED.replace("6,8] x", "T,8] x"), "--batch 6"): "no other batch can be asked for: its first axis is not the "
+    "batch throughout; --set T=N sets that size and reads it anew",
     (STRANGE, ""): "node 'a' (own.Shuffle): no operator stands for it",
 }  # fmt: skip
 
