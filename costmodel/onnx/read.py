@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,11 +70,11 @@ def at_best_sizes(model: Model, file: str, name: str, sizes: Sizes) -> LayerGrap
 
 def _assumes(model: Model, sizes: Sizes, file: str) -> bool:
     """Say whether sizes besides the batch are assumed."""
-    given = chosen(_inputs(model.graph), sizes, file)
+    given = chosen(inputs_of(model.graph), sizes, file)
     return any(name != given.label for name in given.assumed)
 
 
-def _inputs(graph: Graph) -> list[Info]:
+def inputs_of(graph: Graph) -> list[Info]:
     """Return what a network reads: the inputs that are no arrays of the file and that somebody reads."""
     read = {name for node in _with_inner(needed(graph)) for name in node.inputs}
     return [one for one in graph.inputs if one.name not in graph.arrays and one.name in read]
@@ -92,7 +92,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     if not nodes:
         raise CostModelError(f"{file}: its graph computes nothing")
     require_network(nodes, file)
-    inputs = _inputs(model.graph)
+    inputs = inputs_of(model.graph)
     given = chosen(inputs, sizes or Sizes(), file)
     said = model.graph.infos | {info.name: info for info in model.graph.outputs}
     reader = Reader(file, opset, said, given.names)
@@ -117,7 +117,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
         source=f"an ONNX file of opset {opset}{writer}",
         parameters=given.parameters,
         file=file,
-        dtype=_dtype(reader.draft.inputs, model.graph),
+        dtype=own_dtype(inputs, model.graph),
         batch=given.batch if taken_off else 1,
         whole="" if taken_off else given.why_whole(),
     )
@@ -160,9 +160,9 @@ def _graphs(node: Node) -> list[Graph]:
     return [one for one in given if isinstance(one, Graph)]
 
 
-def _dtype(inputs: Mapping[str, Value], graph: Graph) -> str:
+def own_dtype(inputs: Iterable[Info], graph: Graph) -> str:
     """Return the dtype of the most of a file's real numbers: those of its inputs, where there are any, else its arrays."""
-    kinds = [value.dtype for value in inputs.values() if value.dtype in REALS]
+    kinds = [kind for kind in (one.dtype or "float32" for one in inputs) if kind in REALS]
     stored: dict[str, Any] = {}
     for array in graph.arrays.values():
         if array.dtype in REALS:

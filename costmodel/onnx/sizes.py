@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, known_or_suggest, quote
-from costmodel.numbers.arithmetic import show_shape
+from costmodel.numbers.arithmetic import is_number, show_shape, whole
 from costmodel.onnx.model import Info
 
 SPACE = 224
@@ -15,6 +16,8 @@ SPACE = 224
 LENGTH = 128
 """Any other open size: tokens, frames, samples."""
 CHANNELS = 3
+RESOLUTION = "resolution"
+"""What the height and width of pictures are called together."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Chosen:
     carrying: list[str] = field(default_factory=list)
     label: str = ""
     """What the file calls the batch, where it leaves it open."""
+    space: list[int] = field(default_factory=list)
+    """The open heights and widths of pictures that have not been set by their names."""
 
     def why_whole(self) -> str:
         """Say why no other batch can be asked for, where the first axis is not the batch throughout."""
@@ -62,6 +67,31 @@ class Chosen:
             yield f"batch {self.batch} of the file; --batch N asks for another"
 
 
+def asked(file: str, sizes: Sizes, values: Mapping[str, Any]) -> Sizes:
+    """Return sizes with others set: `resolution` is the height and width of pictures, a list is the whole shape of an
+    input, a whole number an open size by the name that the file has for it.
+
+    Raises:
+        CostModelError: if a value is none of these.
+    """
+    found = sizes
+    for name, value in values.items():
+        several = tuple(map(_whole, value if isinstance(value, (list, tuple)) else [value]))
+        if not several or not all(isinstance(size, int) and size > 0 for size in several):
+            raise CostModelError(f"{file}: {name} is a size, or a list of them, and {value!r} is none")
+        if name == RESOLUTION:
+            found = replace(found, space=(several[0], several[-1]))
+        elif isinstance(value, (list, tuple)):
+            found = replace(found, inputs={**found.inputs, name: several})
+        else:
+            found = replace(found, names={**found.names, name: several[0]})
+    return found
+
+
+def _whole(value: Any) -> Any:
+    return whole(value) if is_number(value) else None
+
+
 def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
     """Return the sizes of a file's inputs.
 
@@ -76,6 +106,8 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
     if unknown:
         what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
         raise CostModelError(f"{file}: it has no open size {quote(unknown[0])}; {what}")
+    if asked.space is not None and not found.space:
+        raise CostModelError(f"{file}: it has no picture whose height and width are open, so no {RESOLUTION} to set")
     return _batched(inputs, found)
 
 
@@ -126,41 +158,49 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
 
 def _open(label: str, axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
     """Return an open size: as it was asked for, as it was chosen before, as a sum of known ones, or what is assumed."""
-    if label not in found.names:
-        parts = [part.strip() for part in label.split("+")]
-        if label in asked.names:
-            found.names[label] = asked.names[label]
-        elif len(parts) > 1 and all(part in found.names or part.isdigit() for part in parts):
-            found.names[label] = sum(found.names.get(part) or int(part) for part in parts)
-            return found.names[label]
-        else:
-            found.names[label] = found.assumed[one_line(label)] = _assumed(axis, one, asked)
-            if _was_asked(axis, one, asked):
-                del found.assumed[one_line(label)]
-        found.parameters[one_line(label)] = found.names[label]
-    return found.names[label]
+    if label in found.names:
+        return found.names[label]
+    shown, of_space = one_line(label), _axis_of_space(axis, one)
+    parts = [part.strip() for part in label.split("+")]
+    if shown in asked.names:
+        size = asked.names[shown]
+    elif shown == RESOLUTION and asked.space is not None:
+        size = asked.space[0]
+        found.space.append(size)
+    elif len(parts) > 1 and all(part in found.names or part.isdigit() for part in parts):
+        found.names[label] = sum(found.names.get(part) or int(part) for part in parts)
+        return found.names[label]
+    else:
+        size, was_asked = _assumed(axis, of_space, one, asked)
+        if of_space is not None:
+            found.space.append(size)
+        if not was_asked:
+            found.assumed[shown] = size
+    found.names[label] = found.parameters[shown] = size
+    return size
 
 
-def _assumed(axis: int, one: Info, asked: Sizes) -> int:
-    rank = len(one.shape or ())
+def _axis_of_space(axis: int, one: Info) -> int | None:
+    """Return 0 for the height of a picture, 1 for its width, None for any other axis."""
+    shape = one.shape or ()
+    if len(shape) != 4:
+        return None
+    height = 1 if shape[-1] in (1, 3, 4) else 2
+    return axis - height if axis in (height, height + 1) else None
+
+
+def _assumed(axis: int, of_space: int | None, one: Info, asked: Sizes) -> tuple[int, bool]:
+    """Return an open size that was not asked for by its name, and whether it was asked for otherwise."""
+    shape = one.shape or ()
     if axis == 0:
-        return asked.batch or 1
-    if rank == 4:
-        last = isinstance(one.shape[-1], int) and one.shape[-1] in (1, 3, 4) if one.shape else False
-        space = (1, 2) if last else (2, 3)
-        if axis in space:
-            return (asked.space or (asked.assumed_space,) * 2)[space.index(axis)]
-        return CHANNELS
-    if rank == 3 and axis == 1 and one.shape and all(isinstance(one.shape[at], int) for at in (0, 2)):
-        return asked.batch or 1  # the state of a recurrent layer: (layers, batch, features)
-    return asked.assumed_length
-
-
-def _was_asked(axis: int, one: Info, asked: Sizes) -> bool:
-    """Say whether an open size was asked for otherwise than by its name."""
-    if axis == 0:
-        return asked.batch is not None
-    return len(one.shape or ()) == 4 and asked.space is not None and _assumed(axis, one, asked) in asked.space
+        return asked.batch or 1, asked.batch is not None
+    if of_space is not None:
+        return (asked.space or (asked.assumed_space,) * 2)[of_space], asked.space is not None
+    if len(shape) == 4:
+        return CHANNELS, False
+    if len(shape) == 3 and axis == 1 and all(isinstance(shape[at], int) for at in (0, 2)):
+        return asked.batch or 1, False  # the state of a recurrent layer: (layers, batch, features)
+    return asked.assumed_length, False
 
 
 def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:

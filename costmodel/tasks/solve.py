@@ -62,7 +62,7 @@ def _rows(found: Solution) -> list[dict[str, Any]]:
 
 def _data(solver: Solver, found: Solution) -> dict[str, Any]:
     return {
-        "title": solver.question.spec.title,
+        "title": solver.question.network.title,
         "goal": str(solver.goal),
         "points": found.seen,
         "met": found.met,
@@ -76,6 +76,8 @@ def _page(solver: Solver, found: Solution) -> Page:
     question = solver.question
     lines = [f"{found.seen:,} points, all priced; {found.met:,} meet the constraints"]
     lines += [left_out_line(entry) for entry in found.left_out.values()]
+    if found.best:
+        lines += [f"note: {note}" for note in question.notes(found.best[0])]
     sections: list[Section] = []
     if found.best:
         alike = f"; {found.ties:,} points are equally good" if found.ties > 1 else ""
@@ -93,7 +95,7 @@ def _page(solver: Solver, found: Solution) -> Page:
         sections.append(_limits("What it breaks", [limit for limit in solver.limits(found.nearest) if not limit.kept]))
     else:
         lines.append("no point is a network")
-    return Page(question.spec.title, lines, (), sections)
+    return Page(question.network.title, lines, (), sections)
 
 
 def _limits(title: str, limits: Sequence[Limit]) -> Section:
