@@ -44,7 +44,9 @@ def open_sizes(file: str, sizes: Sizes) -> OpenSizes:
 
 @dataclass(frozen=True)
 class OpenSizes:
-    """The open sizes of a file. What is sent to other processes is where it lies: each scans it once."""
+    """The open sizes of a file. It holds where the file lies and not what is in it, so that it is quickly sent to other
+    processes, each of which scans the file once.
+    """
 
     file: str
     """What complaints call it."""
@@ -52,10 +54,6 @@ class OpenSizes:
     """Those that are set already."""
     path: str
     stamp: Stamp
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what was worked out of the file."""
-        return {name: getattr(self, name) for name in ("file", "sizes", "path", "stamp")}
 
     @property
     def name(self) -> str:

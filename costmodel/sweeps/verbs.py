@@ -16,7 +16,7 @@ from costmodel.sweeps.conditions import parse_condition
 from costmodel.sweeps.pareto import goal_of
 from costmodel.sweeps.question import Reasons, add_reasons, ask
 from costmodel.sweeps.ranges import axis_of
-from costmodel.sweeps.solve import Solution, Solver
+from costmodel.sweeps.solve import Solution, Solver, row_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,8 @@ def sweep(
         values: lists of values, by parameter; ``batch`` may be one.
 
     Points that are no network (a size that is not whole, a picture too small) are left out;
-    ``frame.attrs["left_out"]`` says how many, by the reason. Parameters that shape the network vary slowest.
+    ``frame.attrs["left_out"]`` says how many, by the reason; ``frame.attrs["notes"]`` what has to be known of the
+    first network, as of an ONNX file's. Parameters that shape the network vary slowest; all open sizes of a file do.
 
     Raises:
         CostModelError: if a parameter, column or value cannot be.
@@ -67,6 +68,7 @@ def sweep(
     columns = {name: np.concatenate([chunk.columns[name] for chunk in chunks]) for name in question.columns}
     frame = pd.DataFrame(columns)
     frame.attrs["left_out"] = {entry.reason: entry.count for entry in reasons.values()}
+    frame.attrs["notes"] = question.notes(row_of(columns, 0)) if len(frame) else []
     return frame
 
 

@@ -68,16 +68,20 @@ def _data(solver: Solver, found: Solution) -> dict[str, Any]:
         "met": found.met,
         "ties": found.ties,
         "left_out": left_out_rows(found.left_out.values()),
+        "notes": _notes(solver.question, found),
         **{role.replace(" ", "_"): rows for role, rows in _roles(found).items()},
     }
+
+
+def _notes(question: Question, found: Solution) -> list[str]:
+    return question.notes(found.best[0]) if found.best else []
 
 
 def _page(solver: Solver, found: Solution) -> Page:
     question = solver.question
     lines = [f"{found.seen:,} points, all priced; {found.met:,} meet the constraints"]
     lines += [left_out_line(entry) for entry in found.left_out.values()]
-    if found.best:
-        lines += [f"note: {note}" for note in question.notes(found.best[0])]
+    lines += [f"note: {note}" for note in _notes(question, found)]
     sections: list[Section] = []
     if found.best:
         alike = f"; {found.ties:,} points are equally good" if found.ties > 1 else ""

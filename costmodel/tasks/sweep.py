@@ -109,6 +109,10 @@ def _told(outcome: Outcome, request: Request) -> list[dict[str, Any]]:
     return [] if request.output is not None else list(outcome.first)
 
 
+def _notes(outcome: Outcome) -> list[str]:
+    return outcome.question.notes(outcome.first[0]) if outcome.first else []
+
+
 def _data(outcome: Outcome, request: Request) -> dict[str, Any]:
     return {
         "title": outcome.question.network.title,
@@ -116,6 +120,7 @@ def _data(outcome: Outcome, request: Request) -> dict[str, Any]:
         "points": outcome.seen,
         "met": outcome.rows,
         "left_out": left_out_rows(outcome.left_out.values()),
+        "notes": _notes(outcome),
         "rows": _told(outcome, request),
     }
 
@@ -129,8 +134,7 @@ def _page(outcome: Outcome, request: Request) -> Page:
     lines += [left_out_line(entry) for entry in outcome.left_out.values()]
     lines += [f"all rows: {request.output}"] if request.output else []
     lines += [f"picture: {request.plot}"] if request.plot else []
-    if outcome.first:
-        lines += [f"note: {note}" for note in question.notes(outcome.first[0])]
+    lines += [f"note: {note}" for note in _notes(outcome)]
     rows, title, note = _told(outcome, request), "", ""
     if outcome.front is not None:
         title = f"Pareto front: {', '.join(map(str, outcome.front.goals))}"
