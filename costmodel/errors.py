@@ -43,6 +43,14 @@ class ShapeError(CostModelError):
         self.message, self.field, self.hint = message, field, hint
 
 
+class UnfitError(CostModelError):
+    """What was asked for is no network at these sizes, though it is one at others; `what` says what it is instead."""
+
+    def __init__(self, message: str, what: str = "no network") -> None:
+        super().__init__(message)
+        self.what = what
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A spot in a text: 1-based line and column, and how many characters the caret underlines."""

@@ -513,7 +513,7 @@ def test_without_its_library_the_message_says_what_to_install(tmp_path, monkeypa
 
 def test_there_is_nothing_to_set_or_edit():
     assert refused("net.onnx", width=0.5) == "net.onnx: an ONNX file has no parameters, so no width to set"
-    with pytest.raises(cm.CostModelError, match="no parameters to set, no spec to show or edit"):
+    with pytest.raises(cm.CostModelError, match="has no spec to show, edit or take formulas of"):
         cm.read("net.ONNX")
 
 

@@ -50,11 +50,6 @@ def setting(text: str) -> tuple[str, Any]:
         CostModelError: if it is not that.
     """
     name, equals, written = (part.strip() for part in text.partition("="))
-    if "." in name or "*" in name:
-        raise CostModelError(
-            f"--set {text}: only parameters of the spec are set here\n"
-            f"to edit a layer: costmodel whatif ARCH --set '{text}'"
-        )
     listed = re.fullmatch(r"\[(.*)\]", written)
     value = [scalar(size.strip()) for size in listed[1].split(",")] if listed else scalar(written)
     if not name or not equals or value is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, device_option, dtype_option, set_option
+from costmodel.cli.arguments import ARCH, device_option, own_dtype_option, set_option
 from costmodel.cli.grid import cluster_option, vary_option, workers_option, yes_option
 from costmodel.cli.output import format_option, show
 from costmodel.cli.progress import progress
@@ -20,7 +20,7 @@ from costmodel.tasks import solve
 @click.option("--maximize", metavar="COLUMN", help="What should be as large as can be.")
 @click.option("--minimize", metavar="COLUMN", help="What should be as small as can be.")
 @click.option("--subject-to", "constraints", multiple=True, metavar="CONDITION", help='"latency_ms <= 20". Repeatable.')
-@dtype_option
+@own_dtype_option
 @device_option
 @workers_option
 @cluster_option

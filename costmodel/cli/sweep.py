@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, device_option, dtype_option, set_option
+from costmodel.cli.arguments import ARCH, device_option, own_dtype_option, set_option
 from costmodel.cli.grid import cluster_option, vary_option, workers_option, yes_option
 from costmodel.cli.output import format_option, show
 from costmodel.cli.progress import progress
@@ -29,7 +29,7 @@ from costmodel.tasks import sweep
 @click.option(
     "--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw points and front: .png, .svg, .pdf."
 )
-@dtype_option
+@own_dtype_option
 @device_option
 @workers_option
 @cluster_option

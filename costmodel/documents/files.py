@@ -37,6 +37,14 @@ def look_at(path: Path, most: int, limit: str) -> bytes | memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
+def let_go(data: bytes | memoryview, before: int) -> None:
+    """Free the memory in which a large file was looked at up to `before`: a look at one byte may have taken 2 MB."""
+    whole = data.obj if isinstance(data, memoryview) else None
+    length = before // mmap.PAGESIZE * mmap.PAGESIZE
+    if isinstance(whole, mmap.mmap) and length and hasattr(mmap, "MADV_DONTNEED"):
+        whole.madvise(mmap.MADV_DONTNEED, 0, length)  # what is looked at again is read again
+
+
 @contextmanager
 def _opened(path: Path, most: int, limit: str) -> Iterator[tuple[BinaryIO, int]]:
     """Open a file, and say how large it is."""

@@ -17,6 +17,7 @@ from costmodel.reading.collecting import without_collecting
 
 LARGEST_FILE = 2**31 - 1
 """Bytes that one ONNX file holds at most."""
+LIMIT = "one ONNX file holds at most 2 GB"
 MOST_NODES = 150_000
 """Nodes that are read of one file, those of its functions and of graphs within nodes among them."""
 SHOWN = 2**14
@@ -38,7 +39,7 @@ def read_model(path: Path) -> Model:
     Raises:
         CostModelError: if the file is missing, unreadable or no ONNX file; what else it is, is said where it shows.
     """
-    data = look_at(path, LARGEST_FILE, "one ONNX file holds at most 2 GB")
+    data = look_at(path, LARGEST_FILE, LIMIT)
     return model_of(data, str(path))
 
 

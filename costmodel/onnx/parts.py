@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from costmodel.documents.files import let_go
 from costmodel.onnx.model import STANDARD, Info, Size
 from costmodel.onnx.stored import Stored, dtype_name
 from costmodel.onnx.wire import BYTES, DamagedError, Data, Field, Wire, number, signed, text
@@ -62,6 +63,7 @@ class Parts(Wire):
                 parts.append(field)
             elif key == 3 << 3 | BYTES:  # a part of an array, which nobody writes and ONNX does not read
                 raise DamagedError
+        let_go(data, end)
         stored.shape, stored.parts = _axes(shape), parts
         return stored
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,13 +74,13 @@ def at_best_sizes(model: Model, file: str, name: str, sizes: Sizes) -> LayerGrap
 
 def _assumes(model: Model, sizes: Sizes, file: str) -> bool:
     """Say whether sizes besides the batch are assumed."""
-    given = chosen(_inputs(model.graph, needed(model.graph)), sizes, file)
+    given = chosen(inputs_of(model.graph), sizes, file)
     return any(name != given.label for name in given.assumed)
 
 
-def _inputs(graph: Graph, nodes: list[Node]) -> list[Info]:
-    """Return what a network reads: the inputs that are no arrays of the file and that one of its nodes reads."""
-    read = {name for node in _with_inner(nodes) for name in node.inputs}
+def inputs_of(graph: Graph, nodes: list[Node] | None = None) -> list[Info]:
+    """Return what a network reads: the inputs that are no arrays of the file and that one of its needed nodes reads."""
+    read = {name for node in _with_inner(needed(graph) if nodes is None else nodes) for name in node.inputs}
     return [one for one in graph.inputs if one.name not in graph.arrays and one.name in read]
 
 
@@ -96,7 +96,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     if not nodes:
         raise CostModelError(f"{file}: its graph computes nothing")
     require_network(nodes, file)
-    inputs = _inputs(model.graph, nodes)
+    inputs = inputs_of(model.graph, nodes)
     given = chosen(inputs, sizes or Sizes(), file)
     said = model.graph.infos | {info.name: info for info in model.graph.outputs}
     reader = Reader(file, opset, said, given.names)
@@ -116,7 +116,7 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     writer = f", written by {one_line(model.producer)}" if model.producer else ""
     taken_off = network.batch is not None
     parameters = {name: size for name, size in given.parameters.items() if not (taken_off and name == given.label)}
-    dtype = _dtype(reader.draft.inputs, model.graph)
+    dtype = own_dtype(inputs, model.graph)
     graph = LayerGraph(
         name,
         {name: _typed(tensor, network.kinds[name], dtype) for name, tensor in network.inputs.items()},
@@ -172,9 +172,9 @@ def _typed(tensor: Tensor, kind: str, own: str) -> Tensor:
     return replace(tensor, dtype=kind_of(kind, own)) if kind in REALS else tensor
 
 
-def _dtype(inputs: Mapping[str, Value], graph: Graph) -> str:
+def own_dtype(inputs: Iterable[Info], graph: Graph) -> str:
     """Return the dtype of the most of a file's stored real numbers, that of its inputs where it stores none."""
-    kinds = [value.dtype for value in inputs.values() if value.dtype in REALS]
+    kinds = [kind for kind in (one.dtype or "float32" for one in inputs) if kind in REALS]
     stored: dict[str, Any] = {}
     for array in graph.arrays.values():
         if array.dtype in REALS:

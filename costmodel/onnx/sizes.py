@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, known_or_suggest, quote
-from costmodel.numbers.arithmetic import show_shape
+from costmodel.numbers.arithmetic import is_number, show_shape, whole
 from costmodel.onnx.model import Info
 from costmodel.reading.value import UnreadError, require_sizes
 
@@ -16,6 +17,8 @@ SPACE = 224
 LENGTH = 128
 """Any other open size: tokens, frames, samples."""
 CHANNELS = 3
+RESOLUTION = "resolution"
+"""What the height and width of pictures are called together."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Chosen:
     carrying: list[str] = field(default_factory=list)
     label: str = ""
     """What the file calls the batch, where it leaves it open."""
+    space: list[int] = field(default_factory=list)
+    """The open heights and widths of pictures that have not been set by their names."""
 
     def why_whole(self) -> str:
         """Say why no other batch can be asked for, where the first axis is not the batch throughout."""
@@ -61,6 +66,31 @@ class Chosen:
             yield f"sizes that the file leaves open are taken to be {said}; --set {name}={2 * size} sets one"
         if taken_off and not self.label and self.batch > 1:
             yield f"batch {self.batch} of the file; --batch N asks for another"
+
+
+def asked(file: str, sizes: Sizes, values: Mapping[str, Any]) -> Sizes:
+    """Return sizes with others set: `resolution` is the height and width of pictures, a list is the whole shape of an
+    input, a whole number an open size by the name that the file has for it.
+
+    Raises:
+        CostModelError: if a value is none of these.
+    """
+    found = sizes
+    for name, value in values.items():
+        several = tuple(map(_whole, value if isinstance(value, (list, tuple)) else [value]))
+        if not several or not all(isinstance(size, int) and size > 0 for size in several):
+            raise CostModelError(f"{file}: {name} is a size, or a list of them, and {value!r} is none")
+        if name == RESOLUTION:
+            found = replace(found, space=(several[0], several[-1]))
+        elif isinstance(value, (list, tuple)):
+            found = replace(found, inputs={**found.inputs, name: several})
+        else:
+            found = replace(found, names={**found.names, name: several[0]})
+    return found
+
+
+def _whole(value: Any) -> Any:
+    return whole(value) if is_number(value) else None
 
 
 def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
@@ -108,26 +138,28 @@ def _named(asked: Sizes, names: list[str], file: str) -> Sizes:
 
 
 def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]:
-    whole = asked.inputs.get(one.name)
+    given = asked.inputs.get(one.name)
     if one.shape is None:
-        if whole is None:
+        if given is None:
             raise CostModelError(
                 f"{file}: its input {quote(one.name)} is of unknown shape; "
                 f"give it with --input {one_line(one.name)}=1x3x224x224"
             )
-        return whole
-    if whole is not None and len(whole) != len(one.shape):
+        return given
+    if given is not None and len(given) != len(one.shape):
         raise CostModelError(
-            f"{file}: its input {quote(one.name)} has {len(one.shape)} axes, and {show_shape(whole)} has {len(whole)}"
+            f"{file}: its input {quote(one.name)} has {len(one.shape)} axes, and {show_shape(given)} has {len(given)}"
         )
     sizes = []
     for axis, said in enumerate(one.shape):
-        if whole is not None:
-            size = whole[axis]
+        if given is not None:
+            size = given[axis]
             if isinstance(said, str):
                 found.names[said] = size
         elif asked.space is not None and axis in _pictured(one):
             size = asked.space[_pictured(one).index(axis)]
+            if not (isinstance(said, int) and said > 0):
+                found.space.append(size)
             if isinstance(said, str) and said:
                 if asked.names.get(said, size) != size:
                     raise CostModelError(
@@ -154,6 +186,8 @@ def _open(label: str, axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
             return found.names[label]
         else:
             found.names[label] = _assumed(axis, one, asked)
+            if axis in _pictured(one):
+                found.space.append(found.names[label])
             if axis or asked.batch is None:
                 found.assumed[one_line(label)] = found.names[label]
         found.parameters[one_line(label)] = found.names[label]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from costmodel.documents.files import let_go
 from costmodel.onnx.wire import BYTES, DamagedError, Data, Field, Wire
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ class Stored:
             start, end = raw[-1]
             if end - start != -(-self.size * BITS.get(self.dtype, 8 * kind.itemsize) // 8):
                 return None
-            codes = np.frombuffer(self.data[start:end], kind)
+            codes = np.frombuffer(bytes(self.data[start:end]), kind)
+            let_go(self.data, end)
             return _meant(_unpacked(codes, self.dtype, self.size), self.dtype).reshape(self.shape)
         listed = self._listed(np.dtype(kind))
         if listed is None:

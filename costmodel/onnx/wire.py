@@ -9,8 +9,12 @@ from __future__ import annotations
 import struct
 from typing import TypeAlias
 
+from costmodel.documents.files import let_go
+
 MOST_FIELDS = 20_000_000
 """Fields that are read of one file, in all its messages; 100,000 nodes with all that exporters write are 5 million."""
+LONG = 2**16
+"""Bytes of a field behind which what was looked at before is not kept in memory."""
 LONGEST_NUMBER = 10
 """Bytes that one number of 64 bits takes at most."""
 
@@ -60,6 +64,8 @@ class Wire:
                     at += 1
                     if size > 127:
                         size, at = number(data, at - 1)
+                        if size > LONG:
+                            let_go(data, at)
                     start, at = at, at + size
                     add((key, start, at))
                 elif kind == NUMBER:

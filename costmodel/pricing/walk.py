@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol
 
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.graph import Layer, LayerGraph
@@ -43,7 +43,19 @@ SUMS = tuple(
 """What is added up; what has a rule follows from the sums."""
 
 
-def dtype_of(graph: LayerGraph, asked: str | None) -> str:
+class Typed(Protocol):
+    """What has numbers of a dtype."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype."""
+
+
+def dtype_of(graph: Typed, asked: str | None) -> str:
     """Return the dtype that a network is priced at: the one asked for, else its own.
 
     Raises:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
-from costmodel.numbers.arithmetic import is_number, whole
 from costmodel.onnx.strangers import CONFIGURATIONS, ENDINGS
 from costmodel.sources.source import Source
 
 if TYPE_CHECKING:
     from costmodel.onnx.sizes import Sizes
+    from costmodel.sources.parametric import Parametric
 
 ENDING = ".onnx"
-TAKERS = "report, latency, diff, check, verify, export and show --graph take ONNX files"
+TAKERS = (
+    "report, latency, diff, check, verify, export and show --graph take ONNX files; "
+    "sweep and solve those that leave sizes open"
+)
 
 
 def takes(asked: str) -> bool:
@@ -37,33 +38,15 @@ def opened(asked: str, sizes: Sizes | None = None) -> Source:
         return read_onnx(asked, sizes)
 
     def resize(values: Mapping[str, Any]) -> Source:
-        return opened(asked, _sized(asked, sizes, values))
+        from costmodel.onnx.sizes import Sizes
+        from costmodel.onnx.sizes import asked as wanted
 
-    return Source(asked, build=build, kind="an ONNX file", takers=TAKERS, file=asked, resize=resize)
+        return opened(asked, wanted(asked, sizes or Sizes(), values))
 
+    def vary() -> Parametric:
+        from costmodel.onnx.sizes import Sizes
+        from costmodel.sources.open_sizes import open_sizes
 
-def _sized(asked: str, sizes: Sizes | None, values: Mapping[str, Any]) -> Sizes:
-    """Return sizes with others set: `resolution` is the height and width of pictures, a list is the whole shape of an
-    input, a whole number an open size by the name that the file has for it.
+        return open_sizes(asked, sizes or Sizes())
 
-    Raises:
-        CostModelError: if a value is none of these.
-    """
-    from costmodel.onnx.sizes import Sizes
-
-    found = sizes or Sizes()
-    for name, value in values.items():
-        several = tuple(map(_whole, value if isinstance(value, (list, tuple)) else [value]))
-        if not several or not all(isinstance(size, int) and size > 0 for size in several):
-            raise CostModelError(f"{asked}: {name} is a size, or a list of them, and {value!r} is none")
-        if name == "resolution":
-            found = replace(found, space=(several[0], several[-1]))
-        elif isinstance(value, (list, tuple)):
-            found = replace(found, inputs={**found.inputs, name: several})
-        else:
-            found = replace(found, names={**found.names, name: several[0]})
-    return found
-
-
-def _whole(value: Any) -> Any:
-    return whole(value) if is_number(value) else None
+    return Source(asked, build=build, kind="an ONNX file", takers=TAKERS, file=asked, resize=resize, vary=vary)

@@ -9,6 +9,7 @@ from typing import Any
 
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
+from costmodel.sources.parametric import OfSpec, Parametric
 from costmodel.spec import Spec, expand
 from costmodel.spec.library import checked
 
@@ -28,6 +29,8 @@ class Source:
     """The file on disk that it was read from, if it was."""
     resize: Callable[[Mapping[str, Any]], Source] | None = None
     """How sizes are set of what is no spec, where that can be."""
+    vary: Callable[[], Parametric] | None = None
+    """What is set to many values of what is no spec, where sizes are open."""
     call: Callable[[Mapping[str, Any]], Source] | None = None
     """How keywords are given to the code that builds it, where code does."""
 
@@ -47,12 +50,26 @@ class Source:
             CostModelError: if there is none.
         """
         if self.spec is None:
-            takers = f"\n  {self.takers}" if self.takers else ""
-            raise CostModelError(
-                f"{self.asked}: {self.kind} is a network of fixed sizes: "
-                f"it has no parameters to set, no spec to show or edit{takers}"
-            )
+            raise CostModelError(f"{self.asked}: {self.kind} has no spec to show, edit or take formulas of{self._else}")
         return self.spec
+
+    def parametric(self) -> Parametric:
+        """Return the network as one whose parameters take many values.
+
+        Raises:
+            CostModelError: if it has none.
+        """
+        if self.spec is not None:
+            return OfSpec(self.spec)
+        if self.vary is None:
+            raise CostModelError(
+                f"{self.asked}: {self.kind} is a network of fixed sizes: it has no parameters to vary{self._else}"
+            )
+        return self.vary()
+
+    @property
+    def _else(self) -> str:
+        return f"\n  {self.takers}" if self.takers else ""
 
     def set(self, **values: Any) -> Source:
         """Return the network with parameters of its spec set.

@@ -153,6 +153,8 @@ class Spec(Document):
         """Return `value` as a value of the parameter `name`, refusing what cannot be one."""
         if name not in self.parameters:
             hint = known_or_suggest(name, [*self.parameters, *self.all_inputs])
+            if "." in name or "*" in name:
+                hint = f"to edit a layer: costmodel whatif ARCH --set '{name}={value}'"
             raise CostModelError(f"{self.name} has no parameter {quote(name)}; {hint}")
         now = self.parameters[name]
         if isinstance(now, str):

@@ -107,7 +107,7 @@ class Solver:
         value = columns[self.goal.column] * self.goal.sign  # small is good
         for wanted in np.unique(value[good])[:2]:
             at = np.flatnonzero(good & (value == wanted))
-            self._place([_row(columns, index) for index in at[:MAX_TIES]], len(at))
+            self._place([row_of(columns, index) for index in at[:MAX_TIES]], len(at))
         if answer.front is not None:
             answer.front.add({name: column[good] for name, column in columns.items()})
 
@@ -137,7 +137,7 @@ class Solver:
         worst = self._worst(columns)
         index = int(np.argmin(worst))
         if self.answer.nearest is None or worst[index] < self.answer.nearest_over:
-            self.answer.nearest, self.answer.nearest_over = _row(columns, index), float(worst[index])
+            self.answer.nearest, self.answer.nearest_over = row_of(columns, index), float(worst[index])
 
     def _worst(self, columns: Mapping[str, Any]) -> Any:
         """Return by which share each point breaks the constraint that it breaks most."""
@@ -156,8 +156,9 @@ class Solver:
             worst = np.where(better, self._worst(chunk.columns), np.inf)
             index = int(np.argmin(worst))
             if worst[index] < least:
-                self.answer.beyond, least = _row(chunk.columns, index), worst[index]
+                self.answer.beyond, least = row_of(chunk.columns, index), worst[index]
 
 
-def _row(columns: Mapping[str, Any], index: Any) -> Row:
+def row_of(columns: Mapping[str, Any], index: Any) -> Row:
+    """Return one row of columns as plain numbers and names."""
     return {name: column[index : index + 1].tolist()[0] for name, column in columns.items()}

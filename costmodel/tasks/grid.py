@@ -20,7 +20,8 @@ MANY = 10**9
 
 @dataclass(frozen=True)
 class OfGrid(OfNetworks):
-    """A network (what `load` takes, written as a spec), and the values of its parameters and of batch that make a grid.
+    """A network (what `load` takes: a spec, or an ONNX file of open sizes), and the values of its parameters and of
+    batch that make a grid.
 
     vary: each as ``width=0.25:1.5:0.05`` or ``batch=1,8``. workers: processes to use; cluster: or else the address of a
     Dask scheduler. yes: go ahead with more than `MANY` points.
@@ -28,7 +29,7 @@ class OfGrid(OfNetworks):
 
     network: Network
     vary: tuple[str, ...]
-    dtype: str = "float32"
+    dtype: str | None = None
     device: str | None = None
     workers: int = 1
     cluster: str | None = None
@@ -44,8 +45,8 @@ class OfGrid(OfNetworks):
         from costmodel.sweeps.ranges import parse_vary
 
         device = found_device(self.device)
-        spec = self.opened(self.network).needed_spec()
-        return ask(spec, [parse_vary(text) for text in self.vary], dtype=self.dtype, device=device, **asked)
+        network = self.opened(self.network).parametric()
+        return ask(network, [parse_vary(text) for text in self.vary], dtype=self.dtype, device=device, **asked)
 
     def refuse_too_many(self, question: Question) -> None:
         """Raise a CostModelError unless there are few enough points, or so many are meant."""
@@ -63,7 +64,7 @@ def left_out_rows(entries: Iterable[LeftOut]) -> list[dict[str, Any]]:
 def left_out_line(entry: LeftOut) -> str:
     """Say how many points are no network and why."""
     at = ", ".join(f"{name} = {value}" for name, value in entry.example.items())
-    return f"{entry.count:,} left out, no network: {entry.reason} (first at {at})"
+    return f"{entry.count:,} left out, {entry.what}: {entry.reason} (first at {at})"
 
 
 def table(title: str, rows: list[dict[str, Any]], question: Question, note: str = "") -> Section:

@@ -62,20 +62,26 @@ def _rows(found: Solution) -> list[dict[str, Any]]:
 
 def _data(solver: Solver, found: Solution) -> dict[str, Any]:
     return {
-        "title": solver.question.spec.title,
+        "title": solver.question.network.title,
         "goal": str(solver.goal),
         "points": found.seen,
         "met": found.met,
         "ties": found.ties,
         "left_out": left_out_rows(found.left_out.values()),
+        "notes": _notes(solver.question, found),
         **{role.replace(" ", "_"): rows for role, rows in _roles(found).items()},
     }
+
+
+def _notes(question: Question, found: Solution) -> list[str]:
+    return question.notes(found.best[0]) if found.best else []
 
 
 def _page(solver: Solver, found: Solution) -> Page:
     question = solver.question
     lines = [f"{found.seen:,} points, all priced; {found.met:,} meet the constraints"]
     lines += [left_out_line(entry) for entry in found.left_out.values()]
+    lines += [f"note: {note}" for note in _notes(question, found)]
     sections: list[Section] = []
     if found.best:
         alike = f"; {found.ties:,} points are equally good" if found.ties > 1 else ""
@@ -93,7 +99,7 @@ def _page(solver: Solver, found: Solution) -> Page:
         sections.append(_limits("What it breaks", [limit for limit in solver.limits(found.nearest) if not limit.kept]))
     else:
         lines.append("no point is a network")
-    return Page(question.spec.title, lines, (), sections)
+    return Page(question.network.title, lines, (), sections)
 
 
 def _limits(title: str, limits: Sequence[Limit]) -> Section:

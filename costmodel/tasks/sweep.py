@@ -95,8 +95,9 @@ def _draw(outcome: Outcome, plot: Path) -> None:
         front.columns,
         [(goal.column, goal.sign) for goal in front.goals],
         question.points.names,
-        question.spec.title,
-        f"{outcome.rows:,} points{drawn}; {question.dtype}" + (f"; {question.where.text}" if question.where else ""),
+        question.network.title,
+        f"{outcome.rows:,} points{drawn}; {question.priced_at}"
+        + (f"; {question.where.text}" if question.where else ""),
     )
     save_picture(figure, plot)
 
@@ -108,13 +109,18 @@ def _told(outcome: Outcome, request: Request) -> list[dict[str, Any]]:
     return [] if request.output is not None else list(outcome.first)
 
 
+def _notes(outcome: Outcome) -> list[str]:
+    return outcome.question.notes(outcome.first[0]) if outcome.first else []
+
+
 def _data(outcome: Outcome, request: Request) -> dict[str, Any]:
     return {
-        "title": outcome.question.spec.title,
-        "dtype": outcome.question.dtype,
+        "title": outcome.question.network.title,
+        "dtype": outcome.question.priced_at,
         "points": outcome.seen,
         "met": outcome.rows,
         "left_out": left_out_rows(outcome.left_out.values()),
+        "notes": _notes(outcome),
         "rows": _told(outcome, request),
     }
 
@@ -122,16 +128,17 @@ def _data(outcome: Outcome, request: Request) -> dict[str, Any]:
 def _page(outcome: Outcome, request: Request) -> Page:
     """Return what people are told: the counts, then the front or the first rows."""
     question = outcome.question
-    lines = [f"{outcome.seen:,} points, {question.dtype}"]
+    lines = [f"{outcome.seen:,} points, {question.priced_at}"]
     if question.where:
         lines.append(f"{outcome.rows:,} meet {question.where.text}")
     lines += [left_out_line(entry) for entry in outcome.left_out.values()]
     lines += [f"all rows: {request.output}"] if request.output else []
     lines += [f"picture: {request.plot}"] if request.plot else []
+    lines += [f"note: {note}" for note in _notes(outcome)]
     rows, title, note = _told(outcome, request), "", ""
     if outcome.front is not None:
         title = f"Pareto front: {', '.join(map(str, outcome.front.goals))}"
         note = f"{len(rows):,} points; of points alike in every goal the first is shown"
     elif request.output is None and outcome.rows > len(rows):
         note = f"{outcome.rows - len(rows):,} more; -o FILE writes all of them"
-    return Page(question.spec.title, lines, (), [table(title, rows[:SHOWN], question, note)] if rows else [])
+    return Page(question.network.title, lines, (), [table(title, rows[:SHOWN], question, note)] if rows else [])
