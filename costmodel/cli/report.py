@@ -70,7 +70,10 @@ def report_command(form: str, output: Path | None, **asked: Any) -> None:
       costmodel report resnet50 --device pi5
       costmodel report alexnet googlenet --energy
       costmodel report my_net.yaml --format markdown -o costs.md
-      costmodel report model.onnx
+      costmodel report model.onnx --tree
+      costmodel report detector.onnx --resolution 320x640 --batch 4
+      costmodel report encoder.onnx --set tokens=512 --strict
+      costmodel report two_inputs.onnx --input left=1x3x64x64 --input right=1x8
       costmodel report torchvision.models:resnet18 --arg num_classes=10 --input 1x3x224x224
       costmodel report alexnet vgg16 resnet50 --sort mult_adds
       costmodel report resnet50 --format json | jq .totals
