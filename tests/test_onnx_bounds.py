@@ -17,6 +17,7 @@ from costmodel.graph import LayerGraph
 from costmodel.onnx import reader
 from costmodel.onnx.messages import model_of
 from costmodel.onnx.read import graph_of
+from costmodel.reading.draft import Draft
 
 OPSETS = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
 
@@ -122,7 +123,7 @@ def test_what_is_too_much_or_of_the_wrong_kind_is_refused_by_name(name):
 
 
 def test_a_split_may_not_make_more_layers_than_a_network_may_have(monkeypatch):
-    monkeypatch.setattr(reader, "MOST_STEPS", 50)
+    monkeypatch.setattr(reader, "Draft", lambda: Draft(50))
     gives = " ".join(f"o{number}" for number in range(51))
     nodes = [node("Split", "x", gives, axis=1), node("Concat", gives, "y", axis=1)]
     wanted = "net.onnx: node 'o0' (Split): with it the network has more than 50 layers"

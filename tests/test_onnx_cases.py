@@ -304,3 +304,21 @@ def test_the_type_of_the_file_is_that_of_its_weights():
     assert (graph.dtype, cm.price(graph).totals.weight_bytes) == ("float16", 432)
     mixed = read("float[1,3,8,8] x", "c = Cast<to = 10>(x) y = Conv(c, w)", "float16[8,3,3,3] w")
     assert (mixed.dtype, mixed.inputs["x"].dtype) == ("float16", "float32")
+
+
+SHARED = {
+    "norms": (8, "a = InstanceNormalization(x, g, h) y = InstanceNormalization(a, g, h)", "float[4] g", "float[4] h"),
+    "slopes": (4, "a = PRelu(x, g) y = PRelu(a, g)", "float[4,1,1] g"),
+    "a bias": (4, "a = Conv(x, u, h) y = Conv(a, v, h)", "float[4,4,1,1] u", "float[4,4,1,1] v", "float[4] h"),
+    "buffers alone": (None, "a = BatchNormalization(x, g, h, p, q) y = BatchNormalization(a, i, j, p, q)",
+                      *(f"float[4] {name}" for name in "ghijpq")),
+    "whole layers": (None, "a = Conv(x, u, h) y = Conv(a, u, h)", "float[4,4,1,1] u", "float[4] h"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_arrays_that_may_only_have_been_equal_are_said(name):
+    """Each layer had its own where an exporter has laid together what was equal."""
+    more, body, *arrays = SHARED[name]
+    notes = read("float[1,4,5,5] x", body, *arrays).notes
+    assert [note.rpartition("params are ")[2] for note in notes] == ([] if more is None else [f"{more} more"])

@@ -109,10 +109,21 @@ class Keepers:
         if tied and len(tied) == len(part.arrays) and len(paths) == 1 and part.path not in paths:
             (path,) = paths
             if path in graph and _alike(part, graph, path) and all(tied[name][1] == name for name in tied):
+                if all(_is_row(value) for value in part.arrays.values()):
+                    self._note(part, tied, graph)
                 return path, ()
-        own = part.op.weights(*[_shape(source, graph) for source in part.inputs])
-        self.again += [part.arrays[name].size for name in tied if name in own and len(part.arrays[name].shape) == 1]
+        self._note(part, tied, graph)
         return None, tuple((name, "/".join(keeper)) for name, keeper in tied.items())
+
+    def _note(self, part: Part, tied: Iterable[str], graph: LayerGraph) -> None:
+        """Note the arrays of one axis, but for buffers, that a part shares."""
+        own = part.op.weights(*[_shape(source, graph) for source in part.inputs])
+        self.again += [part.arrays[name].size for name in tied if name in own and _is_row(part.arrays[name])]
+
+
+def _is_row(value: Value) -> bool:
+    """Say whether at most one axis of an array is of another size than 1."""
+    return sum(size != 1 for size in value.shape) <= 1
 
 
 def key(value: Value) -> Any:

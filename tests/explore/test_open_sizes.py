@@ -108,7 +108,7 @@ def test_sizes_that_are_not_open_are_not_varied(save, command):
     )
     assert "has no parameter 'resolution'" in command("sweep", file, "--vary", "resolution=8").err
     assert command("report", file, "--resolution", "8").err == (
-        "error: net.onnx: it has no picture whose height and width are open, so no resolution to set\n"
+        "error: net.onnx: it has no input of pictures, whose height and width --resolution sets; it reads x=1x128x16\n"
     )
     assert "net.onnx: T is a size, or a list of them, and 0 is none" in command("sweep", file, "--vary", "T=0,4").err
     ran = command("sweep", file, "--vary", "N=1,2", "--vary", "batch=1,2")
