@@ -70,7 +70,7 @@ def _masks(network: Network, softmax: Part) -> list[tuple[Part, int]]:
     """Return what is added to the product of two computed matrices before a softmax, the same for all heads; a learned
     bias of positions is another for each.
     """
-    found = []
+    found: list[tuple[Part, int]] = []
     part = network.maker(softmax.inputs[0])
     for _ in range(DEEP):
         if part is None:

@@ -88,8 +88,8 @@ class Keepers:
         """Yield what to say of arrays that may be shared, or may only have been equal when they were written."""
         if self.again:
             yield (
-                f"{counted(len(self.again), 'array')} of one axis shared by several layers, and counted once; if merged "
-                f"only because they were equal when the file was written, params are {sum(self.again):,} more"
+                f"{counted(len(self.again), 'array')} of one axis shared by several layers, and counted once; if "
+                f"merged only because they were equal when the file was written, params are {sum(self.again):,} more"
             )
 
     def beside(self, path: str, values: Iterable[Value]) -> int:
