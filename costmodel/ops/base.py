@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, FrozenInstanceError, dataclass, fields, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeAlias, dataclass_transform
 
 from costmodel.errors import CostModelError, ShapeError, known_or_suggest
@@ -75,12 +74,6 @@ OPERATORS: dict[str, type[Operator]] = {}
 """Every operator by the name that specs use."""
 
 
-@cache
-def _defaults(operator: type[Operator]) -> dict[str, Any]:
-    """Return the names of an operator's fields with their defaults, MISSING where there is none."""
-    return {field.name: field.default for field in fields(operator)}  # type: ignore[arg-type]
-
-
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Operator:
     """One operation of a network: declared fields, then its rules side by side.
@@ -91,6 +84,8 @@ class Operator:
     """
 
     name: ClassVar[str]
+    defaults: ClassVar[dict[str, Any]]
+    """Its fields with their defaults, MISSING where there is none."""
     family: ClassVar[str] = "other"
     """What its work is: conv, linear, matmul, recurrent, norm, activation, pool, reduce, merge, resize, move, view,
     source. It is the row of a summary by kind; `kind()` refines it where it depends on the fields.
@@ -128,6 +123,7 @@ class Operator:
         dataclass(init=False, repr=False, eq=False)(
             cls
         )  # the methods it would write are below, once for all: 40 times faster
+        cls.defaults = {field.name: field.default for field in fields(cls)}  # type: ignore[arg-type]
         if abstract:
             return
         cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
@@ -139,7 +135,7 @@ class Operator:
         OPERATORS[cls.name] = cls
 
     def __init__(self, **values: Any) -> None:
-        known = _defaults(type(self))
+        known = self.defaults
         unknown = values.keys() - known
         values = {name: values.get(name, default) for name, default in known.items()}
         missing = [name for name, value in values.items() if value is MISSING]

@@ -10,11 +10,11 @@ from costmodel.documents.text import MAX_BYTES, decode
 from costmodel.errors import CostModelError, quote
 from costmodel.sources import onnx, stdin
 from costmodel.sources.source import Source
-from costmodel.spec.document import Spec
-from costmodel.spec.library import checked, find
 
 if TYPE_CHECKING:
     import subprocess
+
+    from costmodel.spec import Spec
 
 GIT = "git:"
 LINK = "120000"
@@ -42,6 +42,8 @@ def opened(asked: str) -> Source:
     if not (revision and colon and path):
         raise CostModelError(f"{asked!r}: write git:REVISION:PATH, as in git:main:specs/my_network.yaml")
     _refuse_onnx(path)
+    from costmodel.spec.library import checked
+
     spec = checked(at_revision(revision, Path(path)), f"{GIT}{revision}:{path}")
     return Source(asked, spec.choose(variant) if variant else spec)
 
@@ -119,6 +121,8 @@ def before_in(against: str, arch: str) -> tuple[str, Spec]:
         CostModelError: if there is no such architecture now, or git cannot show it.
         SpecError: with everything that was wrong in it.
     """
+    from costmodel.spec.library import checked, find
+
     _refuse_onnx(arch)
     if takes(arch) or stdin.takes(arch):
         raise CostModelError(f"{arch}: {against} looks a file up as it was, and this is none; name the file itself")

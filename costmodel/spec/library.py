@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from costmodel.documents.bundled import bundled
 from costmodel.documents.faults import complain
 from costmodel.documents.text import MAX_BYTES, decode, read_text
 from costmodel.errors import CostModelError, known_or_suggest, quote, suggest
@@ -17,18 +18,8 @@ from costmodel.spec.document import Spec, read_spec
 
 def folders() -> list[Path]:
     """Return the folders that names are looked for in, first come first served."""
-    local, bundled = Path("specs"), _bundled()
-    return [local, bundled] if local.is_dir() and local.resolve() != bundled else [bundled]
-
-
-def _bundled() -> Path:
-    here = Path(__file__).resolve().parent.parent
-    return here / "specs" if (here / "specs").is_dir() else here.parent / "specs"
-
-
-def is_bundled(file: str) -> bool:
-    """Say whether a file is one of the package's own."""
-    return Path(file).resolve().parent == _bundled()
+    local, own = Path("specs"), bundled()
+    return [local, own] if local.is_dir() and local.resolve() != own else [own]
 
 
 def read_file(path: Path) -> Spec:
