@@ -83,9 +83,9 @@ class Operator:
     All sizes are of one image; batch is no concern of an operator's.
     """
 
+    _defaults: ClassVar[dict[str, Any]]
+    """Its fields by name, each with its default, MISSING where there is none."""
     name: ClassVar[str]
-    defaults: ClassVar[dict[str, Any]]
-    """Its fields with their defaults, MISSING where there is none."""
     family: ClassVar[str] = "other"
     """What its work is: conv, linear, matmul, recurrent, norm, activation, pool, reduce, merge, resize, move, view,
     source. It is the row of a summary by kind; `kind()` refines it where it depends on the fields.
@@ -123,7 +123,7 @@ class Operator:
         dataclass(init=False, repr=False, eq=False)(
             cls
         )  # the methods it would write are below, once for all: 40 times faster
-        cls.defaults = {field.name: field.default for field in fields(cls)}  # type: ignore[arg-type]
+        cls._defaults = {field.name: field.default for field in fields(cls)}  # type: ignore[arg-type]
         if abstract:
             return
         cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
@@ -135,7 +135,7 @@ class Operator:
         OPERATORS[cls.name] = cls
 
     def __init__(self, **values: Any) -> None:
-        known = self.defaults
+        known = self._defaults
         unknown = values.keys() - known
         values = {name: values.get(name, default) for name, default in known.items()}
         missing = [name for name, value in values.items() if value is MISSING]

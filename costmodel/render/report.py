@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from costmodel.documents.bundled import is_bundled
-from costmodel.documents.text import written
+from costmodel.documents.scalars import written
 from costmodel.measures import MEASURES, Measure, Row, shown
 from costmodel.pricing.table import CostTable
 from costmodel.render.amounts import amount, amounts

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costmodel.documents.text import MAX_BYTES, decode
 from costmodel.errors import CostModelError, quote
 from costmodel.sources import onnx, stdin
 from costmodel.sources.source import Source
@@ -70,6 +69,8 @@ def _text(revision: str, path: Path, folder: Path, name: str) -> str:
         what = "a symbolic link" if mode == LINK else f"a {kind}"
         raise CostModelError(f"{path} in {revision} is {what}, and no file")
     raw = _git(folder, "cat-file", "blob", blob)
+    from costmodel.documents.text import MAX_BYTES, decode
+
     if len(raw) > MAX_BYTES:
         raise CostModelError(f"{path} in {revision}: {len(raw):,} bytes; a spec has at most {MAX_BYTES:,}")
     return decode(raw, f"{path} in {revision}")
