@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from costmodel.onnx.model import Graph, Node
+from costmodel.onnx.needed import with_inner
 from costmodel.onnx.reader import Given, Reader, rule
 from costmodel.onnx.types.common import counted, filled, note
 from costmodel.onnx.types.parts import selected, stacked
@@ -77,12 +78,6 @@ def _graph(node: Node, name: str) -> Graph:
     if not isinstance(found, Graph):
         raise UnreadError(f"it has no {name}")
     return found
-
-
-def _nodes(graph: Graph) -> int:
-    """Return how many nodes a graph has, with those within."""
-    inner = [one for node in graph.nodes for one in node.attributes.values() if isinstance(one, Graph)]
-    return len(graph.nodes) + sum(map(_nodes, inner))
 
 
 def _cost(steps: Sequence[Step]) -> tuple[int, int]:
@@ -159,7 +154,7 @@ def _loop(read: Reader, node: Node) -> tuple[Given, ...]:
 
 def _ran(read: Reader, node: Node, body: Graph, trips: Trips, states: list[Given], again: Again) -> tuple[Given, ...]:
     """Return what a loop gives: its states after the last trip, and what each trip put out side by side."""
-    copies = min(MOST_TRIPS, MOST_NODES // max(_nodes(body), 1))
+    copies = min(MOST_TRIPS, MOST_NODES // max(len(with_inner(body.nodes)), 1))
     if trips.most is not None and trips.most > max(copies, 1):
         return _as_one(read, node, trips.most, states, again)
     mark, before = Mark(read), states
@@ -306,7 +301,7 @@ def _sequence_map(read: Reader, node: Node) -> tuple[Given, ...]:
     """Its body once for each tensor of a sequence; what is beside it is a sequence as long, or one tensor for all."""
     body, values = _graph(node, "body"), sequence(read, node)
     others = [read.values[name] for name in node.inputs[1:]]
-    if len(values) * _nodes(body) > MOST_NODES:
+    if len(values) * len(with_inner(body.nodes)) > MOST_NODES:
         raise UnreadError(f"it runs for {len(values):,} tensors")
     found: list[list[Value]] = [[] for _ in node.outputs]
     for at, value in enumerate(values):
