@@ -9,10 +9,10 @@ from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.sources import Question
 from costmodel.sources import torch as modules
-from costmodel.spec import Spec
 
 if TYPE_CHECKING:
     from costmodel.pricing.table import CostTable
+    from costmodel.spec import Spec
 
 Module: TypeAlias = "Any"
 """A `torch.nn.Module`, which is not imported to say so."""
