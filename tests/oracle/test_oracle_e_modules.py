@@ -332,7 +332,11 @@ def test_a_summary_is_the_table_of_the_same_network():
     [
         (nn.Linear, {"input_size": (1, 4)}, "the class Linear, of which one is to be built first"),
         ({"weight": torch.ones(2)}, {"input_size": (1, 4)}, "this is a dict; of specs"),
-        (nn.Linear(4, 4), {"input_size": (1, 4), "depth": 3}, "is given twice, as sizes or examples and by name: depth"),
+        (
+            nn.Linear(4, 4),
+            {"input_size": (1, 4), "depth": 3},
+            "is given twice, as sizes or examples and by name: depth",
+        ),
     ],
 )
 def test_what_is_no_call_of_a_module_is_said(asked, given, said):
