@@ -43,8 +43,8 @@ def load(arch: Question | Module, example: Any = None, **parameters: Any) -> Lay
         return modules.of_module(arch, example, **parameters).graph
     if example is not None:
         raise CostModelError(
-            f"what a network is called with is said of PyTorch modules, and this is {_named(arch)}; of specs and files, "
-            "name the size"
+            f"what a network is called with is said of PyTorch modules, and this is {_named(arch)}; "
+            "of specs and files, name the size"
         )
     return sources.open(arch, **parameters).graph
 
