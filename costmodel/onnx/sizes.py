@@ -47,8 +47,10 @@ class Chosen:
     carrying: list[str] = field(default_factory=list)
     label: str = ""
     """What the file calls the batch, where it leaves it open."""
-    space: list[int] = field(default_factory=list)
-    """The open heights and widths of pictures that have not been set by their names."""
+    of_space: set[str] = field(default_factory=set)
+    """The names of heights and widths that were not set by them."""
+    space: tuple[int, int] | None = None
+    """The height and width of the first picture of which both are such."""
 
     def why_whole(self) -> str:
         """Say why no other batch can be asked for, where the first axis is not the batch throughout."""
@@ -106,8 +108,10 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
     if unknown:
         what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
         raise CostModelError(f"{file}: it has no open size {quote(unknown[0])}; {what}")
-    if asked.space is not None and not found.space:
+    if asked.space is not None and found.space is None:
         raise CostModelError(f"{file}: it has no picture whose height and width are open, so no {RESOLUTION} to set")
+    if asked.space is not None and found.space != asked.space:
+        raise CostModelError(f"{file}: its height and width are one size, which cannot be {show_shape(asked.space)}")
     return _batched(inputs, found)
 
 
@@ -141,7 +145,7 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
         raise CostModelError(
             f"{file}: its input {quote(one.name)} has {len(one.shape)} axes, and {show_shape(whole)} has {len(whole)}"
         )
-    sizes = []
+    sizes, pictured = [], []
     for axis, said in enumerate(one.shape):
         if whole is not None:
             size = whole[axis]
@@ -152,7 +156,11 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
         else:
             label = said if isinstance(said, str) and said else f"{one.name}.{axis}"
             size = _open(label, axis, one, asked, found)
+            if label in found.of_space and _axis_of_space(axis, one) is not None:
+                pictured.append(size)
         sizes.append(size)
+    if len(pictured) == 2:
+        found.space = found.space or (pictured[0], pictured[1])
     return tuple(sizes)
 
 
@@ -166,14 +174,14 @@ def _open(label: str, axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
         size = asked.names[shown]
     elif shown == RESOLUTION and asked.space is not None:
         size = asked.space[0]
-        found.space.append(size)
+        found.space = (size, size)
     elif len(parts) > 1 and all(part in found.names or part.isdigit() for part in parts):
         found.names[label] = sum(found.names.get(part) or int(part) for part in parts)
         return found.names[label]
     else:
         size, was_asked = _assumed(axis, of_space, one, asked)
         if of_space is not None:
-            found.space.append(size)
+            found.of_space.add(label)
         if not was_asked:
             found.assumed[shown] = size
     found.names[label] = found.parameters[shown] = size
