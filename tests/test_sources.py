@@ -112,7 +112,7 @@ def test_parameters_are_set_wherever_the_spec_is_from(folder, piped):
             continue
         piped()
         assert cm.price(cm.load(form, width=16)).totals.params == 16 * (3 * 9 + 1) != params
-    with pytest.raises(cm.CostModelError, match=r"net\.onnx: an ONNX file has no parameters, so no width to set"):
+    with pytest.raises(cm.CostModelError, match=r"net\.onnx: it has no open size 'width'; known: batch"):
         cm.load("net.onnx", width=16)
     with pytest.raises(cm.CostModelError, match="net: a graph has no parameters, so no width to set"):
         cm.load(cm.load("net"), width=16)
