@@ -111,7 +111,7 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
     if unknown:
         what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
         raise CostModelError(f"{file}: it has no open size {quote(unknown[0])}; {what}")
-    if asked.space is not None and not any(_pictured(one) for one in inputs):
+    if asked.space is not None and RESOLUTION not in found.names and not any(map(_pictured, inputs)):
         known = ", ".join(f"{one_line(name)}={show_shape(shape)}" for name, shape in found.shapes.items())
         raise CostModelError(
             f"{file}: it has no input of pictures, whose height and width --resolution sets; it reads {known}"
@@ -161,6 +161,10 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
             size = asked.space[_pictured(one).index(axis)]
             pictured += [] if isinstance(said, int) and said > 0 else [size]
             if isinstance(said, str) and said:
+                if found.names.get(said, size) != size:
+                    raise CostModelError(
+                        f"{file}: its height and width are one size, which cannot be {show_shape(asked.space)}"
+                    )
                 if asked.names.get(said, size) != size:
                     raise CostModelError(
                         f"{file}: --resolution says {size}, and --set {one_line(said)}={asked.names[said]}"
@@ -184,6 +188,8 @@ def _open(label: str, axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
         parts = [part.strip() for part in label.split("+")]
         if label in asked.names:
             found.names[label] = asked.names[label]
+        elif label == RESOLUTION and asked.space is not None:
+            found.names[label] = asked.space[0]
         elif len(parts) > 1 and all(part in found.names or part.isdigit() for part in parts):
             found.names[label] = sum(found.names.get(part) or int(part) for part in parts)
             return found.names[label]

@@ -124,7 +124,7 @@ def test_sizes_that_are_not_open_are_not_varied(save, command):
 def test_a_resolution_is_of_pictures_whose_height_and_width_are_open(save, command):
     file = save(TOKENS)
     assert command("report", file, "--resolution", "8").err == (
-        "error: net.onnx: it has no picture whose height and width are open, so no resolution to set\n"
+        "error: net.onnx: it has no input of pictures, whose height and width --resolution sets; it reads x=1x128x16\n"
     )
     square = save(tuple(part.replace("H,W", "S,S") if isinstance(part, str) else part for part in PICTURE))
     assert cm.sweep(square, resolution=[8])["mult_adds"].tolist() == [4 * 27 * 4 * 4]
