@@ -253,6 +253,7 @@ def test_what_is_added_to_scores_alike_for_all_heads_is_a_mask(name):
     graph = read(HEADS, body, *arrays)
     assert cm.price(graph).totals.params == params
     assert cm.price(graph).totals.mult_adds >= PRODUCTS
+    assert len(graph.notes) == len(masks)
     assert [note.partition("(")[2].partition(")")[0] for note in graph.notes if "mask" in note] == masks
 
 
