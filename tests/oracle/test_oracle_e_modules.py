@@ -344,6 +344,17 @@ def test_what_is_no_call_of_a_module_is_said(asked, given, said):
         cm.summary(asked, **given)
 
 
+def test_a_notebook_shows_the_tree_of_submodules():
+    graph = cm.load(nn.Sequential(nn.Sequential(nn.Linear(8, 4), nn.ReLU()), nn.Linear(4, 2)), (1, 8))
+    parts = graph._repr_html_().partition(">Tree<")[2]
+    assert re.findall(r'<td class="l">\s*(\S+?)</td><td class="l">(\d+)</td>', parts) == [
+        ("0", "4"),
+        ("0", "4"),
+        ("1", "4"),
+        ("1", "2"),
+    ]
+
+
 def test_what_a_module_keeps_between_calls_is_what_it_kept():
     module = Constants()
     module.kept["x"] = mine = torch.ones(3)
@@ -434,6 +445,7 @@ def test_code_that_needs_numbers_is_run_on_the_processor(code):
     [
         ("nets_of_a_test:smal", ["--input", "1x3x8x8"], "has no smal; did you mean 'small'?"),
         ("nothing_of_a_test:small", ["--input", "1x3x8x8"], "there is no module nothing_of_a_test to import"),
+        ("nets_of_a_test.py:small", ["--input", "1x3x8x8"], "or the packages; write nets_of_a_test:small"),
         ("nets_of_a_test:broken", ["--input", "1x3x8x8"], "it raised ValueError: no such thing"),
         ("nets_of_a_test:other", ["--input", "1x3x8x8"], "gives a int, and no torch.nn.Module"),
         ("nets_of_a_test:small", [], "what is the module called with? --input 1x3x224x224"),
