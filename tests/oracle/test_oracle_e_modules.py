@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812 - so everybody calls it
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -135,6 +136,25 @@ def test_attention_is_one_operator_with_its_heads():
         "Windows": [(2, 2)],
     }
     assert [op.causal for op in found["ScaledDotProduct"]] == [False, True, False]
+
+
+class MatrixVector(nn.Module):
+    """A product of which PyTorch's counter says nothing."""
+
+    def __init__(self, product):
+        super().__init__()
+        self.product, self.w = product, nn.Parameter(torch.zeros(6, 8))
+
+    def forward(self, x):
+        return self.product(self.w, x)
+
+
+@pytest.mark.parametrize("product", [torch.matmul, torch.mv, lambda w, x: x @ w.T, lambda w, x: F.linear(x, w)])
+def test_a_matrix_by_a_vector_without_a_batch_is_a_product(product):
+    graph = cm.load(MatrixVector(product), (8,))
+    totals = cm.price(graph).totals
+    assert (totals.mult_adds, totals.params) == (48, 48)
+    assert graph.layer(graph.outputs[0]).shape == (6,)
 
 
 def test_a_module_called_again_is_a_row_again_and_its_params_count_once():
