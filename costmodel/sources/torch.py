@@ -154,8 +154,9 @@ def _factory(asked: str) -> Callable[..., Any]:
     try:
         found: Any = import_module(place)
     except ModuleNotFoundError as error:
+        meant = f"; write {place.removesuffix('.py')}:{name}" if place.endswith(".py") else ""
         raise CostModelError(
-            f"{asked}: there is no module {error.name} to import, from {here} or the packages"
+            f"{asked}: there is no module {error.name} to import, from {here} or the packages{meant}"
         ) from None
     except Exception as error:
         raise CostModelError(f"{asked}: importing {place} raised {type(error).__name__}: {error}") from None

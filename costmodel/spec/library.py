@@ -95,7 +95,8 @@ def find(arch: str) -> Spec:
                 return read_file(file).choose(arch)
     raise CostModelError(
         f"no architecture {quote(arch)}; {known_or_suggest(arch, names())}\n"
-        "  `costmodel list` shows them all; a path to a YAML or ONNX file works too"
+        "  `costmodel list` shows them all; a path to a YAML or ONNX file works too, and package.module:factory, code "
+        "that builds a PyTorch module"
     )
 
 

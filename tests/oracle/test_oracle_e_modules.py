@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812 - so everybody calls it
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -135,6 +136,25 @@ def test_attention_is_one_operator_with_its_heads():
         "Windows": [(2, 2)],
     }
     assert [op.causal for op in found["ScaledDotProduct"]] == [False, True, False]
+
+
+class MatrixVector(nn.Module):
+    """A product of which PyTorch's counter says nothing."""
+
+    def __init__(self, product):
+        super().__init__()
+        self.product, self.w = product, nn.Parameter(torch.zeros(6, 8))
+
+    def forward(self, x):
+        return self.product(self.w, x)
+
+
+@pytest.mark.parametrize("product", [torch.matmul, torch.mv, lambda w, x: x @ w.T, lambda w, x: F.linear(x, w)])
+def test_a_matrix_by_a_vector_without_a_batch_is_a_product(product):
+    graph = cm.load(MatrixVector(product), (8,))
+    totals = cm.price(graph).totals
+    assert (totals.mult_adds, totals.params) == (48, 48)
+    assert graph.layer(graph.outputs[0]).shape == (6,)
 
 
 def test_a_module_called_again_is_a_row_again_and_its_params_count_once():
@@ -344,6 +364,17 @@ def test_what_is_no_call_of_a_module_is_said(asked, given, said):
         cm.summary(asked, **given)
 
 
+def test_a_notebook_shows_the_tree_of_submodules():
+    graph = cm.load(nn.Sequential(nn.Sequential(nn.Linear(8, 4), nn.ReLU()), nn.Linear(4, 2)), (1, 8))
+    parts = graph._repr_html_().partition(">Tree<")[2]
+    assert re.findall(r'<td class="l">\s*(\S+?)</td><td class="l">(\d+)</td>', parts) == [
+        ("0", "4"),
+        ("0", "4"),
+        ("1", "4"),
+        ("1", "2"),
+    ]
+
+
 def test_what_a_module_keeps_between_calls_is_what_it_kept():
     module = Constants()
     module.kept["x"] = mine = torch.ones(3)
@@ -434,6 +465,7 @@ def test_code_that_needs_numbers_is_run_on_the_processor(code):
     [
         ("nets_of_a_test:smal", ["--input", "1x3x8x8"], "has no smal; did you mean 'small'?"),
         ("nothing_of_a_test:small", ["--input", "1x3x8x8"], "there is no module nothing_of_a_test to import"),
+        ("nets_of_a_test.py:small", ["--input", "1x3x8x8"], "or the packages; write nets_of_a_test:small"),
         ("nets_of_a_test:broken", ["--input", "1x3x8x8"], "it raised ValueError: no such thing"),
         ("nets_of_a_test:other", ["--input", "1x3x8x8"], "gives a int, and no torch.nn.Module"),
         ("nets_of_a_test:small", [], "what is the module called with? --input 1x3x224x224"),

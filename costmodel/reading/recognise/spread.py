@@ -63,6 +63,8 @@ def _transposed(network: Network, part: Part) -> None:
     if made is None or order is None or left == right or not network.alone(made.path):
         return
     before = network.shape(made.inputs[0])
+    if len(before) < 2:
+        return  # a vector, that became a matrix of one column
     swap = made.op.name in ("rearrange", "transpose") and (*before[:-2], before[-1], before[-2]) == made.shape
     if swap and order == _swap(before):
         op = OPERATORS["matmul"](transpose_b=not part.op.transpose_b)  # type: ignore[attr-defined]
