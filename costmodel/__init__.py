@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from costmodel.latency.predict import time as time
     from costmodel.pricing import price as price
     from costmodel.pricing.table import CostTable as CostTable
+    from costmodel.render.bars import plot as plot
     from costmodel.spec.document import Spec as Spec
     from costmodel.sweeps.closed import formulas as formulas
     from costmodel.sweeps.solve import Solution as Solution
@@ -46,6 +47,7 @@ _WHERE = {
     "Device": "costmodel.latency.device",
     "run": "costmodel.execute",
     "verify": "costmodel.execute",
+    "plot": "costmodel.render.bars",
     "diff": "costmodel.judging.compare",
     "whatif": "costmodel.judging.compare",
     "formulas": "costmodel.sweeps.closed",

@@ -9,10 +9,10 @@ from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.sources import Question
 from costmodel.sources import torch as modules
-from costmodel.spec import Spec
 
 if TYPE_CHECKING:
     from costmodel.pricing.table import CostTable
+    from costmodel.spec import Spec
 
 Module: TypeAlias = "Any"
 """A `torch.nn.Module`, which is not imported to say so."""
@@ -42,7 +42,10 @@ def load(arch: Question | Module, example: Any = None, **parameters: Any) -> Lay
     if modules.is_module(arch):
         return modules.of_module(arch, example, **parameters).graph
     if example is not None:
-        raise CostModelError("what a network is called with is said of PyTorch modules; of all others, name the size")
+        raise CostModelError(
+            f"what a network is called with is said of PyTorch modules, and this is {_named(arch)}; "
+            "of specs and files, name the size"
+        )
     return sources.open(arch, **parameters).graph
 
 
@@ -60,3 +63,10 @@ def summary(module: Module, input_size: Any = None, **inputs: Any) -> CostTable:
     from costmodel.pricing import price
 
     return price(load(module, input_size, **({"inputs": inputs} if inputs else {})))
+
+
+def _named(asked: Any) -> str:
+    """Return what something is that is no module: a text as it stands, all else by its class."""
+    if isinstance(asked, type):
+        return f"the class {asked.__name__}, of which one is to be built first"
+    return repr(asked) if isinstance(asked, str) else f"a {type(asked).__name__}"

@@ -56,7 +56,7 @@ def test_no_validator_is_imported_for_an_installed_spec(site, words):
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
     """Return a spec that counts as installed."""
-    monkeypatch.setattr(library, "_INSTALLED", tmp_path)
+    monkeypatch.setattr(library, "INSTALLED", tmp_path)
     return Path(shutil.copy(SPECS / "nin.yaml", tmp_path))
 
 

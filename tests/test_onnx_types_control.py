@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from costmodel.onnx import types  # noqa: F401 - fills the rules
 from costmodel.onnx.messages import model_of
+from costmodel.onnx.read import graph_of
 from costmodel.onnx.reader import Reader
 
 FLOAT = TensorProto.FLOAT
@@ -269,3 +270,44 @@ def test_what_is_not_understood_within_a_branch_is_said_of_the_branch() -> None:
     node = helper.make_node("If", ["c"], ["y"], "if", then_branch=odd, else_branch=even)
     with pytest.raises(Exception, match=r"node 'if' \(If\): within it, StringConcat: it computes on text"):
         read([node], [info("x", 3, 8)], ["y"], [array("c", True)])
+
+
+def unknown(*outputs: str) -> onnx.NodeProto:
+    return helper.make_node("Puzzle", ["x"], [*outputs], "puzzle", domain="elsewhere")
+
+
+def test_what_is_not_priced_is_said_though_only_the_shape_of_its_first_output_is_read() -> None:
+    outputs = [info("first", 2, 3), info("second", 6)]
+    nodes = [
+        unknown("first", "second"),
+        helper.make_node("Shape", ["first"], ["sizes"]),
+        helper.make_node("Reshape", ["second", "sizes"], ["y"]),
+    ]
+    graph = helper.make_graph(nodes, "g", [info("x", 1, 4)], [onnx.ValueInfoProto(name="y")], value_info=outputs)
+    made = model_of(helper.make_model(graph).SerializeToString(), "f")
+    assert list(graph_of(made, "f", "net").unpriced.values()) == [("elsewhere.Puzzle", "no operator stands for it")]
+
+
+def test_both_outputs_of_what_is_not_priced_are_one_thing() -> None:
+    outputs = [info("first", 1, 5), info("second", 1, 5)]
+    nodes = [unknown("first", "second"), helper.make_node("Add", ["first", "second"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [info("x", 1, 4)], [onnx.ValueInfoProto(name="y")], value_info=outputs)
+    assert len(graph_of(model_of(helper.make_model(graph).SerializeToString(), "f"), "f", "net").unpriced) == 1
+
+
+def test_within_a_loop_an_output_that_nobody_reads_needs_no_shape() -> None:
+    relu = helper.make_node("Relu", ["state"], ["after"])
+    puzzle = helper.make_node("Puzzle", ["state"], ["known", "unread"], "puzzle", domain="elsewhere")
+    add = helper.make_node("Add", ["known", "after"], ["sum"])
+    going = helper.make_node("Identity", ["go"], ["on"])
+    body = helper.make_graph(
+        [relu, puzzle, add, going],
+        "body",
+        [info("trip", kind=TensorProto.INT64), info("go", kind=TensorProto.BOOL), info("state", 1, 4)],
+        [info("on", kind=TensorProto.BOOL), onnx.ValueInfoProto(name="sum")],
+        value_info=[info("known", 1, 4)],
+    )
+    loop = helper.make_node("Loop", ["two", "", "x"], ["y"], "loop", body=body)
+    reader, (given,) = read([loop], [info("x", 1, 4)], ["y"], [array("two", np.int64(2))])
+    assert given.shape == (1, 4)
+    assert [step.partial for step in reader.draft.steps if step.partial] == ["no operator stands for it"] * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import pickle
 import struct
 import zipfile
@@ -300,6 +301,25 @@ def test_a_large_file_is_read_past_its_weights(tmp_path, monkeypatch):
     stored = read_model(path).graph.arrays["w"]
     assert isinstance(stored.data, memoryview)
     assert stored.values()[-1] == 99_999
+
+
+def test_of_a_large_file_what_was_looked_at_is_let_go(tmp_path):
+    from costmodel.documents.files import let_go
+
+    class Watched(mmap.mmap):
+        gone = 0
+
+        def madvise(self, option, start, length):
+            self.gone = start + length
+            super().madvise(option, start, length)
+
+    with (tmp_path / "large").open("w+b") as file:
+        file.write(b"x" * 3 * mmap.PAGESIZE)
+        file.flush()
+        view = Watched(file.fileno(), 0, access=mmap.ACCESS_READ)
+        let_go(memoryview(view), 2 * mmap.PAGESIZE + 1)
+    assert view.gone == 2 * mmap.PAGESIZE
+    assert view[0] == ord("x")
 
 
 # -- what a node is called

@@ -15,7 +15,8 @@ from typing import Any
 
 from costmodel.api import load
 from costmodel.bench.fit import Sample
-from costmodel.documents.text import read_text, scalar
+from costmodel.documents.scalars import scalar
+from costmodel.documents.text import read_text
 from costmodel.errors import CostModelError, SpecError, quote
 from costmodel.graph import LayerGraph
 from costmodel.latency.cells import Record, Sheet, between, whole

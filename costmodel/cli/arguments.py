@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from costmodel.documents.text import scalar
+from costmodel.documents.scalars import scalar
 from costmodel.errors import CostModelError
 from costmodel.units import DTYPES, MOST_IMAGES
 

@@ -10,7 +10,7 @@ import click
 from costmodel import sources
 from costmodel.cli.arguments import ARCH, resolution_option, set_option
 from costmodel.cli.output import draw_table, emit, output_option
-from costmodel.documents.text import written
+from costmodel.documents.scalars import written
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import show_shape

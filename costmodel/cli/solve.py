@@ -29,9 +29,10 @@ from costmodel.tasks import solve
 def solve_command(maximize: str | None, minimize: str | None, form: str, **asked: Any) -> None:
     """Find the best parameters that meet constraints.
 
-    Every point of the ranges is priced, so the answer is exact over the grid. Told are the best point, how much room
-    each constraint leaves there, what stands in the way of the next better one, and the Pareto front around it. Exit
-    code 1 if no point meets the constraints, with the nearest one.
+    The parameters of an ONNX file are the sizes that it leaves open. Every point of the ranges is priced, so the answer
+    is exact over the grid. Told are the best point, how much room each constraint leaves there, what stands in the way
+    of the next better one, and the Pareto front around it. Exit code 1 if no point meets the constraints, with the
+    nearest one.
 
     \b
     Examples:

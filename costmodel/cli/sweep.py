@@ -39,10 +39,12 @@ from costmodel.tasks import sweep
 def sweep_command(columns: str | None, form: str, **asked: Any) -> None:
     """Price an architecture over ranges of its parameters.
 
+    The parameters of an ONNX file are the sizes that it leaves open.
+
     A range START:STOP:STEP includes STOP where a step falls on it; without a step it takes one unit of the last decimal
     written. Every combination is priced; those that are no network are left out and counted. Rows come in the order of
-    the options, the last one varying fastest; parameters that shape the network (a depth, an operator) vary slowest.
-    The front takes columns as small as they come, or as large after max:.
+    the options, the last one varying fastest; parameters that shape the network (a depth, an operator, the sizes of a
+    file) vary slowest. The front takes columns as small as they come, or as large after max:.
 
     \b
     Examples:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from costmodel import sources
+from costmodel.documents.bundled import is_bundled
 from costmodel.documents.safe_text import one_line
 from costmodel.errors import SpecError
 from costmodel.pricing import totals
 from costmodel.sources import Source
 from costmodel.spec import Spec, expand
 from costmodel.spec.document import read_spec
-from costmodel.spec.library import is_bundled
 
 
 @dataclass

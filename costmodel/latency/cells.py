@@ -9,7 +9,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from costmodel.documents.text import scalar
+from costmodel.documents.scalars import scalar
 from costmodel.errors import Place, Problem, SpecError, known_or_suggest, quote, split_lines
 
 MAX_PROBLEMS = 20

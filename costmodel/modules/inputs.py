@@ -44,8 +44,9 @@ def arguments(module: nn.Module, given: Given, whole: set[str], title: str = "")
         return found
     several = [given] if is_shape(given) or isinstance(given, torch.Tensor) else given
     if not isinstance(several, (list, tuple)) or not several:
+        what = quote(given) if isinstance(given, (str, list, tuple)) else f"a {type(given).__name__}"
         raise CostModelError(
-            f"{given!r} is no input of a module; give a shape as (1, 3, 224, 224), a tensor, a tuple of several, or "
+            f"{what} is no input of a module; give a shape as (1, 3, 224, 224), a tensor, a tuple of several, or "
             "inputs={'name': shape}"
         )
     for place, one in enumerate(several):

@@ -15,6 +15,7 @@ from costmodel.onnx import types  # noqa: F401 - fills the rules
 from costmodel.onnx.inline import inlined
 from costmodel.onnx.messages import read_model
 from costmodel.onnx.model import STANDARD, Graph, Info, Model, Node
+from costmodel.onnx.needed import needed, with_inner
 from costmodel.onnx.reader import Reader
 from costmodel.onnx.remarks import remarks
 from costmodel.onnx.sizes import Sizes, chosen
@@ -27,8 +28,6 @@ from costmodel.reading.recognise import recognised
 from costmodel.reading.value import REALS, Value
 from costmodel.tensor import Tensor
 
-AROUND = ("If", "Loop", "Scan", "SequenceMap")
-"""The nodes that have graphs within them."""
 OTHER_SIZES = ((256, 512), (320, 1024), (640, 16_000), (64, 32))
 """Heights and widths, and lengths, that are tried where a network does not allow those that are assumed first."""
 
@@ -80,7 +79,7 @@ def _assumes(model: Model, sizes: Sizes, file: str) -> bool:
 
 def inputs_of(graph: Graph, nodes: list[Node] | None = None) -> list[Info]:
     """Return what a network reads: the inputs that are no arrays of the file and that one of its needed nodes reads."""
-    read = {name for node in _with_inner(needed(graph) if nodes is None else nodes) for name in node.inputs}
+    read = {name for node in with_inner(needed(graph) if nodes is None else nodes) for name in node.inputs}
     return [one for one in graph.inputs if one.name not in graph.arrays and one.name in read]
 
 
@@ -130,41 +129,6 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
     )
     graph.notes += [*given.notes(taken_off), *reader.draft.notes, *said_of_arrays, *remarks(network)]
     return finished(network, graph, reader.draft.folded_mult_adds)
-
-
-def needed(graph: Graph) -> list[Node]:
-    """Return the nodes that the outputs depend on, in their order; those of their outputs that nobody reads lose their
-    names, as such do that a file leaves out.
-    """
-    wanted = {info.name for info in graph.outputs}
-    kept = []
-    for node in reversed(graph.nodes):
-        if not wanted.isdisjoint(node.outputs):
-            kept.append(node)
-            wanted.update(node.inputs)
-            for inner in _graphs(node):
-                wanted.update(name for one in _with_inner(inner.nodes) for name in one.inputs)
-                wanted.update(one.name for one in inner.outputs)
-    for node in kept:
-        node.outputs = [name if name in wanted else "" for name in node.outputs]
-    return kept[::-1]
-
-
-def _with_inner(nodes: list[Node]) -> list[Node]:
-    """Return nodes and those of the graphs within them."""
-    found = list(nodes)
-    for node in found:
-        for graph in _graphs(node):
-            found += graph.nodes
-    return found
-
-
-def _graphs(node: Node) -> list[Graph]:
-    """Return the graphs within a node."""
-    if node.op_type not in AROUND:
-        return []
-    given = [one for value in node.attributes.values() for one in (value if isinstance(value, list) else [value])]
-    return [one for one in given if isinstance(one, Graph)]
 
 
 def _typed(tensor: Tensor, kind: str, own: str) -> Tensor:

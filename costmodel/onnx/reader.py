@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from costmodel.errors import CostModelError, ShapeError, quote
 from costmodel.onnx.fold import folded
 from costmodel.onnx.model import STANDARD, Graph, Info, Node
+from costmodel.onnx.needed import needed
 from costmodel.onnx.stored import Stored
 from costmodel.reading.draft import Draft
 from costmodel.reading.value import FAULTS, REALS, Array, UnreadError, Value, known
@@ -238,7 +239,7 @@ class Reader:
         try:
             self.store(graph.arrays.values())
             self.values.update(zip((one.name for one in graph.inputs), given, strict=False))
-            self.over(graph.nodes)
+            self.over(needed(graph))
             if not self.lost.isdisjoint(one.name for one in graph.outputs):
                 node, why = self.unread[0]
                 raise UnreadError(f"within it, {node.kind}: {why}")

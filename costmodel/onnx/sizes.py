@@ -48,8 +48,8 @@ class Chosen:
     carrying: list[str] = field(default_factory=list)
     label: str = ""
     """What the file calls the batch, where it leaves it open."""
-    space: list[int] = field(default_factory=list)
-    """The open heights and widths of pictures that have not been set by their names."""
+    space: tuple[int, int] | None = None
+    """The height and width of the first picture of which both are open, and not set by their own names."""
 
     def why_whole(self) -> str:
         """Say why no other batch can be asked for, where the first axis is not the batch throughout."""
@@ -111,7 +111,7 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
     if unknown:
         what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
         raise CostModelError(f"{file}: it has no open size {quote(unknown[0])}; {what}")
-    if asked.space is not None and not any(_pictured(one) for one in inputs):
+    if asked.space is not None and RESOLUTION not in found.names and not any(map(_pictured, inputs)):
         known = ", ".join(f"{one_line(name)}={show_shape(shape)}" for name, shape in found.shapes.items())
         raise CostModelError(
             f"{file}: it has no input of pictures, whose height and width --resolution sets; it reads {known}"
@@ -150,7 +150,8 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
         raise CostModelError(
             f"{file}: its input {quote(one.name)} has {len(one.shape)} axes, and {show_shape(given)} has {len(given)}"
         )
-    sizes = []
+    sizes: list[int] = []
+    pictured: list[int] = []
     for axis, said in enumerate(one.shape):
         if given is not None:
             size = given[axis]
@@ -158,9 +159,12 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
                 found.names[said] = size
         elif asked.space is not None and axis in _pictured(one):
             size = asked.space[_pictured(one).index(axis)]
-            if not (isinstance(said, int) and said > 0):
-                found.space.append(size)
+            pictured += [] if isinstance(said, int) and said > 0 else [size]
             if isinstance(said, str) and said:
+                if found.names.get(said, size) != size:
+                    raise CostModelError(
+                        f"{file}: its height and width are one size, which cannot be {show_shape(asked.space)}"
+                    )
                 if asked.names.get(said, size) != size:
                     raise CostModelError(
                         f"{file}: --resolution says {size}, and --set {one_line(said)}={asked.names[said]}"
@@ -171,7 +175,10 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
         else:
             label = said if isinstance(said, str) and said else f"{one.name}.{axis}"
             size = _open(label, axis, one, asked, found)
+            pictured += [size] if axis in _pictured(one) and label not in asked.names else []
         sizes.append(size)
+    if len(pictured) == 2:
+        found.space = found.space or (pictured[0], pictured[1])
     return tuple(sizes)
 
 
@@ -181,13 +188,13 @@ def _open(label: str, axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
         parts = [part.strip() for part in label.split("+")]
         if label in asked.names:
             found.names[label] = asked.names[label]
+        elif label == RESOLUTION and asked.space is not None:
+            found.names[label] = asked.space[0]
         elif len(parts) > 1 and all(part in found.names or part.isdigit() for part in parts):
             found.names[label] = sum(found.names.get(part) or int(part) for part in parts)
             return found.names[label]
         else:
             found.names[label] = _assumed(axis, one, asked)
-            if axis in _pictured(one):
-                found.space.append(found.names[label])
             if axis or asked.batch is None:
                 found.assumed[one_line(label)] = found.names[label]
         found.parameters[one_line(label)] = found.names[label]

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from costmodel.documents.text import written
+from costmodel.documents.bundled import is_bundled
+from costmodel.documents.scalars import written
 from costmodel.measures import MEASURES, Measure, Row, shown
 from costmodel.pricing.table import CostTable
 from costmodel.render.amounts import amount, amounts
@@ -20,7 +21,6 @@ from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.render.rows import Selection, cut, grouped, ordered
 from costmodel.render.seconds import seconds_text
 from costmodel.render.tree import branches
-from costmodel.spec.library import is_bundled
 from costmodel.units import DTYPES, short
 
 

@@ -50,10 +50,10 @@ def tree(table: CostTable) -> Branch:
     return root.settled()
 
 
-def branches(table: CostTable, depth: int | None = None) -> tuple[list[Row], list[Row]]:
+def branches(table: CostTable, depth: int | None = None, lead: str = LEAD) -> tuple[list[Row], list[Row]]:
     """Return the rows of a tree to a depth, each with its name indented, and those for which there is no room.
 
-    Without a depth it goes as deep as fits; where even one level does not, the heaviest are shown.
+    Without a depth it goes as deep as fits; where even one level does not, the heaviest by `lead` are shown.
     """
     root = tree(table)
     found = list(root.down(depth or 1))
@@ -61,12 +61,12 @@ def branches(table: CostTable, depth: int | None = None) -> tuple[list[Row], lis
     while depth is None and len(deeper := list(root.down(level))) <= ROWS and len(deeper) > len(found):
         found, level = deeper, level + 1
     rows = [table.group(f"{'  ' * at}{branch.name}", branch.rows) for at, branch in found]
-    return (rows, []) if depth is not None else heaviest(rows)
+    return (rows, []) if depth is not None else heaviest(rows, lead)
 
 
-def heaviest(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+def heaviest(rows: Sequence[Row], lead: str = LEAD) -> tuple[list[Row], list[Row]]:
     """Return the rows for which there is room, the heaviest in their order, and the rest."""
     if len(rows) <= ROWS:
         return list(rows), []
-    kept = sorted(range(len(rows)), key=lambda at: -rows[at][LEAD])[: ROWS - 1]
+    kept = sorted(range(len(rows)), key=lambda at: -rows[at][lead])[: ROWS - 1]
     return [rows[at] for at in sorted(kept)], [row for at, row in enumerate(rows) if at not in kept]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -139,10 +139,14 @@ class OpenSizes:
         return graph, batch
 
     def _read(self, values: Mapping[str, Any]) -> LayerGraph:
-        sizes = replace(self, sizes=asked(self.file, self.sizes, values)) if values else self
-        assert sizes.given
+        model, inputs = self.model, inputs_of(self.model.graph)
         try:
-            return at_best_sizes(self.model, self.file, Path(self.file).stem, sizes.sizes)
+            sizes = asked(self.file, self.sizes, values)
+        except CostModelError as error:
+            raise UnfitError(str(error)) from None
+        chosen(inputs, sizes, self.file)  # what it complains of is the question, whatever the point
+        try:
+            return at_best_sizes(model, self.file, Path(self.file).stem, sizes)
         except CostModelError as error:
             raise UnfitError(str(error)) from None
 

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import Number
 from costmodel.spec import Spec, expand
-from costmodel.spec.structure import structural
 
 BATCH = "batch"
 """How many images are priced at once: what every network has besides its parameters."""
@@ -80,6 +79,8 @@ class OfSpec:
     @cached_property
     def shaping(self) -> frozenset[str]:
         """The parameters that decide which layers there are."""
+        from costmodel.spec.structure import structural  # only where something varies
+
         return structural(self.spec)
 
     @property

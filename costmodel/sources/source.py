@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
-from costmodel.sources.parametric import OfSpec, Parametric
-from costmodel.spec import Spec, expand
-from costmodel.spec.library import checked
+
+if TYPE_CHECKING:
+    from costmodel.sources.parametric import Parametric
+    from costmodel.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,11 @@ class Source:
         Raises:
             CostModelError: if it cannot be read, or the spec's sizes do not fit.
         """
-        return self.build() if self.build is not None else expand(self.needed_spec())
+        if self.build is not None:
+            return self.build()
+        from costmodel.spec import expand
+
+        return expand(self.needed_spec())
 
     def needed_spec(self) -> Spec:
         """Return the spec.
@@ -60,6 +65,8 @@ class Source:
             CostModelError: if it has none.
         """
         if self.spec is not None:
+            from costmodel.sources.parametric import OfSpec
+
             return OfSpec(self.spec)
         if self.vary is None:
             raise CostModelError(
@@ -107,6 +114,8 @@ class Source:
         """
         if self.spec is None:
             return
+        from costmodel.spec.library import checked
+
         chosen = self.spec.name in self.spec.variants or self.spec.changed
         whole = checked(self.spec.text, self.spec.file) if chosen else self.spec
         yield whole

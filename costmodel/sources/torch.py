@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,10 +35,15 @@ def opened(asked: str, wanted: Wanted = Wanted()) -> Source:
     """Return the module that code builds, which is run when it is first looked at."""
 
     def build() -> LayerGraph:
+        with redirect_stdout(sys.stderr):  # what the code prints is no part of an answer
+            return looked_at()
+
+    def looked_at() -> LayerGraph:
         read = _reader(asked)
         from costmodel.modules.factory import build as built
 
         factory = _factory(asked)
+        _require_keywords(asked, factory, wanted.keywords)
         try:
             module = built(lambda: factory(**wanted.keywords))
         except CostModelError:
@@ -79,7 +85,11 @@ def of_module(module: Any, example: Any, inputs: Mapping[str, Any] | None = None
         raise CostModelError(
             f"{title}: a module has no parameter {next(iter(unknown))} to set; set it where it is built"
         )
-    if (example is None) == (inputs is None):
+    if example is not None and inputs is not None:
+        raise CostModelError(
+            f"{title}: what it is called with is given twice, as sizes or examples and by name: {', '.join(inputs)}"
+        )
+    if example is None and inputs is None:
         raise CostModelError(
             f"{title}: say what it is called with: load(module, (1, 3, 224, 224)), or inputs={{'name': shape}}"
         )
@@ -95,6 +105,24 @@ def is_module(asked: Any) -> bool:
     """Say whether something is a `torch.nn.Module`, without importing PyTorch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(asked, torch.nn.Module)
+
+
+def _require_keywords(asked: str, factory: Callable[..., Any], keywords: Mapping[str, Any]) -> None:
+    """Raise if the code takes no such keyword, or needs one that is not given, with what it takes."""
+    import inspect
+
+    try:
+        takes = inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        return  # nobody knows before it is called
+    kinds = {one.kind for one in takes.values()}
+    named = [name for name, one in takes.items() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    wrong = [] if inspect.Parameter.VAR_KEYWORD in kinds else [name for name in keywords if name not in named]
+    said = [f"it takes no --arg {name}; {known_or_suggest(name, named)}" for name in wrong]
+    missing = [name for name in named if takes[name].default is takes[name].empty and name not in keywords]
+    said += [f"it needs --arg {name}=VALUE; or name a function of your own that builds it" for name in missing]
+    if said:
+        raise CostModelError("\n".join(f"{asked}: {one}" for one in said))
 
 
 def _shape(value: Any) -> bool:
@@ -134,10 +162,13 @@ def _factory(asked: str) -> Callable[..., Any]:
     finally:
         sys.path.remove(here)
     for part in name.split("."):
-        if not hasattr(found, part):
-            public = [one for one in vars(found) if not one.startswith("_")]
-            raise CostModelError(f"{asked}: {place} has no {part}; {known_or_suggest(part, public)}")
-        found = getattr(found, part)
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            public = [one for one in dir(found) if not one.startswith("_")]
+            raise CostModelError(f"{asked}: {place} has no {part}; {known_or_suggest(part, public)}") from None
+        except Exception as error:  # packages that import what is asked of them
+            raise CostModelError(f"{asked}: importing {part} raised {type(error).__name__}: {error}") from None
     if not callable(found) or is_module(found):
         module = found
         return lambda: module

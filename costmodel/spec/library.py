@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from costmodel.documents.bundled import INSTALLED, bundled
 from costmodel.documents.faults import complain
 from costmodel.documents.text import MAX_BYTES, decode, read_text
 from costmodel.errors import CostModelError, known_or_suggest, quote, suggest
@@ -18,21 +19,8 @@ from costmodel.spec.document import Spec, built_spec, read_spec
 
 def folders() -> list[Path]:
     """Return the folders that names are looked for in, first come first served."""
-    local, bundled = Path("specs"), _bundled()
-    return [local, bundled] if local.is_dir() and local.resolve() != bundled else [bundled]
-
-
-_INSTALLED = Path(__file__).resolve().parent.parent / "specs"
-"""The specs of an installed package; in a checkout they lie beside it, where people write them."""
-
-
-def _bundled() -> Path:
-    return _INSTALLED if _INSTALLED.is_dir() else _INSTALLED.parent.parent / "specs"
-
-
-def is_bundled(file: str) -> bool:
-    """Say whether a file is one of the package's own."""
-    return Path(file).resolve().parent == _bundled()
+    local, own = Path("specs"), bundled()
+    return [local, own] if local.is_dir() and local.resolve() != own else [own]
 
 
 def read_file(path: Path) -> Spec:
@@ -43,7 +31,7 @@ def read_file(path: Path) -> Spec:
         SpecError: with everything that is wrong in it.
     """
     text, name = read_text(path), str(path)
-    if path.resolve().parent == _INSTALLED and (spec := _taken(text, name)) is not None:
+    if path.resolve().parent == INSTALLED and (spec := _taken(text, name)) is not None:
         return spec
     return checked(text, name)
 

@@ -225,7 +225,9 @@ def _key(error: CostModelError) -> str:
 
 
 def _left_out(error: CostModelError, count: int, first: Mapping[str, Any]) -> LeftOut:
-    reason = str(error).splitlines()[0]
+    reason, *rest = str(error).splitlines()
+    if reason.endswith(":") and rest:
+        reason = f"{reason} {rest[0].strip()}"
     return LeftOut(count, reason, first, error.what) if isinstance(error, UnfitError) else LeftOut(count, reason, first)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from costmodel.documents.text import written
+from costmodel.documents.scalars import written
 from costmodel.edits.lines import flow
 from costmodel.graph import said_inputs
 from costmodel.ops import OPERATORS, Operator, find_operator

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from costmodel import sources
 from costmodel.errors import CostModelError
 from costmodel.sources import Question, Source
-from costmodel.spec import Spec
 
 if TYPE_CHECKING:
     from costmodel.latency.device import Device
+    from costmodel.spec import Spec
 
 
 class Tell(Protocol):

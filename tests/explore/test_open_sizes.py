@@ -121,6 +121,21 @@ def test_sizes_that_are_not_open_are_not_varied(save, command):
     )
 
 
+def test_a_resolution_is_of_pictures_whose_height_and_width_are_open(save, command):
+    file = save(TOKENS)
+    assert command("report", file, "--resolution", "8").err == (
+        "error: net.onnx: it has no input of pictures, whose height and width --resolution sets; it reads x=1x128x16\n"
+    )
+    square = save(tuple(part.replace("H,W", "S,S") if isinstance(part, str) else part for part in PICTURE))
+    assert cm.sweep(square, resolution=[8])["mult_adds"].tolist() == [4 * 27 * 4 * 4]
+    said = "error: net.onnx: its height and width are one size, which cannot be 8x16\n"
+    assert command("report", square, "--resolution", "8x16").err == said
+    wide = save(tuple(part.replace("H,W", "6,W") if isinstance(part, str) else part for part in PICTURE))
+    assert "no parameter 'resolution'; known: N, W, batch" in command("sweep", wide, "--vary", "resolution=8").err
+    own = save(("{0}[N,resolution] x", "{0}[N,resolution] y", [], "y = Relu(x)"))
+    assert cm.sweep(own, resolution=[3, 5], measures=["other_ops"])["other_ops"].tolist() == [3, 5]
+
+
 @pytest.mark.parametrize(("gives", "what"), [("T", "priced in part only"), ("U", "no network")])
 def test_sizes_that_the_network_does_not_allow_are_left_out(save, command, gives, what):
     """A table of 16 places is added: what is of another length is no network, or its cost is known in part."""
@@ -131,6 +146,18 @@ def test_sizes_that_the_network_does_not_allow_are_left_out(save, command, gives
     out = " ".join(command("sweep", file, "--vary", "T=13:18").out.split())
     assert f"5 left out, {what}: net.onnx: " in out
     assert "add cannot merge 1x13x8 with 1x16x8 (first at T = 13)" in out
+
+
+def test_where_several_nodes_cannot_be_read_the_first_is_told(save):
+    two = ("{0}[N,T,8] x", "{0}[N,U,8] y, {0}[N,V,8] z", ["{0}[1,16,8] w"], "y = Add(x, w) z = Sub(x, w)")
+    (reason,) = cm.sweep(save(two), T=[14, 15]).attrs["left_out"]
+    assert reason == "net.onnx: 2 nodes cannot be read: Add: add cannot merge 1x14x8 with 1x16x8 (node 'y')"
+
+
+def test_a_size_that_is_not_whole_is_left_out(save, command):
+    data = json.loads(command("sweep", save(TOKENS), "--vary", "T=4:6:0.5", "--format", "json").out)
+    assert [row["T"] for row in data["rows"]] == [4, 5, 6]
+    assert [(one["count"], one["example"]) for one in data["left_out"]] == [(2, {"T": 4.5})]
 
 
 def test_what_is_not_understood_is_never_a_row(save):

@@ -240,6 +240,13 @@ class Asks(nn.Module):
         return self.ask(self.linear(x))
 
 
+class Stub:
+    """Something of another package."""
+
+    def __repr__(self):
+        return "many\nlines"
+
+
 def line_of(function) -> str:
     return rf"test_oracle_e_modules\.py:{function.__code__.co_firstlineno}\b"
 
@@ -301,6 +308,7 @@ def test_what_nobody_knows_is_said_and_the_rest_is_counted():
         (nn.Identity(), (1, 4), "Identity: it computes nothing of its inputs"),
         (Asks(lambda x: x), (1, 0), r"\(1, 0\) is no shape of an input"),
         (Asks(lambda x: x), "1x4", "'1x4' is no input of a module"),
+        (Asks(lambda x: x), Stub(), "^a Stub is no input of a module"),
         (Asks(lambda x: x), {"y": (1, 4)}, "Asks: its forward takes no 'y'; known: x"),
         (Asks(lambda x: x), None, r"say what it is called with: load\(module, \(1, 3, 224, 224\)\)"),
     ],
@@ -317,6 +325,23 @@ def test_a_summary_is_the_table_of_the_same_network():
     assert table.totals.params == 74
     assert cm.summary(Gates().eval(), x=(1, 8)).totals.mult_adds == 64
     assert any("12 params of the module are not used here: unused.weight and 1 more" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "said"),
+    [
+        (nn.Linear, {"input_size": (1, 4)}, "the class Linear, of which one is to be built first"),
+        ({"weight": torch.ones(2)}, {"input_size": (1, 4)}, "this is a dict; of specs"),
+        (
+            nn.Linear(4, 4),
+            {"input_size": (1, 4), "depth": 3},
+            "is given twice, as sizes or examples and by name: depth",
+        ),
+    ],
+)
+def test_what_is_no_call_of_a_module_is_said(asked, given, said):
+    with pytest.raises(cm.CostModelError, match=said):
+        cm.summary(asked, **given)
 
 
 def test_what_a_module_keeps_between_calls_is_what_it_kept():
@@ -351,6 +376,24 @@ def numbers():
     assert len(net[0].weight.tolist()) == 4
     return net
 
+def needy(size):
+    return nn.Linear(size, size)
+
+class Loud(nn.Linear):
+    def __init__(self):
+        print("it is built")
+        super().__init__(4, 4)
+
+    def forward(self, x):
+        print("it is called")
+        return super().forward(x)
+
+def __getattr__(name):
+    if name == "lazy":
+        raise ImportError("its other half is not installed")
+    raise AttributeError(name)
+
+print("it is imported")
 other = 3
 """
 
@@ -370,6 +413,15 @@ def test_code_that_builds_a_module_is_run(code, capsys):
     assert json.loads(capsys.readouterr().out)["totals"]["params"] == 112 + 1450
 
 
+def test_what_the_code_prints_is_no_part_of_the_answer(code, capsys):
+    from costmodel.cli import main
+
+    main(["report", "nets_of_a_test:Loud", "--input", "1x4", "--format", "json"])
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["totals"]["params"] == 20
+    assert printed.err.splitlines()[-1] == "it is called"
+
+
 def test_code_that_needs_numbers_is_run_on_the_processor(code):
     from costmodel import sources
 
@@ -385,7 +437,9 @@ def test_code_that_needs_numbers_is_run_on_the_processor(code):
         ("nets_of_a_test:broken", ["--input", "1x3x8x8"], "it raised ValueError: no such thing"),
         ("nets_of_a_test:other", ["--input", "1x3x8x8"], "gives a int, and no torch.nn.Module"),
         ("nets_of_a_test:small", [], "what is the module called with? --input 1x3x224x224"),
-        ("nets_of_a_test:small", ["--arg", "size=3", "--input", "1x3"], "unexpected keyword argument 'size'"),
+        ("nets_of_a_test:small", ["--arg", "size=3", "--input", "1x3"], "takes no --arg size; known: classes, wide"),
+        ("nets_of_a_test:needy", ["--input", "1x3"], "needs --arg size=VALUE; or name a function"),
+        ("nets_of_a_test:lazy", ["--input", "1x3"], "importing lazy raised ImportError: its other half is not"),
         ("nets_of_a_test:small", ["--arg", "size", "--input", "1x3"], "write KEYWORD=VALUE"),
         ("nets_of_a_test:small", ["--set", "size=3", "--input", "1x3"], "--arg size=3"),
         ("nets_of_a_test:small", ["--arg", "wide=true", "--input", "1x3x8x8"], "small: 2: linear of 1x288 and 3x144"),

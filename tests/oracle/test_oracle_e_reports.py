@@ -1,4 +1,4 @@
-"""Modules after what people asked of other counters: the figures stand beside each, and no count of a file's decides."""
+"""Modules after what people asked of other counters: the right figures stand beside each."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from costmodel.onnx.types import (  # noqa: F401
     elementwise,
     fused,
     indexing,
+    loops,
     losses,
     microsoft,
     norms,

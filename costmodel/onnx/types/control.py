@@ -1,44 +1,21 @@
-"""Nodes with graphs within: a choice between two, and loops. What is inside is read as often as it runs, where that is
-known and not too often.
-"""
+"""A choice between two graphs within a node, and one that is read for each tensor of a sequence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from costmodel.onnx.model import Graph, Node
+from costmodel.onnx.needed import with_inner
 from costmodel.onnx.reader import Given, Reader, rule
-from costmodel.onnx.types.common import counted, filled, note
-from costmodel.onnx.types.parts import selected, stacked
+from costmodel.onnx.types.common import note
 from costmodel.onnx.types.sequences import sequence
 from costmodel.reading.draft import Step
-from costmodel.reading.finish import key
-from costmodel.reading.value import UnreadError, Value, known
-from costmodel.units import counted as counted_in
+from costmodel.reading.value import UnreadError, Value
 
-MOST_TRIPS = 64
-"""Times that a graph within is written down; one that runs more often is one layer."""
 MOST_NODES = 5_000
-"""Nodes that a loop may become so."""
-ENDLESS = 2**31 - 1
-"""Trips from which on a file's bound is none: the condition says when it ends."""
-ANY = -1
-"""The number of a trip that stands for all."""
-UNTIL = "runs until numbers computed from the input say so"
-Trip: TypeAlias = "tuple[list[Given], list[Given], bool | None]"
-"""The states after a trip, what it puts out, and whether the loop goes on, None where that is not known."""
-Again = Callable[[int, list[Given]], Trip]
-"""One trip of a loop, from its number and the states before."""
-
-
-@dataclass
-class Trips:
-    """How often a loop runs at most, None where that is not known, and what to say where it is not certain."""
-
-    most: int | None
-    why: str = ""
+"""Nodes that a loop may become that is written down."""
 
 
 @dataclass
@@ -72,20 +49,19 @@ class Mark:
         return added
 
 
-def _graph(node: Node, name: str) -> Graph:
+def graph_within(node: Node, name: str) -> Graph:
+    """Return the graph that an attribute is.
+
+    Raises:
+        UnreadError: if it is none.
+    """
     found = node.get(name, None)
     if not isinstance(found, Graph):
         raise UnreadError(f"it has no {name}")
     return found
 
 
-def _nodes(graph: Graph) -> int:
-    """Return how many nodes a graph has, with those within."""
-    inner = [one for node in graph.nodes for one in node.attributes.values() if isinstance(one, Graph)]
-    return len(graph.nodes) + sum(map(_nodes, inner))
-
-
-def _cost(steps: Sequence[Step]) -> tuple[int, int]:
+def cost_of(steps: Sequence[Step]) -> tuple[int, int]:
     """Return the mult-adds and the other operations of steps."""
     costs = [step.op.cost(*[value.shape for value in step.inputs]) for step in steps]
     return sum(int(cost.mult_adds) for cost in costs), sum(int(cost.other_ops) for cost in costs)
@@ -95,7 +71,7 @@ def _cost(steps: Sequence[Step]) -> tuple[int, int]:
 def _if(read: Reader, node: Node) -> tuple[Given, ...]:
     """One branch if the file decides which; else the dearer of both, for it may be either."""
     condition = read.value(node, 0)
-    branches = [_graph(node, name) for name in ("then_branch", "else_branch")]
+    branches = [graph_within(node, name) for name in ("then_branch", "else_branch")]
     if condition.held is not None:
         return tuple(read.inside(branches[not bool(condition.held.reshape(-1)[0])]))
     both: dict[str, Any] = {}
@@ -109,7 +85,7 @@ def _if(read: Reader, node: Node) -> tuple[Given, ...]:
             failed.append(error)
     if not both:
         raise failed[0]
-    dearer = max(both, key=lambda name: (_is_partial(both[name][1].steps), _cost(both[name][1].steps)))
+    dearer = max(both, key=lambda name: (_is_partial(both[name][1].steps), cost_of(both[name][1].steps)))
     results, added = both[dearer]
     added.put_back(read)
     why = "which takes no fewer mult-adds than the other"
@@ -121,7 +97,7 @@ def _if(read: Reader, node: Node) -> tuple[Given, ...]:
         read,
         f"{node.path} (If) depends on numbers computed from the input: counted is its {dearer} branch, {why}",
     )
-    return tuple(_unsure(value) for value in results)
+    return tuple(unsure(value) for value in results)
 
 
 def _is_partial(steps: Sequence[Step]) -> bool:
@@ -129,193 +105,17 @@ def _is_partial(steps: Sequence[Step]) -> bool:
     return any(step.partial for step in steps)
 
 
-def _same(one: Given, other: Given) -> bool:
-    """Say whether a value's numbers are known and the same after a trip as before it."""
-    if isinstance(one, list) or isinstance(other, list):
-        return False
-    held = one.held is not None and other.held is not None and one.shape == other.shape
-    return held and bool((one.held == other.held).all())
-
-
-def _unsure(value: Given) -> Given:
+def unsure(value: Given) -> Given:
     """Return a value of which it is not known that it is this one: its numbers decide no shapes."""
     return value if isinstance(value, list) or value.held is None else replace(value, held=None)
-
-
-@rule("Loop")
-def _loop(read: Reader, node: Node) -> tuple[Given, ...]:
-    body = _graph(node, "body")
-    most, going = read.optional(node, 0), read.optional(node, 1)
-    states: list[Given] = [read.values[name] for name in node.inputs[2:]]
-    start = going is None or going.held is None or bool(going.held.reshape(-1)[0])
-
-    def again(number: int, before: list[Given]) -> Trip:
-        import numpy as np
-
-        trip = Value((), "int64") if number == ANY else known(np.asarray(number, np.int64))
-        goes_on, *after = read.inside(body, trip, known(np.asarray(True)), *before)
-        held = goes_on.held if isinstance(goes_on, Value) else None
-        return after[: len(states)], after[len(states) :], None if held is None else bool(held.reshape(-1)[0])
-
-    if not start:
-        return _ran(read, node, body, Trips(0), states, again)
-    if most is not None and most.held is None:
-        return _ran(read, node, body, Trips(1, "runs as often as numbers computed from the input say"), states, again)
-    number = None if most is None else max(*most.integers(), 0)
-    trips = Trips(None if number is None or number >= ENDLESS else number)
-    return _ran(read, node, body, trips, states, again)
-
-
-def _ran(read: Reader, node: Node, body: Graph, trips: Trips, states: list[Given], again: Again) -> tuple[Given, ...]:
-    """Return what a loop gives: its states after the last trip, and what each trip put out side by side."""
-    copies = min(MOST_TRIPS, MOST_NODES // max(_nodes(body), 1))
-    if trips.most is not None and trips.most > max(copies, 1):
-        return _as_one(read, node, trips.most, states, again)
-    mark, before = Mark(read), states
-    rows: list[list[Given]] = [[] for _ in body.outputs[len(states) + (node.op_type == "Loop") :]]
-    goes_on: bool | None = True
-    trip = 0
-    while goes_on is not False and (trips.most is None or trip < trips.most):
-        states, given, goes_on = again(trip, states)
-        for row, value in zip(rows, given, strict=True):
-            row.append(value)
-        trip += 1
-        if goes_on is None:
-            trips = Trips(trips.most or 1, trips.why or UNTIL)
-        elif trips.most is None and trip >= copies:
-            mark.taken_back()
-            return _ran(read, node, body, Trips(1, UNTIL), before, again)
-    if not trip:
-        _, given, _ = again(ANY, states)  # for the shapes of what it would put out
-        mark.taken_back()
-        return (*states, *(_none_of(node, value, place) for place, value in enumerate(given, len(states))))
-    if trips.why:
-        note(read, f"{node.path} ({node.op_type}) {trips.why}: it is counted {counted_in(trip, 'time')}")
-        states = [_unsure(value) for value in states]
-    return (*states, *(_side_by_side(read, node, row, place) for place, row in enumerate(rows, len(states))))
-
-
-def _side_by_side(read: Reader, node: Node, row: list[Given], place: int) -> Value:
-    """Return what each trip put out along a new axis."""
-    return stacked(read, node, _tensors(row), _scan_axis(node, place))
-
-
-def _none_of(node: Node, value: Given, place: int) -> Value:
-    """Return what is put out where there are no trips."""
-    (one,) = _tensors([value])
-    return filled(_longer(node, one.shape, 0, place), 0, one.dtype)
-
-
-def _scan_axis(node: Node, place: int) -> int:
-    """Return the axis along which an output of a Scan is put together; that of a Loop is the first."""
-    if node.op_type == "Loop":
-        return 0
-    axes = node.get("scan_output_axes", None)
-    return axes[place - _states(node)] if axes else 0
-
-
-def _as_one(read: Reader, node: Node, trips: int, states: list[Given], again: Again) -> tuple[Given, ...]:
-    """Return what a loop gives that is too long to be written down: one layer that takes what its body takes, so often.
-
-    Raises:
-        UnreadError: if its states change their shapes, or something in it is not understood.
-    """
-    mark = Mark(read)
-    after, _, _ = again(ANY, states)
-    mark.taken_back()
-    fixed = [one if _same(one, other) else _unsure(one) for one, other in zip(states, after, strict=True)]
-    after, given, goes_on = again(ANY, fixed)
-    body = mark.taken_back().steps
-    unread = next((step for step in body if step.partial), None)
-    if unread is not None:
-        raise UnreadError(f"within it, {unread.path}: {unread.partial}")
-    tensors, results = _tensors(states), _tensors([*after, *given])
-    if [value.shape for value in tensors] != [value.shape for value in results[: len(tensors)]]:
-        raise UnreadError(f"its {trips:,} trips change the shapes of its states")
-    shapes = [value.shape for value in tensors]
-    shapes += [_longer(node, value.shape, trips, place) for place, value in enumerate(_tensors(given), len(tensors))]
-    mult_adds, operations = (trips * each for each in _cost(body))
-    note(
-        read,
-        f"{node.path} ({node.op_type}) runs {trips:,} times{'' if goes_on else ' at most'}, and is one layer that "
-        "takes so many times what it takes once",
-    )
-    inputs = [*_reads(body, {step.path for step in body}), *tensors]
-    found: list[Value] = []
-    for shape, value in zip(shapes, results, strict=True):
-        reads = found[:1] or inputs
-        found.append(counted(read, node, shape, *reads, dtype=value.dtype, mult_adds=mult_adds, other_ops=operations))
-        mult_adds = operations = 0  # the first has them all, and the others read it
-    return tuple(found)
-
-
-def _tensors(values: Sequence[Given]) -> list[Value]:
-    """Return values that are no sequences.
-
-    Raises:
-        UnreadError: if one is.
-    """
-    if any(isinstance(value, list) for value in values):
-        raise UnreadError("its many trips carry a sequence of tensors")
-    return [value for value in values if isinstance(value, Value)]
-
-
-def _longer(node: Node, shape: tuple[int, ...], trips: int, place: int) -> tuple[int, ...]:
-    axis = _scan_axis(node, place) % (len(shape) + 1)
-    return (*shape[:axis], trips, *shape[axis:])
-
-
-def _reads(steps: Sequence[Step], own: set[str]) -> list[Value]:
-    """Return what steps read besides one another: the arrays that they have, and what is computed outside."""
-    found: dict[Any, Value] = {}
-    for step in steps:
-        for value in [*step.inputs, *step.arrays.values()]:
-            if value.constant and value.arrays:
-                found.setdefault(key(value), value)
-            elif not value.constant and value.source not in own:
-                found.setdefault(value.source, value)
-    return list(found.values())
-
-
-def _states(node: Node) -> int:
-    """Return how many states a Scan has."""
-    older = node.opset < 9  # its first input says how long each sequence of a batch is
-    return len(node.inputs) - older - int(node.get("num_scan_inputs", 0))
-
-
-@rule("Scan")
-def _scan(read: Reader, node: Node) -> tuple[Given, ...]:
-    body, count = _graph(node, "body"), _states(node)
-    older = node.opset < 9
-    if older:
-        raise UnreadError("a Scan of opset 8 is over a batch of sequences; opset 9 and later are read")
-    values = read.all(node)
-    along = node.get("scan_input_axes", None) or [0] * (len(values) - count)
-    scanned = values[count:]
-    lengths = {value.shape[axis] for value, axis in zip(scanned, along, strict=True)}
-    if len(lengths) != 1:
-        raise UnreadError(f"its inputs are {sorted(lengths)} long, and all must be the same")
-    backward = node.get("scan_input_directions", None) or [0] * len(scanned)
-    (length,) = lengths
-
-    def again(number: int, before: list[Given]) -> Trip:
-        place = max(number, 0)
-        elements = [
-            selected(read, node, value, axis, length - 1 - place if reverse else place)
-            for value, axis, reverse in zip(scanned, along, backward, strict=True)
-        ]
-        after = read.inside(body, *before, *elements)
-        return after[:count], after[count:], True
-
-    return _ran(read, node, body, Trips(length), [*values[:count]], again)
 
 
 @rule("SequenceMap")
 def _sequence_map(read: Reader, node: Node) -> tuple[Given, ...]:
     """Its body once for each tensor of a sequence; what is beside it is a sequence as long, or one tensor for all."""
-    body, values = _graph(node, "body"), sequence(read, node)
+    body, values = graph_within(node, "body"), sequence(read, node)
     others = [read.values[name] for name in node.inputs[1:]]
-    if len(values) * _nodes(body) > MOST_NODES:
+    if len(values) * len(with_inner(body.nodes)) > MOST_NODES:
         raise UnreadError(f"it runs for {len(values):,} tensors")
     found: list[list[Value]] = [[] for _ in node.outputs]
     for at, value in enumerate(values):

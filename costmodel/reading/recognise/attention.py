@@ -11,12 +11,13 @@ from costmodel.ops import OPERATORS
 from costmodel.reading.network import Part
 from costmodel.reading.recognise.masks import Mask, causal, levelled, mask_of
 from costmodel.reading.recognise.order import Order, Sizes, normal, written
-from costmodel.reading.recognise.pattern import near, plus, times
+from costmodel.reading.recognise.pattern import near
 from costmodel.reading.recognise.rearrangements import rearranging
+from costmodel.reading.recognise.steps import plus, times
 
 if TYPE_CHECKING:
     from costmodel.reading.network import Network
-    from costmodel.reading.recognise.pattern import Source
+    from costmodel.reading.recognise.steps import Source
 
 DEEP = 8
 """How many parts lie between a product and the sequence that it reads, at most."""

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from costmodel.ops import OPERATORS
-from costmodel.reading.recognise.pattern import number_of
+from costmodel.reading.recognise.steps import number_of
 from costmodel.reading.value import Value
 
 if TYPE_CHECKING:

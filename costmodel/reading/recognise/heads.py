@@ -13,7 +13,7 @@ from costmodel.reading.recognise.rearrangements import rearranging
 if TYPE_CHECKING:
     from costmodel.reading.network import Network
     from costmodel.reading.recognise.order import Sizes
-    from costmodel.reading.recognise.pattern import Source
+    from costmodel.reading.recognise.steps import Source
 
 
 def find(network: Network) -> None:

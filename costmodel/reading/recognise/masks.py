@@ -12,7 +12,7 @@ from costmodel.reading.value import Value
 
 if TYPE_CHECKING:
     from costmodel.reading.network import Network
-    from costmodel.reading.recognise.pattern import Source
+    from costmodel.reading.recognise.steps import Source
 
 FAR = -1e4
 """What is added to scores that nobody is to see is at most this; half precision has little less."""

@@ -71,7 +71,12 @@ def normal(before: list[int] | Sizes, order: list[int] | tuple[int, ...]) -> Ord
 
 def order_of(op: Operator, shape: Sizes) -> Order | None:
     """Return what an operator does to the order of a tensor of that shape; None where it is no rearrangement."""
-    return _order_of(op, shape) if isinstance(op, Rearranging) or op.name == "reshape" else None
+    return _order_of(op, shape) if moves(op) else None
+
+
+def moves(op: Operator) -> bool:
+    """Say whether an operator is a rearrangement."""
+    return isinstance(op, Rearranging) or op.name == "reshape"
 
 
 @lru_cache(maxsize=CACHED)

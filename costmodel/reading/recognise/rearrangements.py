@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from costmodel.ops import OPERATORS
-from costmodel.reading.recognise.order import CACHED, Order, Sizes, order_of, viewed, written
+from costmodel.reading.recognise.order import CACHED, Order, Sizes, moves, order_of, viewed, written
 from costmodel.reading.value import Value
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def rearranging(network: Network, part: Part | None) -> Order | None:
     """Return what a part does to the order of what it reads; None where it is no rearrangement."""
-    if part is None or len(part.inputs) != 1:
+    if part is None or not moves(part.op) or len(part.inputs) != 1:
         return None
     return order_of(part.op, network.shape(part.inputs[0]))
 
