@@ -323,3 +323,11 @@ def test_arrays_that_may_only_have_been_equal_are_said(name):
     more, body, *arrays = SHARED[name]
     notes = read("float[1,4,5,5] x", body, *arrays).notes
     assert [note.rpartition("params are ")[2] for note in notes] == ([] if more is None else [f"{more} more"])
+
+
+def test_an_output_of_another_shape_than_the_file_says_is_said():
+    """PyTorch's exporter rounds the sizes of ceil_mode pools otherwise than they run (pytorch issue 71549)."""
+    text = '<ir_version: 8, opset_import: ["" : 17]> net (float[1,3,8,8] x) => (float[1,3,9,8] y) { y = Relu(x) }'
+    graph = graph_of(model_of(onnx.parser.parse_model(text).SerializeToString(), "net.onnx"), "net.onnx", "net")
+    assert graph.notes == ["its output 'y' comes out as 1x3x8x8, where the file says 1x3x9x8"]
+    assert graph.shape("y") == (3, 8, 8)

@@ -149,6 +149,7 @@ COSTS = {
     "einsum": "of three inputs and more, what is summed on the way is not told where sizes of 1 are spread",
     "lstm": "with a projection ONNX has no node for it, and its steps are counted one by one",
     "one_hot": "the two numbers that it chooses from are stored",
+    "top_k_indices": "read alone it takes the comparisons that its page leaves to top_k",
 }
 """What does not come back at its cost, and why."""
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.documents.safe_text import one_line
-from costmodel.errors import CostModelError
+from costmodel.errors import CostModelError, quote
 from costmodel.graph import LayerGraph
+from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx import types  # noqa: F401 - fills the rules
 from costmodel.onnx.inline import inlined
 from costmodel.onnx.messages import read_model
@@ -109,6 +110,11 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
         reader.draft.outputs += [
             one for one in (found if isinstance(found, list) else [found]) if isinstance(one, Value)
         ]
+        if isinstance(found, Value) and (stated := reader.said(info.name)) and stated != found.shape:
+            reader.draft.notes.append(
+                f"its output {quote(info.name)} comes out as {show_shape(found.shape)}, where the file says "
+                f"{show_shape(stated)}"
+            )
     network = network_of(reader.draft, given.batch, {one_line(name) for name in given.carrying})
     said_of_arrays = untrained(network)
     recognised(network)
