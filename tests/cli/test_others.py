@@ -300,7 +300,7 @@ def test_bundled_specs_are_asked_for_title_and_source(capsys, tmp_path, monkeypa
     mine.parent.mkdir()
     mine.write_text("input: [3]\nlayers: {a: {op: relu}}\n")
     assert "1 network as expected" in answer(capsys, "check", mine)
-    monkeypatch.setattr("costmodel.spec.library.bundled", lambda: mine.parent.resolve())
+    monkeypatch.setattr("costmodel.documents.bundled.bundled", lambda: mine.parent.resolve())
     code, out, _ = run(capsys, "check", mine)
     assert code == 1
     assert f"{mine}: a bundled spec has a title\n{mine}: a bundled spec has a source\n" in out

@@ -104,7 +104,7 @@ def alone(case):
     return graph
 
 
-@pytest.mark.parametrize("name", sorted(OPERATORS))
+@pytest.mark.parametrize("name", sorted(CASES))
 @settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_every_operator_takes_time_on_every_shipped_device_or_is_named(name, data):

@@ -191,6 +191,7 @@ OTHER_OPS: list[tuple[str, dict[str, Any], list[Shape], int]] = [
     ("tokens", {}, [MAP], 0),
     ("class_token", {}, [(3, 8)], 0),
     ("select_token", {}, [(3, 8)], 0),
+    ("opaque", {"type": "Sort", "size": (3, 8), "operations": 7}, [(3, 8)], 7),
 ]
 
 
