@@ -23,7 +23,7 @@ from costmodel.latency.lowering import Lowering
 from costmodel.latency.predict import latency_of, over_batches
 from costmodel.numbers.arithmetic import product
 from costmodel.ops.activation import Relu
-from costmodel.ops.base import OPERATORS, Cost, Operator
+from costmodel.ops.base import Cost, Operator
 from costmodel.ops.conv import Conv
 from costmodel.ops.fields import Size
 from costmodel.ops.layouts import Flatten
