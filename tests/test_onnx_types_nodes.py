@@ -19,7 +19,9 @@ from costmodel.onnx.inline import inlined
 from costmodel.onnx.messages import model_of
 from costmodel.onnx.reader import RULES, Given, Reader
 
-OURS = "arithmetic constants control elementwise indexing loops losses parts reductions sequences shapes signal text".split()
+OURS = (
+    "arithmetic constants control elementwise indexing loops losses parts reductions sequences shapes signal text"
+).split()
 """The modules of rules whose types are asked here; the others have tests of their own."""
 DECIDES = {
     "AffineGrid": (1,),
