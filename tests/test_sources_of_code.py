@@ -41,6 +41,12 @@ def test_keywords_are_for_code(capsys):
     assert "alexnet: no code builds it, so none takes num_classes; --arg is for code" in err
 
 
+def test_eval_mode_is_for_code(capsys):
+    code, _, err = run(capsys, "report", "alexnet", "--eval")
+    assert code == 2
+    assert "alexnet: no code builds it, so none is in eval mode; --eval is for code" in err
+
+
 def test_a_keyword_is_written_with_its_value(capsys):
     code, _, err = run(capsys, "report", "m:f", "--arg", "num_classes")
     assert code == 2

@@ -120,6 +120,14 @@ arg_option = click.option(
 )
 
 
+eval_option = click.option(
+    "--eval",
+    "in_eval",
+    is_flag=True,
+    help="Put the PyTorch module that code builds in eval mode; it is in training mode.",
+)
+
+
 class Resolution(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
     """A height and a width, given as one number where they are equal."""
 

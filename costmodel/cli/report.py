@@ -10,6 +10,7 @@ import click
 from costmodel.cli.arguments import (
     ARCH,
     arg_option,
+    eval_option,
     input_option,
     own_batch_option,
     own_dtype_option,
@@ -26,6 +27,7 @@ from costmodel.tasks import report
 @resolution_option
 @input_option
 @arg_option
+@eval_option
 @own_batch_option
 @own_dtype_option
 @click.option("--device", metavar="NAME", help="Add latency on a device (see `costmodel devices`), at its dtype.")
@@ -74,7 +76,7 @@ def report_command(form: str, output: Path | None, **asked: Any) -> None:
       costmodel report detector.onnx --resolution 320x640 --batch 4
       costmodel report encoder.onnx --set tokens=512 --strict
       costmodel report two_inputs.onnx --input left=1x3x64x64 --input right=1x8
-      costmodel report torchvision.models:resnet18 --arg num_classes=10 --input 1x3x224x224
+      costmodel report torchvision.models:resnet18 --arg num_classes=10 --input 1x3x224x224 --eval
       costmodel report alexnet vgg16 resnet50 --sort mult_adds
       costmodel report resnet50 --format json | jq .totals
       costmodel show mobilenet_v1 | costmodel report -

@@ -131,7 +131,8 @@ class _Look:
             )
         if "Expected more than 1 value per channel when training" in said:
             hint = (
-                "\n  it is in training mode, where batch norm needs several values: use batch 2, or call .eval() first"
+                "\n  it is in training mode, where batch norm needs several values: use batch 2, or call .eval() first "
+                "(--eval)"
             )
         if "does not require grad" in said:
             hint = "\n  it asks for gradients while it runs, and modules are run without any here"

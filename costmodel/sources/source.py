@@ -32,8 +32,8 @@ class Source:
     """How sizes are set of what is no spec, where that can be."""
     vary: Callable[[], Parametric] | None = None
     """What is set to many values of what is no spec, where sizes are open."""
-    call: Callable[[Mapping[str, Any]], Source] | None = None
-    """How keywords are given to the code that builds it, where code does."""
+    call: Callable[[Mapping[str, Any], bool], Source] | None = None
+    """How keywords are given to the code that builds it, and whether in eval mode, where code does."""
 
     @cached_property
     def graph(self) -> LayerGraph:
@@ -92,19 +92,18 @@ class Source:
             raise CostModelError(f"{self.asked}: {self.kind} has no parameters, so no {next(iter(values))} to set")
         return Source(self.asked, self.spec.set(**values), file=self.file)
 
-    def called(self, keywords: Mapping[str, Any]) -> Source:
-        """Return the network with keywords given to the code that builds it.
+    def called(self, keywords: Mapping[str, Any], in_eval: bool = False) -> Source:
+        """Return the network with keywords given to the code that builds it, in eval mode or as it is built.
 
         Raises:
-            CostModelError: if no code does.
+            CostModelError: if no code builds it.
         """
-        if not keywords:
+        if not keywords and not in_eval:
             return self
         if self.call is None:
-            raise CostModelError(
-                f"{self.asked}: no code builds it, so none takes {next(iter(keywords))}; --arg is for code"
-            )
-        return self.call(keywords)
+            asked = "none is in eval mode; --eval" if in_eval else f"none takes {next(iter(keywords))}; --arg"
+            raise CostModelError(f"{self.asked}: no code builds it, so {asked} is for code")
+        return self.call(keywords, in_eval)
 
     def family(self) -> Iterator[Spec]:
         """Yield every network that the spec's file describes: at its defaults, then each variant; none without a spec.

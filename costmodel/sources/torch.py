@@ -20,10 +20,13 @@ TAKERS = "report, latency, diff, check and show --graph take PyTorch modules"
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a module is built and called: the keywords of its factory, and shapes of inputs by name, "" the only one."""
+    """How a module is built and called: the keywords of its factory, whether in eval mode, and shapes of inputs by
+    name, "" the only one.
+    """
 
     keywords: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    in_eval: bool = False
 
 
 def takes(asked: str) -> bool:
@@ -52,6 +55,8 @@ def opened(asked: str, wanted: Wanted = Wanted()) -> Source:
             raise CostModelError(f"{asked}: it raised {type(error).__name__}: {error}") from None
         if not is_module(module):
             raise CostModelError(f"{asked} gives a {type(module).__name__}, and no torch.nn.Module")
+        if wanted.in_eval:
+            module.eval()
         if not wanted.inputs:
             raise CostModelError(
                 f"{asked}: what is the module called with? --input 1x3x224x224, with its batch, or --input NAME=SHAPE"
@@ -68,8 +73,8 @@ def opened(asked: str, wanted: Wanted = Wanted()) -> Source:
                 raise CostModelError(f"{asked}: {name} is set where the module is built: --arg {name}={value}")
         return opened(asked, replace(wanted, inputs={**wanted.inputs, **{n: tuple(v) for n, v in values.items()}}))
 
-    def call(keywords: Mapping[str, Any]) -> Source:
-        return opened(asked, replace(wanted, keywords={**wanted.keywords, **keywords}))
+    def call(keywords: Mapping[str, Any], in_eval: bool) -> Source:
+        return opened(asked, replace(wanted, keywords={**wanted.keywords, **keywords}, in_eval=in_eval))
 
     return Source(asked, build=build, kind=KIND, takers=TAKERS, resize=resize, call=call)
 

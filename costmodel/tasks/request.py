@@ -31,13 +31,15 @@ def unheard(done: int, total: int, about: str = "", left: float | None = None) -
 @dataclass(frozen=True, kw_only=True)
 class OfNetworks:
     """What every request says of its networks: values of their parameters, the (height, width) of their images, and the
-    shapes of their inputs, by name ("" for the only one); and keywords for code that builds them.
+    shapes of their inputs, by name ("" for the only one); keywords for code that builds them, and whether
+    what it builds is put in eval mode.
     """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
     resolution: tuple[int, int] | None = None
     inputs: Sequence[tuple[str, Sequence[int]]] = ()
     keywords: Mapping[str, Any] = field(default_factory=dict)
+    in_eval: bool = False
 
     def opened(self, network: Question) -> Source:
         """Return a network that is asked about, with what is set.
@@ -46,7 +48,7 @@ class OfNetworks:
             CostModelError: if there is no such network or parameter, or nothing can be set.
             SpecError: with everything that is wrong in its file.
         """
-        source = sources.open(network).called(self.keywords)
+        source = sources.open(network).called(self.keywords, self.in_eval)
         only = next(iter(source.spec.all_inputs)) if source.spec is not None else ""
         values = {**self.parameters, **{name or only: list(shape) for name, shape in self.inputs}}
         if self.resolution is not None:

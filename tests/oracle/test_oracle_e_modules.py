@@ -340,6 +340,15 @@ def test_what_is_wrong_is_said_in_the_words_of_the_module_with_the_row_that_was_
     assert "costmodel/modules" not in str(found.value)
 
 
+def test_code_is_read_in_eval_mode_where_that_is_asked(capsys):
+    asked = ["report", "torch.nn:BatchNorm1d", "--arg", "num_features=4", "--input", "1x4", "--format", "json"]
+    main([*asked, "--eval"])
+    assert json.loads(capsys.readouterr().out)["totals"]["params"] == 8
+    with pytest.raises(SystemExit):
+        main(asked)
+    assert "use batch 2" in capsys.readouterr().err
+
+
 def test_a_summary_is_the_table_of_the_same_network():
     table = cm.summary(Gates().eval(), (1, 8))
     assert table.totals.params == 74
