@@ -341,6 +341,8 @@ def test_what_is_wrong_is_said_in_the_words_of_the_module_with_the_row_that_was_
 
 
 def test_code_is_read_in_eval_mode_where_that_is_asked(capsys):
+    from costmodel.cli import main
+
     asked = ["report", "torch.nn:BatchNorm1d", "--arg", "num_features=4", "--input", "1x4", "--format", "json"]
     main([*asked, "--eval"])
     assert json.loads(capsys.readouterr().out)["totals"]["params"] == 8
