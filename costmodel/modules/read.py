@@ -23,6 +23,7 @@ from costmodel.modules.recorder import OURS, TORCHS, DependsOnNumbersError, Reco
 from costmodel.modules.shadows import Shadows
 from costmodel.modules.tensors import dtype_name
 from costmodel.modules.twins import Twins, put_back, untouched
+from costmodel.reading.draft import Draft, Step
 from costmodel.reading.finish import finished
 from costmodel.reading.network import network_of
 from costmodel.reading.recognise import recognised
@@ -148,13 +149,8 @@ class _Look:
 
     def _finished(self, result: Any) -> LayerGraph:
         draft = self.reader.draft
-        draft.outputs = [self.reader.value(tensor) for tensor in _tensors_of(result)]
-        read = {value.source for step in draft.steps for value in step.inputs}
-        draft.outputs += [
-            step.out
-            for step in draft.steps
-            if step.path not in read and step.op.cost(*(v.shape for v in step.inputs)).mult_adds
-        ]
+        draft.outputs = [self.reader.value(self.recorder._twin(tensor, False)) for tensor in _tensors_of(result)]
+        draft.outputs += [step.out for step in _aside(draft)]
         if not draft.steps:
             raise CostModelError(f"{self.title}: it computes nothing of its inputs")
         if all(value.constant for value in draft.outputs):
@@ -216,3 +212,22 @@ def _tensors_of(result: Any, depth: int = 6) -> list[torch.Tensor]:
     elif hasattr(result, "__dict__"):
         inner = vars(result).values()
     return [tensor for one in inner for tensor in _tensors_of(one, depth - 1)]
+
+
+def _aside(draft: Draft) -> list[Step]:
+    """Return the last steps of what is computed and not returned, where mult-adds or stored arrays went into it."""
+    makers = {step.path: step for step in draft.steps}
+    returned: set[str] = set()
+    todo = [value.source for value in draft.outputs]
+    while todo:
+        path = todo.pop()
+        if path in makers and path not in returned:
+            returned.add(path)
+            todo += [value.source for value in makers[path].inputs]
+    read = {value.source for step in draft.steps for value in step.inputs}
+    heavy: set[str] = set()
+    for step in draft.steps:
+        own = bool(step.arrays) or bool(step.op.cost(*(value.shape for value in step.inputs)).mult_adds)
+        if step.path not in returned and (own or any(value.source in heavy for value in step.inputs)):
+            heavy.add(step.path)
+    return [step for step in draft.steps if step.path in heavy and step.path not in read]

@@ -153,6 +153,9 @@ class Reader:
 
     def source(self, value: Value) -> Value:
         """Return a constant as something that is there like what is computed."""
+        own = _before_repeating(value)
+        if own is not None:
+            return self.add(OPERATORS["broadcast_to"](sizes=value.shape), self.source(own))
         at = (value.arrays[0].name if value.whole else id(value), value.shape)
         found = self._sources.get(at)
         if found is None:
@@ -195,13 +198,13 @@ class Reader:
         """Say what the next steps are called in the path of their module."""
         self._label = text
 
-    def weighed(self, value: Value, mult_adds: int, weight: Value, bias: Value | None) -> Value:
+    def weighed(self, value: Value, mult_adds: int, weight: Value, bias: Value | None, *beside: Value) -> Value:
         """Add the product of a constant with stored arrays: it is computed at every call."""
         sources = [self.source(one) for one in (weight, bias) if one is not None]
         shape = (*value.shape[:-1], weight.shape[0])
         operations = 0 if bias is None else Value(shape, value.dtype).size
         op = OPERATORS["opaque"](type="linear", size=shape, multiplications=mult_adds, operations=operations)
-        return self.add(op, *sources, value, dtype=weight.dtype)
+        return self.add(op, *sources, value, *beside, dtype=weight.dtype)
 
     # -- calls
 
@@ -357,3 +360,12 @@ def label(name: str) -> str:
     """Return what a step is called in the path of the module that makes it."""
     found = SHORT.get(name, name).strip("_")
     return found or name
+
+
+def _before_repeating(value: Value) -> Value | None:
+    """Return the one array that a constant repeats along its first axis, None where it does not."""
+    if not value.whole or len(value.arrays) != 1:
+        return None
+    (array,) = value.arrays
+    repeats = array.shape[:1] == (1,) and value.shape[1:] == array.shape[1:] and value.shape[:1] != (1,)
+    return Value(array.shape, value.dtype, arrays=value.arrays, whole=True) if repeats else None

@@ -21,6 +21,7 @@ from costmodel.modules.twins import Twins
 from costmodel.numbers.arithmetic import show_shape
 
 OURS = str(Path(__file__).parent)
+HOUSE = str(Path(__file__).parent.parent)
 TORCHS = str(Path(torch.__file__).parent)
 META = torch.device("meta")
 QUESTIONS = {"aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "aten::equal", "aten::allclose"}
@@ -29,7 +30,7 @@ QUESTIONS = {"aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "ate
 
 SAME = {f"aten::{name}" for name in ("lift_fresh", "detach", "detach_", "alias", "resolve_conj", "resolve_neg")}
 """What gives a tensor on the processor as it is, in its own storage."""
-WHOLE = ("Long", "integral", "integer", "used as indices", "torch.int64", "dtype int64")
+WHOLE = ("Long", "integral", "integer", "used as indices", "expected indices to be long", "torch.int64", "dtype int64")
 """Words of PyTorch's where it is given real numbers and wants whole ones."""
 
 
@@ -65,7 +66,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
     def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
         given = tensors_in((args, kwargs))
         if self._real(func, given, args, kwargs):
-            return func(*args, **kwargs)
+            with torch.inference_mode(False), torch.no_grad():  # what code keeps for later may be trained with
+                return func(*args, **kwargs)
         if given and func._schema.name in SAME and given[0].device.type == "cpu":
             return func(*args, **kwargs)
         written = {id(t) for t in _written(func, args, kwargs)}
@@ -74,6 +76,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
             not tensors_in((args, kwargs)) and any(one.name == "device" for one in func._schema.arguments)
         ):
             kwargs = {**kwargs, "device": META}
+        if func._schema.name == "aten::_nested_tensor_from_mask_left_aligned":
+            return False  # so that a padding mask stays a mask, and its tokens are computed
         if func._schema.name in QUESTIONS:
             return self._answer(func, args, kwargs)
         if func._schema.name == "aten::to" or "to_copy" in func._schema.name:
@@ -223,7 +227,7 @@ def where() -> str:
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith((OURS, TORCHS)):
+        if not file.startswith((HOUSE, TORCHS)):
             return f"{_short(file)}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return "the module"
@@ -242,6 +246,8 @@ def _depends(func: Any, args: Any) -> bool:
     if func._schema.name in ("aten::index", "aten::index_put", "aten::index_put_"):
         masks = any(one is not None and one.dtype in (torch.bool, torch.uint8) for one in args[1])
         return masks and func._schema.name == "aten::index"
+    if func._schema.name == "aten::one_hot" and len(args) > 1 and args[1] > 0:
+        return False
     return torch.Tag.dynamic_output_shape in func.tags
 
 

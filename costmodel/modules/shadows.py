@@ -48,7 +48,8 @@ class Shadows:
         if known:
             known = self._computed(func, args, kwargs, results, before)
         if not known:
-            for name, argument in zip((one.name for one in func._schema.arguments), args, strict=False):
+            named = {**dict(zip((one.name for one in func._schema.arguments), args, strict=False)), **kwargs}
+            for name, argument in named.items():
                 if _written(func, name):
                     for tensor in tensors_in(argument):
                         self.drop(tensor)

@@ -106,10 +106,8 @@ def untouched(module: nn.Module) -> list[tuple[nn.Module, dict[str, object], dic
     for one in module.modules():
         if isinstance(one, torch.jit.ScriptModule):
             continue
-        held = {
-            name: value.copy()
-            for name, value in vars(one).items()
-            if type(value) in (dict, list, set) and value is not None
+        held: dict[str, object] = {
+            name: value.copy() for name, value in vars(one).items() if isinstance(value, (dict, list, set))
         }
         found.append((one, dict(vars(one)), held))
     return found

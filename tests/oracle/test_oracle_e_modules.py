@@ -529,3 +529,88 @@ def test_a_recurrent_layer_that_starts_from_a_state_is_a_row_and_shares_what_it_
     assert [graph.layer(path).inputs for path in graph.layer("gru_2").inputs if path.startswith("gru.gru")] == [
         ("gru",)
     ]
+
+
+class Kept(nn.Module):
+    """What `run` does with the module, whose parts are `parts`."""
+
+    def __init__(self, run, buffers=(), **parts):
+        super().__init__()
+        self.run = run
+        for name, part in parts.items():
+            setattr(self, name, part)
+        for name in buffers:
+            self.register_buffer(name, self.__dict__.pop(name))
+
+    def forward(self, *given):
+        return self.run(self, *given)
+
+
+def aside(module, x):
+    h = module.body(x)
+    module.aux = module.head(h).relu()
+    return h
+
+
+def written_elsewhere(module, x):
+    y = torch.zeros(2, 4)
+    torch.add(torch.zeros(2, 4), torch.zeros(2, 4), out=y)
+    return module.l(x) if y.any() else module.l(module.l(x))
+
+
+def gathered(module, x):
+    rows = torch.zeros(3, 2, 4)
+    for at in range(3):
+        rows[at] = module.l(x)
+    return rows
+
+
+LINEAR = {"l": nn.Linear(4, 4)}
+FOUND = {
+    "kept, not returned": (
+        Kept(aside, body=nn.Linear(4, 4), head=nn.Linear(4, 100)), (2, 4), 2 * (16 + 400), 20 + 500, 0,
+    ),
+    "a product with a buffer": (
+        Kept(lambda m, x: m.l(x @ m.b), ["b"], b=torch.ones(3, 8), l=nn.Linear(8, 2)), (2, 3), 2 * (24 + 16), 18, 24,
+    ),
+    "a convolution with a buffer": (
+        Kept(lambda m, x: nn.functional.conv2d(x, m.b), ["b"], b=torch.ones(1, 3, 3, 3)), (1, 3, 5, 5), 9 * 27, 0, 27,
+    ),
+    "a parameter for each of a batch": (
+        Kept(lambda m, x: m.l(m.q.expand(len(x), 3, 4)) + x, q=nn.Parameter(torch.ones(1, 3, 4)), **LINEAR),
+        (2, 3, 4), 2 * 3 * 16, 12 + 20, 0,
+    ),
+    "inner products": (Kept(lambda m, x: torch.inner(x, m.w), w=nn.Parameter(torch.ones(4, 6))), (3, 6), 72, 24, 0),
+    "what is written where nobody looks": (Kept(written_elsewhere, **LINEAR), (2, 4), 64, 20, 0),
+    "rows written into zeros": (Kept(gathered, **LINEAR), (2, 4), 3 * 2 * 16, 20, 0),
+    "classes that are known": (
+        Kept(lambda m, x: m.l(nn.functional.one_hot(x.argmax(-1), 4).float()), **LINEAR), (2, 4), 32, 20, 0,
+    ),
+    "a vector": (Kept(lambda m, x: m.l(x) @ x[0], **LINEAR), (2, 4), 32 + 8, 20, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_others_found_is_counted(name):
+    module, shape, mult_adds, params, buffers = FOUND[name]
+    totals = cm.price(cm.load(module, shape)).totals
+    assert (totals.mult_adds, totals.params, totals.buffers) == (mult_adds, params, buffers)
+
+
+def test_an_encoder_whose_tokens_are_padded_is_read_in_eval_mode():
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 1).eval()
+    module = Kept(lambda m, x: m.e(x, src_key_padding_mask=torch.zeros(x.shape[:2], dtype=torch.bool)), e=encoder)
+    assert cm.price(cm.load(module, (2, 5, 8))).totals.mult_adds == 2 * (5 * (4 * 64 + 2 * 128) + 2 * 25 * 8)
+
+
+def test_what_code_keeps_for_later_can_be_trained_with():
+    kept = {}
+
+    def run(module, x):
+        table = kept.setdefault("table", torch.arange(5.0).outer(torch.ones(4)).cos())
+        return module.l(x) * table
+
+    module = Kept(run, l=nn.Linear(4, 4))
+    cm.load(module, (2, 5, 4))
+    module(torch.ones(2, 5, 4)).sum().backward()
+    assert module.l.weight.grad is not None

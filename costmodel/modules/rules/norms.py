@@ -6,7 +6,7 @@ from typing import Any
 
 from costmodel.modules.calls import Call
 from costmodel.modules.reader import KNOWN, Reader, rule
-from costmodel.modules.rules.products import is_weight
+from costmodel.modules.rules.products import is_stored
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
 
@@ -20,7 +20,7 @@ def _affine(read: Reader, call: Call) -> dict[str, Value]:
     weight, bias = read.optional(call["weight"]), read.optional(call["bias"])
     if weight is None and bias is None:
         return {}
-    if not is_weight(weight) or not is_weight(bias) or weight is None or bias is None:
+    if not is_stored(weight) or not is_stored(bias) or weight is None or bias is None:
         raise UnreadError("it has a weight or a bias alone, or such as are computed")
     return {"weight": weight, "bias": bias}
 
@@ -38,7 +38,7 @@ def _batch_norm(read: Reader, call: Call) -> Value:
     value = read.value(call["input"])
     arrays = _affine(read, call)
     mean, variance = (read.optional(call[name]) for name in ("running_mean", "running_var"))
-    if not is_weight(mean) or not is_weight(variance) or mean is None or variance is None:
+    if not is_stored(mean) or not is_stored(variance) or mean is None or variance is None:
         raise UnreadError("it keeps no mean and variance")
     op = OPERATORS["batch_norm"](affine=bool(arrays), eps=call["eps"], axis=_channels(value))
     return read.add(op, value, arrays=arrays | {"mean": mean, "variance": variance})
@@ -67,7 +67,7 @@ def _layer_norm(read: Reader, call: Call) -> Value:
     value, axes = read.value(call["input"]), len(call["normalized_shape"])
     weight = read.optional(call["weight"])
     axis = -1 if axes == 1 else tuple(range(-axes, 0))
-    if is_weight(weight) and call["bias"] is None and axes == 1 and weight is not None:
+    if is_stored(weight) and call["bias"] is None and axes == 1 and weight is not None:
         out = read.add(OPERATORS["layer_norm"](affine=False, eps=call["eps"], axis=axis), value)
         return read.add(OPERATORS["layer_scale"](), out, arrays={"weight": weight})
     arrays = _affine(read, call)
@@ -78,7 +78,7 @@ def _layer_norm(read: Reader, call: Call) -> Value:
 def _rms_norm(read: Reader, call: Call) -> Value:
     value, weight = read.value(call["input"]), read.optional(call["weight"])
     axes = len(call["normalized_shape"])
-    if weight is not None and not is_weight(weight):
+    if weight is not None and not is_stored(weight):
         raise UnreadError("its weight is computed")
     fields: dict[str, Any] = {"affine": weight is not None, "axis": -1 if axes == 1 else tuple(range(-axes, 0))}
     if call["eps"] is not None:

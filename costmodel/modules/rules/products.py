@@ -12,9 +12,14 @@ from costmodel.reading.moves import reshaped
 from costmodel.reading.value import UnreadError, Value
 
 
-def is_weight(value: Value | None) -> bool:
-    """Say whether a value is stored with the module."""
+def is_stored(value: Value | None) -> bool:
+    """Say whether a value is stored with the module, as a parameter or a buffer."""
     return value is not None and value.constant and bool(value.arrays)
+
+
+def is_weight(value: Value | None) -> bool:
+    """Say whether a value is stored with the module as a parameter; what is computed with a buffer has no weights."""
+    return value is not None and value.constant and any(array.trained for array in value.arrays)
 
 
 @rule("linear")
@@ -109,7 +114,7 @@ def _of_matmul(call: Call) -> tuple[int, int]:
     tensors = call.tensors
     one = tensors[-2]
     other = tensors[-1]
-    inner = other.shape[-2] if other.dim() > 1 else other.shape[-1]
+    inner = other.shape[-2] if other.dim() > 1 and call.name != "inner" else other.shape[-1]
     total = call.out.numel() * inner
     if call.name == "addbmm":
         total *= one.shape[0]

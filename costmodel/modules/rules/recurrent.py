@@ -96,7 +96,7 @@ def _cell(read: Reader, call: Call) -> list[Value]:
         # a state of zeros is multiplied all the same
         mult_adds = call["hx"][0].numel() if isinstance(call["hx"], (list, tuple)) else call["hx"].numel()
         kept = read.weighed(
-            states[0], mult_adds * call["w_hh"].shape[0], read.value(call["w_hh"]), read.optional(call["b_hh"])
+            states[0], mult_adds * call["w_hh"].shape[0], read.value(call["w_hh"]), read.optional(call["b_hh"]), value
         )
     else:
         kept = linear(read, states[0], read.value(call["w_hh"]), read.optional(call["b_hh"]))
