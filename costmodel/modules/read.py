@@ -151,6 +151,8 @@ class _Look:
         draft = self.reader.draft
         draft.outputs = [self.reader.value(self.recorder._twin(tensor, False)) for tensor in _tensors_of(result)]
         draft.outputs += [step.out for step in _aside(draft)]
+        if not draft.inputs:
+            raise CostModelError(f"{self.title}: there is no tensor in what it is called with")
         if not draft.steps:
             raise CostModelError(f"{self.title}: it computes nothing of its inputs")
         if all(value.constant for value in draft.outputs):
@@ -168,9 +170,12 @@ class _Look:
             source=f"a PyTorch module{mode}",
             dtype=_dtype(self.module, draft.inputs.values()),
             batch=batch if network.batch else 1,
-            whole="" if network.batch else "its tensors mix the images of a batch",
+            whole="" if network.batch else "the batch is not the first axis of all its tensors; load it at that batch",
         )
         graph.notes += [*self.recorder.notes, *draft.notes]
+        own = str(real_dtype(self.module)).removeprefix("torch.")
+        if own not in DTYPES:
+            graph.notes.append(f"its parameters are {own}, and are priced as {graph.dtype}")
         finished(network, graph, exported=False)
         graph.notes += self._unused(graph)
         return graph

@@ -5,6 +5,7 @@ numbers.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ QUESTIONS = {"aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "ate
 
 SAME = {f"aten::{name}" for name in ("lift_fresh", "detach", "detach_", "alias", "resolve_conj", "resolve_neg")}
 """What gives a tensor on the processor as it is, in its own storage."""
+MOST_ANSWERS = 1_000
+"""How often one line may ask for numbers that are not known."""
 WHOLE = ("Long", "integral", "integer", "used as indices", "expected indices to be long", "torch.int64", "dtype int64")
 """Words of PyTorch's where it is given real numbers and wants whole ones."""
 
@@ -45,6 +48,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
         super().__init__()
         self.reader, self.twins, self.shadows = reader, twins, shadows
         self.notes: dict[str, None] = {}
+        self._asked: Counter[str] = Counter()
         self.failed = self.failed_on = ""
         """The submodule in which an operator raised something, and what it was given."""
         self._kept: list[Any] = []
@@ -149,6 +153,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
         (tensor, *_) = tensors_in(args)
         yes_or_no = func._schema.name not in ("aten::_local_scalar_dense", "aten::item")
         place = where()
+        self._asked[place] += 1
+        if self._asked[place] > MOST_ANSWERS:
+            raise DependsOnNumbersError(
+                f"{place} asks of what is computed more than {MOST_ANSWERS:,} times, as a loop does that numbers end"
+            )
         if yes_or_no or tensor.dtype is torch.bool:
             self.notes[f"{place} asks whether something computed is so; that it is was assumed"] = None
             return True

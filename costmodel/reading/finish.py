@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from costmodel.errors import CostModelError, ShapeError
@@ -26,7 +26,7 @@ def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0, exp
     graph.read = True
     if exported:
         graph.notes += _folded(network, folded_mult_adds)
-    keepers = Keepers()
+    keepers = Keepers(network.parts)
     sources: dict[Any, str] = {}
     for part in network.parts.values():
         reads = tuple(_read(source, part, graph, sources, keepers) for source in part.inputs)
@@ -79,8 +79,10 @@ def _made_of(value: Value) -> list[Array]:
 class Keepers:
     """Which layer keeps which stored array: the first that has it."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Collection[str] = ()) -> None:
         self.kept: dict[Any, tuple[str, str]] = {}
+        self.taken = taken
+        """The paths of what is to come, which no constant may have."""
         self.again: list[int] = []
         """The sizes of arrays of one axis that another layer keeps too, while the layer's other arrays are its own."""
 
@@ -161,7 +163,7 @@ def _constant(value: Value, part: Part, graph: LayerGraph, keepers: Keepers) -> 
     op = OPERATORS["parameter" if trained else "constant"](**fields)
     name = value.arrays[0].name if value.whole else f"{part.path}.constant"
     path, more = name, 1
-    while path in graph or not path:
+    while path in graph or path in keepers.taken or not path:
         more += 1
         path = f"{name}_{more}"
     tied: tuple[tuple[str, str], ...] = ()

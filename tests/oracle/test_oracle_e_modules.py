@@ -614,3 +614,24 @@ def test_what_code_keeps_for_later_can_be_trained_with():
     cm.load(module, (2, 5, 4))
     module(torch.ones(2, 5, 4)).sum().backward()
     assert module.l.weight.grad is not None
+
+
+def halved(module, x):
+    while (x.abs() > 1).any():
+        x = x / 2
+    return module.l(x)
+
+
+def test_a_loop_that_numbers_end_is_refused_and_does_not_run_for_ever():
+    with pytest.raises(cm.CostModelError, match=r":\d+ asks of what is computed more than 1,000 times, as a loop does"):
+        cm.load(Kept(halved, **LINEAR), (2, 4))
+
+
+def test_what_a_module_is_priced_at_is_said_where_that_is_not_its_own():
+    graph = cm.load(nn.Linear(4, 4).double(), (2, 4))
+    assert (graph.dtype, graph.notes) == ("float32", ["its parameters are float64, and are priced as float32"])
+
+
+def test_a_parameter_that_is_read_twice_has_one_path_and_counts_once():
+    module = Kept(lambda m, x: x * m.p + m.p @ m.w, p=nn.Parameter(torch.ones(4, 4)), w=nn.Parameter(torch.ones(4, 4)))
+    assert cm.price(cm.load(module, (4, 4))).totals.params == 32
