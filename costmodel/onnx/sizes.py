@@ -17,6 +17,8 @@ SPACE = 224
 LENGTH = 128
 """Any other open size: tokens, frames, samples."""
 CHANNELS = 3
+SEVERAL = 3
+"""The batch at which is looked whether the first axis is the batch; at 1 any axis of size 1 would do."""
 RESOLUTION = "resolution"
 """What the height and width of pictures are called together."""
 
@@ -33,6 +35,7 @@ class Sizes:
     batch: int | None = None
     assumed_space: int = SPACE
     assumed_length: int = LENGTH
+    assumed_batch: int = 1
 
 
 @dataclass
@@ -208,7 +211,7 @@ def _assumed(axis: int, one: Info, asked: Sizes) -> int:
     if rank == 4:
         return asked.assumed_space if axis in _pictured(one) else CHANNELS
     if rank == 3 and axis == 1 and one.shape and all(isinstance(one.shape[at], int) for at in (0, 2)):
-        return asked.batch or 1  # the state of a recurrent layer: (layers, batch, features)
+        return asked.batch or asked.assumed_batch  # the state of a recurrent layer: (layers, batch, features)
     return asked.assumed_length
 
 
@@ -231,7 +234,27 @@ def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:
     found.label = one_line(str(label or f"{first.name}.0")) if is_open else ""
     for one in inputs:
         shape = found.shapes[one.name]
-        alike = one.shape and (one.shape[0] == label or not (isinstance(label, str) and isinstance(one.shape[0], str)))
-        if shape and shape[0] == size and alike:
+        if shape and shape[0] == size and one.shape and _alike(one.shape[0], label):
             found.carrying.append(one.name)
     return found
+
+
+def _alike(one: int | str | None, other: int | str | None) -> bool:
+    """Say whether two axes are one size by what the file says: both are fixed as one, or open by one name or by none.
+
+    An open axis is no fixed one, whatever size it is taken to be.
+    """
+    return _label(one) == _label(other)
+
+
+def _label(said: int | str | None) -> int | str | None:
+    return said if said and (isinstance(said, str) or said > 0) else None
+
+
+def several(sizes: Sizes, given: Chosen) -> Sizes | None:
+    """Return sizes of several images, at which can be seen whether the batch that is open is the first axis throughout;
+    None where it is not open, or was asked for.
+    """
+    if given.label not in given.assumed:
+        return None
+    return replace(sizes, names={**sizes.names, given.label: SEVERAL}, assumed_batch=SEVERAL)
