@@ -97,6 +97,8 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
         raise CostModelError(f"{file}: its graph computes nothing")
     require_network(nodes, file)
     inputs = inputs_of(model.graph, nodes)
+    if not inputs:
+        raise CostModelError(f"{file}: its graph computes nothing from an input: none of its outputs depends on one")
     sizes = sizes or Sizes()
     given = chosen(inputs, sizes, file)
 

@@ -151,12 +151,16 @@ class Reader:
         """
         said = [self.said(name) for name in node.outputs if name]
         shapes = [shape for shape in said if shape is not None]
-        if not shapes or len(shapes) < len(said):
+        inputs = [value for name in node.inputs if name and isinstance(value := self.values[name], Value)]
+        known_all = shapes and len(shapes) == len(said)
+        try:
+            found = iter(self.draft.opaque(node.path, node.kind, shapes, *inputs, why=why) if known_all else ())
+        except UnreadError as error:  # the file says a shape that no tensor has
+            why, known_all = f"{why}, and the file says {error.message}", False
+        if not known_all:
             self.unread.append((node, why))
             self.lost.update(node.outputs)
             return []
-        inputs = [value for name in node.inputs if name and isinstance(value := self.values[name], Value)]
-        found = iter(self.draft.opaque(node.path, node.kind, shapes, *inputs, why=why))
         return [next(found) if name else Value((), "float32") for name in node.outputs]
 
     def said(self, name: str) -> tuple[int, ...] | None:
