@@ -54,6 +54,9 @@ class Chosen:
     space: tuple[int, int] | None = None
     """The height and width of the first picture of which both are open, and not set by their own names."""
 
+    pictures: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """The axes of height and width of the inputs that have such."""
+
     def why_whole(self) -> str:
         """Say why no other batch can be asked for, where the first axis is not the batch throughout."""
         if self.label:
@@ -102,9 +105,11 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
     Raises:
         CostModelError: if an input or size that was asked for is not there, or an input's shape is unknown.
     """
-    found = Chosen()
+    found = Chosen(pictures=_pictures(inputs))
     asked = _named(asked, [one.name for one in inputs], file)
-    for one in inputs:
+    for one in sorted(
+        inputs, key=lambda one: one.name not in found.pictures
+    ):  # what is named as their sizes is as those
         found.shapes[one.name] = _shape(one, asked, found, file)
         try:
             require_sizes(found.shapes[one.name])
@@ -114,7 +119,7 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
     if unknown:
         what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
         raise CostModelError(f"{file}: it has no open size {quote(unknown[0])}; {what}")
-    if asked.space is not None and RESOLUTION not in found.names and not any(map(_pictured, inputs)):
+    if asked.space is not None and RESOLUTION not in found.names and not found.pictures:
         known = ", ".join(f"{one_line(name)}={show_shape(shape)}" for name, shape in found.shapes.items())
         raise CostModelError(
             f"{file}: it has no input of pictures, whose height and width --resolution sets; it reads {known}"
@@ -155,13 +160,14 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
         )
     sizes: list[int] = []
     pictured: list[int] = []
+    space = found.pictures.get(one.name, ())
     for axis, said in enumerate(one.shape):
         if given is not None:
             size = given[axis]
             if isinstance(said, str):
                 found.names[said] = size
-        elif asked.space is not None and axis in _pictured(one):
-            size = asked.space[_pictured(one).index(axis)]
+        elif asked.space is not None and axis in space:
+            size = asked.space[space.index(axis)]
             pictured += [] if isinstance(said, int) and said > 0 else [size]
             if isinstance(said, str) and said:
                 if found.names.get(said, size) != size:
@@ -178,7 +184,7 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
         else:
             label = said if isinstance(said, str) and said else f"{one.name}.{axis}"
             size = _open(label, axis, one, asked, found)
-            pictured += [size] if axis in _pictured(one) and label not in asked.names else []
+            pictured += [size] if axis in space and label not in asked.names else []
         sizes.append(size)
     if len(pictured) == 2:
         found.space = found.space or (pictured[0], pictured[1])
@@ -197,30 +203,43 @@ def _open(label: str, axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
             found.names[label] = sum(found.names.get(part) or int(part) for part in parts)
             return found.names[label]
         else:
-            found.names[label] = _assumed(axis, one, asked)
+            found.names[label] = _assumed(axis, one, asked, found)
             if axis or asked.batch is None:
                 found.assumed[one_line(label)] = found.names[label]
         found.parameters[one_line(label)] = found.names[label]
     return found.names[label]
 
 
-def _assumed(axis: int, one: Info, asked: Sizes) -> int:
+def _assumed(axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
     rank = len(one.shape or ())
     if axis == 0:
         return asked.batch or 1
-    if rank == 4:
-        return asked.assumed_space if axis in _pictured(one) else CHANNELS
+    if one.name in found.pictures:
+        return asked.assumed_space if axis in found.pictures[one.name] else CHANNELS
     if rank == 3 and axis == 1 and one.shape and all(isinstance(one.shape[at], int) for at in (0, 2)):
         return asked.batch or asked.assumed_batch  # the state of a recurrent layer: (layers, batch, features)
     return asked.assumed_length
 
 
-def _pictured(one: Info) -> tuple[int, ...]:
-    """Return the axes of height and width of an input of pictures, which has four; the channels may be last."""
-    if len(one.shape or ()) != 4:
+def _pictures(inputs: Sequence[Info]) -> dict[str, tuple[int, ...]]:
+    """Return the axes of height and width of the inputs that are pictures: where one has colours, such alone."""
+    found = {one.name: axes for one in inputs if (axes := _spatial(one.shape or ()))}
+    shapes = {one.name: one.shape or () for one in inputs}
+    coloured = {name: axes for name, axes in found.items() if shapes[name][1 if axes == (2, 3) else 3] == CHANNELS}
+    return coloured or found
+
+
+def _spatial(shape: tuple[int | str | None, ...]) -> tuple[int, ...]:
+    """Return the axes of space of four: beside those of 1, 3 or 4 channels, which may be last; else where both are
+    open.
+    """
+    if len(shape) != 4:
         return ()
-    last = one.shape[-1] if one.shape else None
-    return (1, 2) if isinstance(last, int) and last in (1, 3, 4) else (2, 3)
+    if shape[1] in (1, 3, 4):
+        return 2, 3
+    if shape[-1] in (1, 3, 4):
+        return 1, 2
+    return () if any(isinstance(said, int) and said > 0 for said in shape[2:]) else (2, 3)
 
 
 def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:

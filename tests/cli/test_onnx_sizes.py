@@ -244,3 +244,29 @@ def test_nothing_is_unpickled(capsys, tmp_path):
     for protocol in (2, 5):
         (tmp_path / "net.pt").write_bytes(pickle.dumps(Bomb(), protocol))
         assert "this is a PyTorch checkpoint" in refused(capsys, "report", tmp_path / "net.pt")
+
+
+CACHE = """net (float[N,3,H,W] x, float[N,8,past,64] k) => (float[N,3,H,W] y, float[N,8,past,past] z)
+{ y = Relu(x) t = Transpose<perm = [0, 1, 3, 2]>(k) z = MatMul(k, t) }"""
+SHAPES = [
+    (CACHE, None, {"x": (3, 224, 224), "k": (8, 128, 64)}),
+    (CACHE, 10, {"x": (3, 10, 10), "k": (8, 128, 64)}),
+    (CACHE.replace("past", "10"), 20, {"x": (3, 20, 20), "k": (8, 10, 64)}),
+    ("net (float[1,3,8,4] x) => (float[1,3,8,4] y) { y = Relu(x) }", [12, 10], {"x": (3, 12, 10)}),
+    ("net (float[N,H,W,3] x) => (float[N,H,W,3] y) { y = Relu(x) }", [12, 10], {"x": (12, 10, 3)}),
+    ("net (float[N,64,H,W] x) => (float[N,64,H,W] y) { y = Relu(x) }", [12, 10], {"x": (64, 12, 10)}),
+    (
+        "net (float[N,1,H,W] m, float[N,3,H,W] x) => (float[N,3,H,W] y) { y = Add(m, x) }",
+        [12, 10],
+        {
+            "m": (1, 12, 10),
+            "x": (3, 12, 10),
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "resolution", "shapes"), SHAPES)
+def test_pictures_have_a_resolution_and_what_lies_beside_them_has_its_own_sizes(file, text, resolution, shapes):
+    graph = cm.load(file(text), **({"resolution": resolution} if resolution else {}))
+    assert {name: tensor.shape for name, tensor in graph.inputs.items()} == shapes
