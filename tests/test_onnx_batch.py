@@ -101,3 +101,15 @@ def test_what_is_repeated_for_each_sample_hides_no_batch(sizes):
         sizes,
     )
     assert (graph.whole, mult_adds(graph, 5), cm.price(graph).totals.params) == ("", 5 * 6 * 32, 8 + 32)
+
+
+def test_a_batch_is_seen_whatever_it_is_called():
+    model = onnx.parser.parse_model(
+        f'<ir_version: 8, opset_import: ["" : 17]> net (float[N,8] x) => (float[1,4] y) <{W}, int64[1] zero = {{0}}> '
+        "{ a = Gather(x, zero) y = MatMul(a, w) }"
+    )
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "a\nname"
+    assert graph_of(model_of(model.SerializeToString(), "net.onnx"), "net.onnx", "net").whole
+    model.graph.node[0].op_type = "Relu"
+    model.graph.node[0].input.pop()
+    assert not graph_of(model_of(model.SerializeToString(), "net.onnx"), "net.onnx", "net").whole

@@ -48,9 +48,13 @@ class Chosen:
     assumed: dict[str, int] = field(default_factory=dict)
     """The open sizes that nobody asked for."""
     batch: int = 1
+    own: bool = False
+    """Whether the batch is that of the file, which fixes it."""
     carrying: list[str] = field(default_factory=list)
     label: str = ""
-    """What the file calls the batch, where it leaves it open."""
+    """What the file calls the batch, where it leaves it open, fit to be shown."""
+    name: str = ""
+    """The same, as it stands there."""
     space: tuple[int, int] | None = None
     """The height and width of the first picture of which both are open, and not set by their own names."""
 
@@ -61,6 +65,13 @@ class Chosen:
         """Say why no other batch can be asked for, where the first axis is not the batch throughout."""
         if self.label:
             return f"its first axis is not the batch throughout; --set {self.label}=N sets that size and reads it anew"
+        if self.parameters:
+            opened = ", ".join(self.parameters)
+            name = next(iter(self.parameters))
+            return (
+                "the file fixes the first axis of its first input, which is not a batch throughout; it leaves open "
+                f"{opened}, and --set {name}=N sets that size"
+            )
         return "the file fixes its sizes, and its first axis is not a batch throughout"
 
     def notes(self, taken_off: bool) -> Iterator[str]:
@@ -70,7 +81,7 @@ class Chosen:
             said = ", ".join(f"{name} = {size}" for name, size in assumed.items())
             name, size = next(iter(assumed.items()))
             yield f"sizes that the file leaves open are taken to be {said}; --set {name}={2 * size} sets one"
-        if taken_off and not self.label and self.batch > 1:
+        if taken_off and self.own and self.batch > 1:
             yield f"batch {self.batch} of the file; --batch N asks for another"
 
 
@@ -115,7 +126,7 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
             require_sizes(found.shapes[one.name])
         except UnreadError as error:
             raise CostModelError(f"{file}: its input {quote(one.name)}: {error.message}") from None
-    unknown = [name for name in asked.names if name not in found.parameters]
+    unknown = [name for name in asked.names if one_line(name) not in found.parameters]
     if unknown:
         what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
         raise CostModelError(f"{file}: it has no open size {quote(unknown[0])}; {what}")
@@ -248,9 +259,10 @@ def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:
     if first is None or not first.shape:
         return found
     label, size = first.shape[0], found.shapes[first.name][0]
-    found.batch = size
+    found.batch, found.own = size, size == label
     is_open = not isinstance(label, int) or label < 1
-    found.label = one_line(str(label or f"{first.name}.0")) if is_open else ""
+    found.name = str(label or f"{first.name}.0") if is_open else ""
+    found.label = one_line(found.name)
     for one in inputs:
         shape = found.shapes[one.name]
         if shape and shape[0] == size and one.shape and _alike(one.shape[0], label):
@@ -276,4 +288,4 @@ def several(sizes: Sizes, given: Chosen) -> Sizes | None:
     """
     if given.label not in given.assumed:
         return None
-    return replace(sizes, names={**sizes.names, given.label: SEVERAL}, assumed_batch=SEVERAL)
+    return replace(sizes, names={**sizes.names, given.name: SEVERAL}, assumed_batch=SEVERAL)

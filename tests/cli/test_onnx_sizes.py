@@ -19,6 +19,7 @@ WORDS = """net (int64[batch,tokens] ids, float[batch,tokens,4] more) => (float[b
 <float[100,4] w = ["location": "weights"]> { a = Gather(w, ids) y = Add(a, more) }"""
 FIXED = """net (float[10,8] x) => (float[10,4] y) <float[8,4] w = ["location": "weights"]> { y = MatMul(x, w) }"""
 MIXED = """net (float[6,8] x) => (float[6,8] y) <float[6,6] w = ["location": "weights"]> { y = MatMul(w, x) }"""
+BESIDE = """net (float[1,8] x, float[T,8] z) => (float[T,8] y) { y = Add(x, z) }"""
 STRANGE = """net (float[N,3,8,8] x) => (float[N,4,8,8] y) <float[4,3,1,1] w = ["location": "weights"]> {
   a = own.Shuffle(x)
   y = Conv(a, w)
@@ -116,6 +117,8 @@ WRONG = {
     "batch throughout",
     (MIXED.replace("6,8] x", "T,8] x"), "--batch 6"): "no other batch can be asked for: its first axis is not the "
     "batch throughout; --set T=N sets that size and reads it anew",
+    (BESIDE, "--batch 4"): "no other batch can be asked for: the file fixes the first axis of its first input, which "
+    "is not a batch throughout; it leaves open T, and --set T=N sets that size",
     (STRANGE, ""): "node 'a' (own.Shuffle): no operator stands for it",
 }  # fmt: skip
 
@@ -131,6 +134,7 @@ def test_the_batch_of_the_file_is_believed_and_another_can_be_asked_for(capsys, 
     """32 weights for each of 10 rows."""
     assert told(capsys, file(FIXED)) == (320, ["batch 10 of the file; --batch N asks for another"], [8], 10)
     assert told(capsys, file(FIXED), "--batch", "3")[::3] == (96, 3)
+    assert told(capsys, file(FIXED), "--input", "4x8") == (128, [], [8], 4)
     assert told(capsys, file(MIXED))[::3] == (288, 1)
 
 
