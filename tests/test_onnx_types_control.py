@@ -186,11 +186,34 @@ def test_a_loop_that_may_end_before_its_bound_is_counted_up_to_it() -> None:
     ]
 
 
-def test_a_loop_without_an_end_is_counted_once() -> None:
-    node, arrays = loop(None)
-    reader, _ = read([node], [info("x", 3, 8)], ["last"], arrays)
-    assert mult_adds(reader) == EACH
-    assert len(reader.draft.notes) == 1
+@pytest.mark.parametrize("stops", [None, until(300)])
+def test_a_loop_that_goes_on_for_longer_than_it_is_followed_is_of_unknown_cost(stops: Any) -> None:
+    """Though its condition is known in each trip; it keeps the arrays of its body."""
+    node, arrays = loop(None, stops=stops)
+    node.output[1] = ""
+    reader, (last,) = read([node], [info("x", 3, 8)], ["last"], arrays)
+    said = "it runs more than 64 times, and how often is only known by running it"
+    assert [step.partial for step in reader.draft.steps] == [said]
+    assert (last.shape, mult_adds(reader), params(reader), reader.draft.notes) == ((3, 8), 0, 64, [])
+    node.output[1] = "all"
+    with pytest.raises(Exception, match=said):
+        read([node], [info("x", 3, 8)], ["last", "all"], arrays)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_arrays_of_one_name_in_two_graphs_are_two(kept: bool) -> None:
+    """As such of the file or of a node within; each is one in all of its trips."""
+    nodes = []
+    for at in ("first", "second"):
+        node, arrays = loop(3)
+        node.name, node.output[:] = at, [at, ""]
+        node.input[2] = "x" if at == "first" else "first"
+        if not kept:
+            body = node.attribute[0].g
+            body.node.insert(0, helper.make_node("Constant", [], ["w"], value=body.initializer.pop()))
+        nodes.append(node)
+    reader, _ = read(nodes, [info("x", 3, 8)], ["second"], arrays)
+    assert (mult_adds(reader), params(reader)) == (6 * EACH, 128)
 
 
 def test_a_loop_whose_trips_are_fed_is_counted_once_and_that_is_said() -> None:

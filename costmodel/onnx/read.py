@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from costmodel.onnx.model import STANDARD, Graph, Info, Model, Node
 from costmodel.onnx.needed import needed, with_inner
 from costmodel.onnx.reader import Reader
 from costmodel.onnx.remarks import remarks
-from costmodel.onnx.sizes import Sizes, chosen
+from costmodel.onnx.sizes import Chosen, Sizes, chosen, several
 from costmodel.onnx.types.classical import require_network
 from costmodel.onnx.untrained import untrained
+from costmodel.reading.batch import of_all, spread_over
 from costmodel.reading.collecting import without_collecting
 from costmodel.reading.finish import finished, kind_of
-from costmodel.reading.network import network_of
+from costmodel.reading.network import Network, network_of
 from costmodel.reading.recognise import recognised
 from costmodel.reading.value import REALS, Value
 from costmodel.tensor import Tensor
@@ -91,13 +92,84 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
         CostModelError: as `read_onnx`.
     """
     model = inlined(model, file)
-    opset = max([number for domain, number in model.opsets.items() if domain in STANDARD], default=0)
     nodes = needed(model.graph)
     if not nodes:
         raise CostModelError(f"{file}: its graph computes nothing")
     require_network(nodes, file)
     inputs = inputs_of(model.graph, nodes)
-    given = chosen(inputs, sizes or Sizes(), file)
+    if not inputs:
+        raise CostModelError(f"{file}: its graph computes nothing from an input: none of its outputs depends on one")
+    sizes = sizes or Sizes()
+    given = chosen(inputs, sizes, file)
+
+    def drafted(at: Chosen, carrying: Iterable[str]) -> Drafted:
+        return _drafted(model, file, nodes, inputs, at, carrying)
+
+    found = _verified(drafted, given, several(sizes, given), inputs, file)
+    return _named(found or drafted(given, given.carrying), model, file, name, inputs, given)
+
+
+@dataclass
+class Drafted:
+    """What was read at some sizes: the network, what it was read by, and the notes on its outputs."""
+
+    network: Network
+    reader: Reader
+    notes: list[str]
+
+    @property
+    def counts(self) -> tuple[Any, ...]:
+        """What is not known of a sample and what it costs, without what is one number of all samples together."""
+        parts = [part for part in self.network.parts.values() if part.batched or not of_all(part.op)]
+        costs = [part.op.cost(*map(self.network.shape, part.inputs)) for part in parts]
+        unread = {part.path: part.partial for part in parts if part.partial}
+        return unread, sum(cost.mult_adds for cost in costs), sum(cost.other_ops for cost in costs)
+
+
+def _verified(
+    drafted: Callable[[Chosen, Iterable[str]], Drafted],
+    given: Chosen,
+    more: Sizes | None,
+    inputs: list[Info],
+    file: str,
+) -> Drafted | None:
+    """Return the network of one sample as it is seen at several, or as it lies where it is none there; None where the
+    batch is not open, or was asked for.
+
+    At a batch of 1 another axis of size 1 cannot be told from it. Where something else has the size of the batch, is
+    computed of all samples together or repeated for each, it is the network that is read at 1, if a sample of both
+    costs the same.
+    """
+    if more is None:
+        return None
+    found = None
+    try:
+        at = chosen(inputs, more, file)
+        found = drafted(at, at.carrying)
+    except CostModelError:  # it may be at a batch of 1
+        pass
+    if found is None or found.network.batch is None:
+        return drafted(given, ())
+    parts = found.network.parts.values()
+    fixed = all(
+        at.shapes[name][name in at.carrying :] == shape[name in at.carrying :] for name, shape in given.shapes.items()
+    )
+    spread = any(spread_over(step, at.batch) for step in found.reader.draft.steps)
+    if fixed and not spread and not any(part.partial or of_all(part.op) for part in parts):
+        return found
+    single = drafted(given, given.carrying)
+    return single if single.network.batch is not None and single.counts == found.counts else drafted(given, ())
+
+
+def _drafted(
+    model: Model, file: str, nodes: list[Node], inputs: list[Info], given: Chosen, carrying: Iterable[str]
+) -> Drafted:
+    """Read a network at sizes, one sample of it where the first axis of `carrying` inputs is the batch throughout.
+
+    Raises:
+        CostModelError: as `read_onnx`.
+    """
+    opset = max([number for domain, number in model.opsets.items() if domain in STANDARD], default=0)
     said = model.graph.infos | {info.name: info for info in model.graph.outputs}
     reader = Reader(file, opset, said, given.names)
     reader.store(model.graph.arrays.values())
@@ -110,12 +182,34 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
         reader.draft.outputs += [
             one for one in (found if isinstance(found, list) else [found]) if isinstance(one, Value)
         ]
-        if isinstance(found, Value) and (stated := reader.said(info.name)) and stated != found.shape:
-            reader.draft.notes.append(
-                f"its output {quote(info.name)} comes out as {show_shape(found.shape)}, where the file says "
-                f"{show_shape(stated)}"
-            )
-    network = network_of(reader.draft, given.batch, {one_line(name) for name in given.carrying})
+    network = network_of(reader.draft, given.batch, {one_line(name) for name in carrying})
+    as_said = all(_fits(one.shape, given.shapes[one.name]) for one in inputs)
+    return Drafted(network, reader, list(_otherwise(model.graph.outputs, reader, network)) if as_said else [])
+
+
+def _fits(said: tuple[int | str | None, ...] | None, shape: tuple[int, ...]) -> bool:
+    """Say whether an input has the sizes that the file fixes: what it says of others follows from those."""
+    return all(one == size for one, size in zip(said or (), shape, strict=False) if isinstance(one, int) and one > 0)
+
+
+def _otherwise(outputs: Iterable[Info], reader: Reader, network: Network) -> Iterator[str]:
+    """Say of which outputs the shape is not what the file says; the batch of a sample that was taken off is none."""
+    for info in outputs:
+        found, stated = reader.values.get(info.name), reader.said(info.name)
+        if not isinstance(found, Value) or not stated or stated == found.shape:
+            continue
+        part = network.parts.get(found.source)
+        if network.batch is not None and part is not None and part.batched and stated[1:] == found.shape[1:]:
+            continue
+        yield (
+            f"its output {quote(info.name)} comes out as {show_shape(found.shape)}, where the file says "
+            f"{show_shape(stated)}"
+        )
+
+
+def _named(drafted: Drafted, model: Model, file: str, name: str, inputs: list[Info], given: Chosen) -> LayerGraph:
+    """Return what was read as layers that are named as people name them, and with what has to be said of it."""
+    network, draft = drafted.network, drafted.reader.draft
     said_of_arrays = untrained(network)
     recognised(network)
     writer = f", written by {one_line(model.producer)}" if model.producer else ""
@@ -126,15 +220,15 @@ def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> 
         name,
         {name: _typed(tensor, network.kinds[name], dtype) for name, tensor in network.inputs.items()},
         title=Path(file).name,
-        source=f"an ONNX file of opset {opset}{writer}",
+        source=f"an ONNX file of opset {drafted.reader.opset}{writer}",
         parameters=parameters,
         file=file,
         dtype=dtype,
         batch=given.batch if taken_off else 1,
         whole="" if taken_off else given.why_whole(),
     )
-    graph.notes += [*given.notes(taken_off), *reader.draft.notes, *said_of_arrays, *remarks(network)]
-    return finished(network, graph, reader.draft.folded_mult_adds)
+    graph.notes += [*given.notes(taken_off), *draft.notes, *drafted.notes, *said_of_arrays, *remarks(network)]
+    return finished(network, graph, draft.folded_mult_adds)
 
 
 def _typed(tensor: Tensor, kind: str, own: str) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from costmodel.errors import CostModelError, ShapeError, quote
@@ -63,6 +64,8 @@ class Reader:
         """The nodes of whose outputs not even the shapes are known, each with the reason."""
         self.lost: set[str] = set()
         """The values that they give, and what is made of those."""
+        self._owners: dict[str, Stored] = {}
+        self._names: dict[tuple[int, str], str] = {}
 
     def store(self, arrays: Iterable[Stored]) -> None:
         """Enter arrays of the file. They are trained if they hold real numbers, or stand for such (int8, int4).
@@ -72,16 +75,27 @@ class Reader:
         """
         for array in arrays:
             try:
-                self.values[array.name] = self.of(array, origin=True)
+                self.values[array.name] = self.of(array, self.own_name(array.name, array))
             except UnreadError as error:
                 raise CostModelError(f"{self.file}: its array {quote(array.name)}: {error.message}") from None
             self.keeps_arrays = self.keeps_arrays or (array.dtype in REALS and array.size > 1)
 
-    def of(self, array: Stored, origin: bool = False) -> Value:
-        """Return an array of the file as a value; `origin` says that it is kept as one of its own, as weights are."""
+    def own_name(self, name: str, array: Stored) -> str:
+        """Return what an array is called, with a number behind it where another graph within has one of that name. The
+        same one, read again, is called the same.
+        """
+        if (id(array), name) not in self._names:
+            numbered = (f"{name}_{number}" for number in count(2))
+            own = next(one for one in chain([name], numbered) if one not in self._owners)
+            self._owners[own] = array  # kept, so that no other is at its place in memory
+            self._names[id(array), name] = own
+        return self._names[id(array), name]
+
+    def of(self, array: Stored, origin: str = "") -> Value:
+        """Return an array of the file as a value; `origin` names one that is kept as it is, as weights are."""
         held = array.values(FEW if origin else MANY)
-        arrays = (Array(array.name, array.shape, array.dtype, not _masks(held)),) if origin else ()
-        return Value(array.shape, array.dtype, arrays=arrays, held=held, whole=origin)
+        arrays = (Array(origin, array.shape, array.dtype, not _masks(held)),) if origin else ()
+        return Value(array.shape, array.dtype, arrays=arrays, held=held, whole=bool(origin))
 
     def over(self, nodes: Iterable[Node]) -> None:
         """Read nodes, in their order. What is made of values that are lost is lost.
@@ -151,12 +165,16 @@ class Reader:
         """
         said = [self.said(name) for name in node.outputs if name]
         shapes = [shape for shape in said if shape is not None]
-        if not shapes or len(shapes) < len(said):
+        inputs = [value for name in node.inputs if name and isinstance(value := self.values[name], Value)]
+        known_all = shapes and len(shapes) == len(said)
+        try:
+            found = iter(self.draft.opaque(node.path, node.kind, shapes, *inputs, why=why) if known_all else ())
+        except UnreadError as error:  # the file says a shape that no tensor has
+            why, known_all = f"{why}, and the file says {error.message}", False
+        if not known_all:
             self.unread.append((node, why))
             self.lost.update(node.outputs)
             return []
-        inputs = [value for name in node.inputs if name and isinstance(value := self.values[name], Value)]
-        found = iter(self.draft.opaque(node.path, node.kind, shapes, *inputs, why=why))
         return [next(found) if name else Value((), "float32") for name in node.outputs]
 
     def said(self, name: str) -> tuple[int, ...] | None:

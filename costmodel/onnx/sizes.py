@@ -17,6 +17,8 @@ SPACE = 224
 LENGTH = 128
 """Any other open size: tokens, frames, samples."""
 CHANNELS = 3
+SEVERAL = 3
+"""The batch at which is looked whether the first axis is the batch; at 1 any axis of size 1 would do."""
 RESOLUTION = "resolution"
 """What the height and width of pictures are called together."""
 
@@ -33,6 +35,7 @@ class Sizes:
     batch: int | None = None
     assumed_space: int = SPACE
     assumed_length: int = LENGTH
+    assumed_batch: int = 1
 
 
 @dataclass
@@ -45,16 +48,30 @@ class Chosen:
     assumed: dict[str, int] = field(default_factory=dict)
     """The open sizes that nobody asked for."""
     batch: int = 1
+    own: bool = False
+    """Whether the batch is that of the file, which fixes it."""
     carrying: list[str] = field(default_factory=list)
     label: str = ""
-    """What the file calls the batch, where it leaves it open."""
+    """What the file calls the batch, where it leaves it open, fit to be shown."""
+    name: str = ""
+    """The same, as it stands there."""
     space: tuple[int, int] | None = None
     """The height and width of the first picture of which both are open, and not set by their own names."""
+
+    pictures: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """The axes of height and width of the inputs that have such."""
 
     def why_whole(self) -> str:
         """Say why no other batch can be asked for, where the first axis is not the batch throughout."""
         if self.label:
             return f"its first axis is not the batch throughout; --set {self.label}=N sets that size and reads it anew"
+        if self.parameters:
+            opened = ", ".join(self.parameters)
+            name = next(iter(self.parameters))
+            return (
+                "the file fixes the first axis of its first input, which is not a batch throughout; it leaves open "
+                f"{opened}, and --set {name}=N sets that size"
+            )
         return "the file fixes its sizes, and its first axis is not a batch throughout"
 
     def notes(self, taken_off: bool) -> Iterator[str]:
@@ -64,7 +81,7 @@ class Chosen:
             said = ", ".join(f"{name} = {size}" for name, size in assumed.items())
             name, size = next(iter(assumed.items()))
             yield f"sizes that the file leaves open are taken to be {said}; --set {name}={2 * size} sets one"
-        if taken_off and not self.label and self.batch > 1:
+        if taken_off and self.own and self.batch > 1:
             yield f"batch {self.batch} of the file; --batch N asks for another"
 
 
@@ -99,19 +116,21 @@ def chosen(inputs: Sequence[Info], asked: Sizes, file: str) -> Chosen:
     Raises:
         CostModelError: if an input or size that was asked for is not there, or an input's shape is unknown.
     """
-    found = Chosen()
+    found = Chosen(pictures=_pictures(inputs))
     asked = _named(asked, [one.name for one in inputs], file)
-    for one in inputs:
+    for one in sorted(
+        inputs, key=lambda one: one.name not in found.pictures
+    ):  # what is named as their sizes is as those
         found.shapes[one.name] = _shape(one, asked, found, file)
         try:
             require_sizes(found.shapes[one.name])
         except UnreadError as error:
             raise CostModelError(f"{file}: its input {quote(one.name)}: {error.message}") from None
-    unknown = [name for name in asked.names if name not in found.parameters]
+    unknown = [name for name in asked.names if one_line(name) not in found.parameters]
     if unknown:
         what = known_or_suggest(unknown[0], list(found.parameters)) if found.parameters else "it leaves no size open"
         raise CostModelError(f"{file}: it has no open size {quote(unknown[0])}; {what}")
-    if asked.space is not None and RESOLUTION not in found.names and not any(map(_pictured, inputs)):
+    if asked.space is not None and RESOLUTION not in found.names and not found.pictures:
         known = ", ".join(f"{one_line(name)}={show_shape(shape)}" for name, shape in found.shapes.items())
         raise CostModelError(
             f"{file}: it has no input of pictures, whose height and width --resolution sets; it reads {known}"
@@ -152,13 +171,14 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
         )
     sizes: list[int] = []
     pictured: list[int] = []
+    space = found.pictures.get(one.name, ())
     for axis, said in enumerate(one.shape):
         if given is not None:
             size = given[axis]
             if isinstance(said, str):
                 found.names[said] = size
-        elif asked.space is not None and axis in _pictured(one):
-            size = asked.space[_pictured(one).index(axis)]
+        elif asked.space is not None and axis in space:
+            size = asked.space[space.index(axis)]
             pictured += [] if isinstance(said, int) and said > 0 else [size]
             if isinstance(said, str) and said:
                 if found.names.get(said, size) != size:
@@ -175,7 +195,7 @@ def _shape(one: Info, asked: Sizes, found: Chosen, file: str) -> tuple[int, ...]
         else:
             label = said if isinstance(said, str) and said else f"{one.name}.{axis}"
             size = _open(label, axis, one, asked, found)
-            pictured += [size] if axis in _pictured(one) and label not in asked.names else []
+            pictured += [size] if axis in space and label not in asked.names else []
         sizes.append(size)
     if len(pictured) == 2:
         found.space = found.space or (pictured[0], pictured[1])
@@ -194,30 +214,43 @@ def _open(label: str, axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
             found.names[label] = sum(found.names.get(part) or int(part) for part in parts)
             return found.names[label]
         else:
-            found.names[label] = _assumed(axis, one, asked)
+            found.names[label] = _assumed(axis, one, asked, found)
             if axis or asked.batch is None:
                 found.assumed[one_line(label)] = found.names[label]
         found.parameters[one_line(label)] = found.names[label]
     return found.names[label]
 
 
-def _assumed(axis: int, one: Info, asked: Sizes) -> int:
+def _assumed(axis: int, one: Info, asked: Sizes, found: Chosen) -> int:
     rank = len(one.shape or ())
     if axis == 0:
         return asked.batch or 1
-    if rank == 4:
-        return asked.assumed_space if axis in _pictured(one) else CHANNELS
+    if one.name in found.pictures:
+        return asked.assumed_space if axis in found.pictures[one.name] else CHANNELS
     if rank == 3 and axis == 1 and one.shape and all(isinstance(one.shape[at], int) for at in (0, 2)):
-        return asked.batch or 1  # the state of a recurrent layer: (layers, batch, features)
+        return asked.batch or asked.assumed_batch  # the state of a recurrent layer: (layers, batch, features)
     return asked.assumed_length
 
 
-def _pictured(one: Info) -> tuple[int, ...]:
-    """Return the axes of height and width of an input of pictures, which has four; the channels may be last."""
-    if len(one.shape or ()) != 4:
+def _pictures(inputs: Sequence[Info]) -> dict[str, tuple[int, ...]]:
+    """Return the axes of height and width of the inputs that are pictures: where one has colours, such alone."""
+    found = {one.name: axes for one in inputs if (axes := _spatial(one.shape or ()))}
+    shapes = {one.name: one.shape or () for one in inputs}
+    coloured = {name: axes for name, axes in found.items() if shapes[name][1 if axes == (2, 3) else 3] == CHANNELS}
+    return coloured or found
+
+
+def _spatial(shape: tuple[int | str | None, ...]) -> tuple[int, ...]:
+    """Return the axes of space of four: beside those of 1, 3 or 4 channels, which may be last; else where both are
+    open.
+    """
+    if len(shape) != 4:
         return ()
-    last = one.shape[-1] if one.shape else None
-    return (1, 2) if isinstance(last, int) and last in (1, 3, 4) else (2, 3)
+    if shape[1] in (1, 3, 4):
+        return 2, 3
+    if shape[-1] in (1, 3, 4):
+        return 1, 2
+    return () if any(isinstance(said, int) and said > 0 for said in shape[2:]) else (2, 3)
 
 
 def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:
@@ -226,12 +259,33 @@ def _batched(inputs: Sequence[Info], found: Chosen) -> Chosen:
     if first is None or not first.shape:
         return found
     label, size = first.shape[0], found.shapes[first.name][0]
-    found.batch = size
+    found.batch, found.own = size, size == label
     is_open = not isinstance(label, int) or label < 1
-    found.label = one_line(str(label or f"{first.name}.0")) if is_open else ""
+    found.name = str(label or f"{first.name}.0") if is_open else ""
+    found.label = one_line(found.name)
     for one in inputs:
         shape = found.shapes[one.name]
-        alike = one.shape and (one.shape[0] == label or not (isinstance(label, str) and isinstance(one.shape[0], str)))
-        if shape and shape[0] == size and alike:
+        if shape and shape[0] == size and one.shape and _alike(one.shape[0], label):
             found.carrying.append(one.name)
     return found
+
+
+def _alike(one: int | str | None, other: int | str | None) -> bool:
+    """Say whether two axes are one size by what the file says: both are fixed as one, or open by one name or by none.
+
+    An open axis is no fixed one, whatever size it is taken to be.
+    """
+    return _label(one) == _label(other)
+
+
+def _label(said: int | str | None) -> int | str | None:
+    return said if said and (isinstance(said, str) or said > 0) else None
+
+
+def several(sizes: Sizes, given: Chosen) -> Sizes | None:
+    """Return sizes of several images, at which can be seen whether the batch that is open is the first axis throughout;
+    None where it is not open, or was asked for.
+    """
+    if given.label not in given.assumed:
+        return None
+    return replace(sizes, names={**sizes.names, given.name: SEVERAL}, assumed_batch=SEVERAL)

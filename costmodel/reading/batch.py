@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import Shape
-from costmodel.ops.base import Operator
+from costmodel.ops import OPERATORS
 from costmodel.ops.opaque import Opaque
 from costmodel.reading.draft import Draft, Step
 from costmodel.reading.value import Value
@@ -52,6 +52,22 @@ def repeated(value: Value) -> bool:
     return value.whole and value.size > value.arrays[0].size
 
 
+def spread_over(step: Step, batch: int) -> bool:
+    """Say whether a step repeats once for each image what is the same for all, such as the token of a class."""
+    if step.op.name not in ("broadcast_to", "tile") or step.out.shape[:1] != (batch,) or len(step.inputs) != 1:
+        return False
+    (value,) = step.inputs
+    return value.shape in (step.out.shape[1:], (1, *step.out.shape[1:]))
+
+
+def unspread(step: Step) -> Operator:
+    """Return the operator that gives one image's share of what a step repeats for each."""
+    (value,) = step.inputs
+    if value.shape == step.out.shape[1:]:
+        return OPERATORS["identity"]()
+    return OPERATORS["squeeze"](axis=-len(value.shape))
+
+
 def of_sample(op: Operator, batch: int) -> Operator:
     """Return the operator that does with one sample what `op` does with a batch: itself, unless it names sizes.
 
@@ -77,6 +93,9 @@ def of_all(op: Operator) -> bool:
 
 def _sample(step: Step, batch: int, found: dict[str, Shape], carried: set[str], answers: dict[Any, Shape]) -> Shape:
     with_batch = [value for value in step.inputs if value.source in carried]
+    if not with_batch and batch > 1 and spread_over(step, batch):
+        carried.add(step.path)
+        return step.out.shape[1:]
     if not with_batch or of_all(step.op):
         return step.out.shape
     carried.add(step.path)

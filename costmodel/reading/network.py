@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
-from costmodel.reading.batch import constant_sample, of_all, of_sample, samples
+from costmodel.reading.batch import constant_sample, of_all, of_sample, samples, spread_over, unspread
 from costmodel.reading.draft import Draft
 from costmodel.reading.value import Value
 from costmodel.tensor import Tensor
@@ -206,12 +206,13 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
     for at, step in enumerate(draft.steps):
         computed = [value for value in step.inputs if not value.constant]
         batched = any(value.source in carried for value in computed) and not (found and of_all(step.op))
-        if batched:
+        spread = bool(found) and not batched and batch > 1 and spread_over(step, batch)
+        if batched or spread:
             carried.add(step.path)
         rank = max((len(value.shape) for value in computed), default=0) if found and batched else 0
         reads = [_constant(value, rank, batch) if value.constant else value.source for value in step.inputs]
         shape, kind = shapes[step.path], step.out.dtype
-        op = of_sample(step.op, batch) if found and batched else step.op
+        op = of_sample(step.op, batch) if found and batched else unspread(step) if spread else step.op
         network.add(
             Part(step.path, op, reads, shape, kind, batched, step.arrays, step.partial, step.name or step.path, at)
         )

@@ -19,6 +19,7 @@ WORDS = """net (int64[batch,tokens] ids, float[batch,tokens,4] more) => (float[b
 <float[100,4] w = ["location": "weights"]> { a = Gather(w, ids) y = Add(a, more) }"""
 FIXED = """net (float[10,8] x) => (float[10,4] y) <float[8,4] w = ["location": "weights"]> { y = MatMul(x, w) }"""
 MIXED = """net (float[6,8] x) => (float[6,8] y) <float[6,6] w = ["location": "weights"]> { y = MatMul(w, x) }"""
+BESIDE = """net (float[1,8] x, float[T,8] z) => (float[T,8] y) { y = Add(x, z) }"""
 STRANGE = """net (float[N,3,8,8] x) => (float[N,4,8,8] y) <float[4,3,1,1] w = ["location": "weights"]> {
   a = own.Shuffle(x)
   y = Conv(a, w)
@@ -116,6 +117,8 @@ WRONG = {
     "batch throughout",
     (MIXED.replace("6,8] x", "T,8] x"), "--batch 6"): "no other batch can be asked for: its first axis is not the "
     "batch throughout; --set T=N sets that size and reads it anew",
+    (BESIDE, "--batch 4"): "no other batch can be asked for: the file fixes the first axis of its first input, which "
+    "is not a batch throughout; it leaves open T, and --set T=N sets that size",
     (STRANGE, ""): "node 'a' (own.Shuffle): no operator stands for it",
 }  # fmt: skip
 
@@ -131,6 +134,7 @@ def test_the_batch_of_the_file_is_believed_and_another_can_be_asked_for(capsys, 
     """32 weights for each of 10 rows."""
     assert told(capsys, file(FIXED)) == (320, ["batch 10 of the file; --batch N asks for another"], [8], 10)
     assert told(capsys, file(FIXED), "--batch", "3")[::3] == (96, 3)
+    assert told(capsys, file(FIXED), "--input", "4x8") == (128, [], [8], 4)
     assert told(capsys, file(MIXED))[::3] == (288, 1)
 
 
@@ -244,3 +248,29 @@ def test_nothing_is_unpickled(capsys, tmp_path):
     for protocol in (2, 5):
         (tmp_path / "net.pt").write_bytes(pickle.dumps(Bomb(), protocol))
         assert "this is a PyTorch checkpoint" in refused(capsys, "report", tmp_path / "net.pt")
+
+
+CACHE = """net (float[N,3,H,W] x, float[N,8,past,64] k) => (float[N,3,H,W] y, float[N,8,past,past] z)
+{ y = Relu(x) t = Transpose<perm = [0, 1, 3, 2]>(k) z = MatMul(k, t) }"""
+SHAPES = [
+    (CACHE, None, {"x": (3, 224, 224), "k": (8, 128, 64)}),
+    (CACHE, 10, {"x": (3, 10, 10), "k": (8, 128, 64)}),
+    (CACHE.replace("past", "10"), 20, {"x": (3, 20, 20), "k": (8, 10, 64)}),
+    ("net (float[1,3,8,4] x) => (float[1,3,8,4] y) { y = Relu(x) }", [12, 10], {"x": (3, 12, 10)}),
+    ("net (float[N,H,W,3] x) => (float[N,H,W,3] y) { y = Relu(x) }", [12, 10], {"x": (12, 10, 3)}),
+    ("net (float[N,64,H,W] x) => (float[N,64,H,W] y) { y = Relu(x) }", [12, 10], {"x": (64, 12, 10)}),
+    (
+        "net (float[N,1,H,W] m, float[N,3,H,W] x) => (float[N,3,H,W] y) { y = Add(m, x) }",
+        [12, 10],
+        {
+            "m": (1, 12, 10),
+            "x": (3, 12, 10),
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "resolution", "shapes"), SHAPES)
+def test_pictures_have_a_resolution_and_what_lies_beside_them_has_its_own_sizes(file, text, resolution, shapes):
+    graph = cm.load(file(text), **({"resolution": resolution} if resolution else {}))
+    assert {name: tensor.shape for name, tensor in graph.inputs.items()} == shapes

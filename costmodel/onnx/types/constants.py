@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import ceil, isfinite, prod
 from typing import Any
 
@@ -21,7 +20,8 @@ def _constant(read: Reader, node: Node) -> Value:
 
     held = node.get("value", None) or node.get("sparse_value", None)
     if isinstance(held, Stored):
-        return read.of(replace(held, name=node.outputs[0]), origin=held.size > 1 and not read.keeps_arrays)
+        kept = held.size > 1 and not read.keeps_arrays
+        return read.of(held, read.own_name(node.outputs[0], held) if kept else "")
     for name, kind in (("value_float", "float32"), ("value_int", "int64")):
         given = node.get(name, None)
         if given is None:

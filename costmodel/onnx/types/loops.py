@@ -12,6 +12,7 @@ from costmodel.onnx.reader import Given, Reader, rule
 from costmodel.onnx.types.common import counted, filled, note
 from costmodel.onnx.types.control import MOST_NODES, Mark, cost_of, graph_within, unsure
 from costmodel.onnx.types.parts import selected, stacked
+from costmodel.ops import OPERATORS
 from costmodel.reading.draft import Step
 from costmodel.reading.finish import key
 from costmodel.reading.value import UnreadError, Value, known
@@ -87,8 +88,7 @@ def _ran(read: Reader, node: Node, body: Graph, trips: Trips, states: list[Given
         if goes_on is None:
             trips = Trips(trips.most or 1, trips.why or UNTIL)
         elif trips.most is None and trip >= copies:
-            mark.taken_back()
-            return _ran(read, node, body, Trips(1, UNTIL), before, again)
+            return _endless(read, node, trip, [*zip(before, states, strict=True)], mark.taken_back().steps)
     if not trip:
         _, given, _ = again(ANY, states)  # for the shapes of what it would put out
         mark.taken_back()
@@ -97,6 +97,27 @@ def _ran(read: Reader, node: Node, body: Graph, trips: Trips, states: list[Given
         note(read, f"{node.path} ({node.op_type}) {trips.why}: it is counted {counted_in(trip, 'time')}")
         states = [unsure(value) for value in states]
     return (*states, *(_side_by_side(read, node, row, place) for place, row in enumerate(rows, len(states))))
+
+
+def _endless(
+    read: Reader, node: Node, trips: int, states: Sequence[tuple[Given, Given]], body: Sequence[Step]
+) -> tuple[Value, ...]:
+    """Return what a loop gives that goes on for longer than it is followed: a layer whose cost is not known.
+
+    Raises:
+        UnreadError: if the shapes of what it gives are not known either.
+    """
+    why = f"it runs more than {counted_in(trips, 'time')}, and how often is only known by running it"
+    before, after = (_tensors(given) for given in zip(*states, strict=True)) if states else ([], [])
+    put_out = any(node.outputs[len(states) :])  # as long as it runs
+    if put_out or [value.shape for value in before] != [value.shape for value in after]:
+        raise UnreadError(why)
+    found: list[Value] = []
+    for value in after:
+        reads = found[:1] or [*_reads(body, {step.path for step in body}), *before]
+        op = OPERATORS["opaque"](type=node.kind, size=value.shape)
+        found.append(read.draft.add(node.path, op, *reads, dtype=value.dtype, partial="" if found else why))
+    return tuple(found)
 
 
 def _side_by_side(read: Reader, node: Node, row: list[Given], place: int) -> Value:
