@@ -82,7 +82,7 @@ class Blocks:
             self.kind.setdefault(head, row.kind)
             counts = work_counts(row, self.batch)
             if head != row.path:
-                counts[self._moved(head)] = row.fused_traffic_bytes - row.weight_bytes
+                counts[self._moved(head)] = row.fused_traffic_bytes - row.weights_read
                 self._fold(row)
             else:
                 self._head(row, counts)
@@ -127,7 +127,7 @@ class Blocks:
         if row.kind in MULT_ADDS_OF:
             counts["spilled_bytes"] = spilled_bytes(row)
         apart = row.path != row.kernel
-        moved = row.input_bytes + row.output_bytes if apart else row.fused_traffic_bytes - row.weight_bytes
+        moved = row.input_bytes + row.output_bytes if apart else row.fused_traffic_bytes - row.weights_read
         counts["kernels"] = 1 - joins
         counts[self._moved(row.path)] = moved * (1 - joins)
         if row.op == "add":

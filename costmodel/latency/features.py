@@ -97,13 +97,18 @@ class LayerCosts(NamedTuple):
     kernel: str | None
     groups: Number
     mult_adds: Number
-    weight_bytes: Number
+    traffic_bytes: Number
     input_bytes: Number
     output_bytes: Number
     fused_traffic_bytes: Number
     inputs: tuple[str, ...]
     input_shapes: tuple[Shape, ...]
     output_shape: Shape
+
+    @property
+    def weights_read(self) -> Number:
+        """The bytes of weights that it reads: all of them, of a table the rows that are looked up."""
+        return self.traffic_bytes - self.input_bytes - self.output_bytes
 
 
 def computes(row: LayerCosts) -> bool:
@@ -116,9 +121,10 @@ def computes(row: LayerCosts) -> bool:
 def work_counts(row: LayerCosts, batch: Number) -> Counts:
     """Return what a layer counts under every runtime: its weights, mult-adds and costly elements."""
     counts: Counts = {}
-    if not is_plain(row.weight_bytes) or row.weight_bytes:
-        counts["linear_weight_bytes" if row.kind == "linear" else "conv_weight_bytes"] = row.weight_bytes
-        counts["spilled_weight_bytes"] = largest(row.weight_bytes - NEAR_WEIGHT_BYTES, 0)
+    weights = row.weights_read
+    if not is_plain(weights) or weights:
+        counts["linear_weight_bytes" if row.kind == "linear" else "conv_weight_bytes"] = weights
+        counts["spilled_weight_bytes"] = largest(weights - NEAR_WEIGHT_BYTES, 0)
     if row.kind == "conv kxk" and len(row.output_shape) == PLANE:
         winograd = row.mult_adds * _suits_winograd(row.mult_adds, row.input_shapes[0], row.output_shape, batch)
         counts["mult_adds_winograd"] = winograd

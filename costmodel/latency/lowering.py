@@ -89,6 +89,6 @@ def _plain_kernels(rows: Iterable[LayerCosts], batch: Number, fuses: bool) -> It
             counts["kernels"] = 1
             if products[head]:
                 counts["spilled_bytes"] = spilled_bytes(row)
-        moved = row.fused_traffic_bytes - row.weight_bytes if fuses else row.input_bytes + row.output_bytes
+        moved = row.fused_traffic_bytes - row.weights_read if fuses else row.input_bytes + row.output_bytes
         counts["compute_bytes" if products[head] else "memory_bytes"] = moved
         yield head, counts
