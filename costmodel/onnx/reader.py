@@ -169,8 +169,8 @@ class Reader:
         known_all = shapes and len(shapes) == len(said)
         try:
             found = iter(self.draft.opaque(node.path, node.kind, shapes, *inputs, why=why) if known_all else ())
-        except UnreadError as error:  # the file says a shape that no tensor has
-            why, known_all = f"{why}, and the file says {error.message}", False
+        except UnreadError as error:  # the file says a shape that no tensor has, or there are too many layers already
+            why, known_all = why if error.message in why else f"{why}; {error.message}", False
         if not known_all:
             self.unread.append((node, why))
             self.lost.update(node.outputs)
