@@ -136,6 +136,9 @@ def test_random_networks_come_back_with_their_costs(graph, batch):
         for shape in {**one.op.weights(*one.input_shapes), **one.op.buffers(*one.input_shapes)}.values()
     ]
     assume(all(prod(shape) > 1 for shape in arrays))
+    assume(
+        not any("pool" in one.op.name and prod(one.input_shapes[0][1:]) == 1 for one in graph.layers)
+    )  # of one place
     back = read(to_onnx(graph, batch))
     assert sums(back) == sums(graph)
     assert {back.shape(path) for path in back.outputs} <= {graph.shape(path) for path in graph.outputs}
