@@ -331,3 +331,13 @@ def test_an_output_of_another_shape_than_the_file_says_is_said():
     graph = graph_of(model_of(onnx.parser.parse_model(text).SerializeToString(), "net.onnx"), "net.onnx", "net")
     assert graph.notes == ["its output 'y' comes out as 1x3x8x8, where the file says 1x3x9x8"]
     assert graph.shape("y") == (3, 8, 8)
+
+
+def test_arrays_of_one_number_that_were_stored_once_because_equal_are_each_layer_s_own():
+    """As an exporter writes a network before it is trained: both norms have weights of ones and biases of zeros."""
+    ones, zeros = (f"float[3] {name} = {{{', '.join([number] * 3)}}}" for name, number in (("o", "1.0"), ("z", "0.0")))
+    body = "a = BatchNormalization(x, o, z, z, o) b = Relu(a) y = BatchNormalization(b, o, z, z, o)"
+    graph = read(MAP, body, ones, zeros)
+    totals = cm.price(graph).totals
+    assert (totals.params, totals.buffers) == (2 * 6, 2 * 6)
+    assert any(note.startswith("6 arrays of one number throughout") for note in graph.notes), graph.notes

@@ -26,7 +26,7 @@ def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0, exp
     graph.read = True
     if exported:
         graph.notes += _folded(network, folded_mult_adds)
-    keepers = Keepers(network.parts)
+    keepers = Keepers(network.parts, exported)
     sources: dict[Any, str] = {}
     for part in network.parts.values():
         reads = tuple(_read(source, part, graph, sources, keepers) for source in part.inputs)
@@ -79,15 +79,24 @@ def _made_of(value: Value) -> list[Array]:
 class Keepers:
     """Which layer keeps which stored array: the first that has it."""
 
-    def __init__(self, taken: Collection[str] = ()) -> None:
+    def __init__(self, taken: Collection[str] = (), exported: bool = True) -> None:
+        self.exported = exported
+        """Whether an exporter wrote the arrays, which may have stored equal ones once."""
         self.kept: dict[Any, tuple[str, str]] = {}
         self.taken = taken
         """The paths of what is to come, which no constant may have."""
         self.again: list[int] = []
         """The sizes of arrays of one axis that another layer keeps too, while the layer's other arrays are its own."""
+        self.apart: list[int] = []
+        """The sizes of such whose numbers are all one, as at the start of training: they are each layer's own."""
 
     def notes(self) -> Iterator[str]:
         """Yield what to say of arrays that may be shared, or may only have been equal when they were written."""
+        if self.apart:
+            yield (
+                f"{counted(len(self.apart), 'array')} of one number throughout, stored once for several layers because "
+                f"equal, and counted for each: {sum(self.apart):,} numbers more than are stored"
+            )
         if self.again:
             yield (
                 f"{counted(len(self.again), 'array')} of one axis shared by several layers, and counted once; if "
@@ -107,6 +116,9 @@ class Keepers:
             keeper = self.kept.setdefault(key(value), (part.path, name))
             if keeper != (part.path, name):
                 tied[name] = keeper
+        if tied and self.exported and all(_is_start(part.arrays[name]) for name in tied):
+            self.apart += [part.arrays[name].size for name in tied]
+            return None, ()
         paths = {path for path, _ in tied.values()}
         if tied and len(tied) == len(part.arrays) and len(paths) == 1 and part.path not in paths:
             (path,) = paths
@@ -121,6 +133,11 @@ class Keepers:
         """Note the arrays of one axis, but for buffers, that a part shares."""
         own = part.op.weights(*[_shape(source, graph) for source in part.inputs])
         self.again += [part.arrays[name].size for name in tied if name in own and _is_row(part.arrays[name])]
+
+
+def _is_start(value: Value) -> bool:
+    """Say whether an array of one axis holds one number throughout, as norms and biases do when training starts."""
+    return _is_row(value) and value.size > 1 and value.scalar() is not None
 
 
 def _is_row(value: Value) -> bool:
