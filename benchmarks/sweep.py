@@ -13,6 +13,7 @@ import numpy as np
 from peers import alternate, process, ratio
 
 import costmodel as cm
+from costmodel.sources.parametric import OfSpec
 from costmodel.sweeps.chunks import answers
 from costmodel.sweeps.question import Question, ask
 from costmodel.sweeps.ranges import parse_vary
@@ -33,7 +34,12 @@ GRIDS = {
 
 
 def question(arch: str, vary: tuple[str, ...]) -> Question:
-    return ask(cm.read(arch), [parse_vary(text) for text in vary], measures=MEASURES)
+    return ask(OfSpec(cm.read(arch)), [parse_vary(text) for text in vary], measures=MEASURES)
+
+
+def arch_of(asked: Question) -> cm.Spec:
+    assert isinstance(asked.network, OfSpec)
+    return asked.network.spec
 
 
 def run(asked: Question, workers: int) -> int:
@@ -48,7 +54,7 @@ def loop(asked: Question, count: int = 20) -> None:
     for index in rng.integers(box.count, size=count).tolist():
         point = box.at(index)
         batch = point.pop("batch", 1)
-        cm.price(cm.load(asked.spec, **point), batch=batch)
+        cm.price(cm.load(arch_of(asked), **point), batch=batch)
 
 
 def check(asked: Question) -> None:
@@ -58,7 +64,7 @@ def check(asked: Question) -> None:
         row = {name: column[index].item() for name, column in chunk.columns.items()}
         point = {name: row[name] for name in asked.points.names}
         batch = point.pop("batch", 1)
-        totals = cm.price(cm.load(asked.spec, **point), batch=batch).totals
+        totals = cm.price(cm.load(arch_of(asked), **point), batch=batch).totals
         if any(getattr(totals, name) != row[name] for name in MEASURES):
             sys.exit(f"the arrays and the scalar walk differ at {row}")
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from costmodel.api import load as load
     from costmodel.api import read as read
+    from costmodel.api import summary as summary
     from costmodel.errors import CostModelError as CostModelError
     from costmodel.errors import SpecError as SpecError
     from costmodel.execute import run as run
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from costmodel.latency.predict import time as time
     from costmodel.pricing import price as price
     from costmodel.pricing.table import CostTable as CostTable
+    from costmodel.render.bars import plot as plot
     from costmodel.spec.document import Spec as Spec
     from costmodel.sweeps.closed import formulas as formulas
-    from costmodel.sweeps.solve import Answer as Answer
+    from costmodel.sweeps.solve import Solution as Solution
     from costmodel.sweeps.verbs import solve as solve
     from costmodel.sweeps.verbs import sweep as sweep
 
@@ -39,17 +41,19 @@ __version__ = "0.1.0"
 _WHERE = {
     "load": "costmodel.api",
     "read": "costmodel.api",
+    "summary": "costmodel.api",
     "price": "costmodel.pricing",
     "time": "costmodel.latency.predict",
     "Device": "costmodel.latency.device",
     "run": "costmodel.execute",
     "verify": "costmodel.execute",
+    "plot": "costmodel.render.bars",
     "diff": "costmodel.judging.compare",
     "whatif": "costmodel.judging.compare",
     "formulas": "costmodel.sweeps.closed",
     "sweep": "costmodel.sweeps.verbs",
     "solve": "costmodel.sweeps.verbs",
-    "Answer": "costmodel.sweeps.solve",
+    "Solution": "costmodel.sweeps.solve",
     "CostModelError": "costmodel.errors",
     "SpecError": "costmodel.errors",
     "LayerGraph": "costmodel.graph",
@@ -60,12 +64,12 @@ __all__ = [*_WHERE, "__version__"]
 
 
 _SHOWN = {
-    "costmodel.graph.LayerGraph": "graph_html",
-    "costmodel.pricing.table.CostTable": "table_html",
-    "costmodel.pricing.table.Totals": "totals_html",
+    "costmodel.graph.LayerGraph": {"_repr_html_": "graph_html"},
+    "costmodel.pricing.table.CostTable": {"_repr_html_": "table_html", "__str__": "table_text"},
+    "costmodel.pricing.table.Totals": {"_repr_html_": "totals_html"},
 }
-"""What shows itself in a notebook, and the view in `costmodel.render.notebook` that draws it. They are told here, at
-the front, because none of them knows of views.
+"""What shows itself in a notebook or printed, and the functions of `costmodel.notebook` that draw it. They are told
+here, at the front, because none of them knows of pages.
 """
 
 
@@ -74,18 +78,21 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'costmodel' has no attribute {name!r}")
     found = getattr(import_module(_WHERE[name]), name)
     while _SHOWN:
-        _show_in_notebooks(*_SHOWN.popitem())
+        place, ways = _SHOWN.popitem()
+        for way, drawer in ways.items():
+            _show(place, way, drawer)
     return found
 
 
-def _show_in_notebooks(shown: str, view: str) -> None:
+def _show(shown: str, way: str, drawer: str) -> None:
+    """Give a class the method `way`, which asks a function of `costmodel.notebook`."""
     place, _, kind = shown.rpartition(".")
 
-    def html(value: Any) -> str:
-        drawn: str = getattr(import_module("costmodel.render.notebook"), view)(value)
+    def draw(value: Any) -> str:
+        drawn: str = getattr(import_module("costmodel.notebook"), drawer)(value)
         return drawn
 
-    getattr(import_module(place), kind)._repr_html_ = html
+    setattr(getattr(import_module(place), kind), way, draw)
 
 
 def __dir__() -> list[str]:

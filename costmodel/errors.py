@@ -43,6 +43,14 @@ class ShapeError(CostModelError):
         self.message, self.field, self.hint = message, field, hint
 
 
+class UnfitError(CostModelError):
+    """What was asked for is no network at these sizes, though it is one at others; `what` says what it is instead."""
+
+    def __init__(self, message: str, what: str = "no network") -> None:
+        super().__init__(message)
+        self.what = what
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A spot in a text: 1-based line and column, and how many characters the caret underlines."""
@@ -113,14 +121,14 @@ def quote(value: object, room: int = 60) -> str:
 
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the nearest of `known`, or an empty text. `BatchNorm2d` is near `batch_norm`."""
-    plain = {_plain(name): name for name in islice(known, MAX_COMPARED)}
+    plain = {_spelling(name): name for name in islice(known, MAX_COMPARED)}
     import difflib  # only where something is wrong
 
-    near = difflib.get_close_matches(_plain(wrong[:100]), plain, n=1, cutoff=0.65)
+    near = difflib.get_close_matches(_spelling(wrong[:100]), plain, n=1, cutoff=0.65)
     return f"did you mean {quote(plain[near[0]])}?" if near else ""
 
 
-def _plain(name: str) -> str:
+def _spelling(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower()).removesuffix("2d") or name
 
 

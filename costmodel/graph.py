@@ -26,7 +26,9 @@ class Layer:
     """One operator at one place. `inputs` are the paths it reads, in order; shapes are of one image.
 
     `dtype` and `batched` are of its output, as in `Tensor`. `shares` is the path of the layer whose weights it uses;
-    `trainable` says whether its own are trained.
+    `trainable` says whether its own are trained. `tied` are those of its arrays that other layers keep, each with the
+    path and name where it is kept. `stored` are those that are stored in another dtype than the network's, each with
+    its own, and `beside` is how many numbers that are not trained are stored with them, such as their scales.
     """
 
     path: str
@@ -38,6 +40,9 @@ class Layer:
     batched: bool = True
     shares: str | None = None
     trainable: bool = True
+    tied: tuple[tuple[str, str], ...] = ()
+    stored: tuple[tuple[str, str], ...] = ()
+    beside: int = 0
 
     @property
     def tensor(self) -> Tensor:
@@ -51,8 +56,9 @@ class LayerGraph:
     A layer can only read what was added before it, so there is no cycle, and the order of adding is an order of
     execution. `digraph` is the same as a `networkx.DiGraph`, for every question about paths and neighbours.
 
-    `dtype` is what its numbers are priced at where nobody says; `notes` are remarks on where it comes from that a
-    reader of its costs has to know.
+    `dtype` is what its numbers are priced at where nobody says, and `batch` how many images; `whole` is why no other
+    batch can be asked for, where the shapes are not of one image. `notes` are remarks on where it comes from that a
+    reader of its costs has to know; `unpriced` are the layers whose cost is not known, each with what it is and why.
     """
 
     def __init__(
@@ -65,6 +71,8 @@ class LayerGraph:
         parameters: Mapping[str, Any] | None = None,
         file: str = "",
         dtype: str = "float32",
+        batch: int = 1,
+        whole: str = "",
     ) -> None:
         """Begin a network that reads one real-valued tensor of a shape, called ``input``, or several by their names."""
         self.name = name
@@ -74,7 +82,11 @@ class LayerGraph:
         self.parameters = dict(parameters or {})
         self.dtype = dtype
         """The dtype of its real numbers, where a question names no other."""
+        self.batch, self.whole = batch, whole
         self.notes: list[str] = []
+        self.unpriced: dict[str, tuple[str, str]] = {}
+        self.read = False
+        """It was read from what others wrote; its paths are theirs."""
         given = inputs if isinstance(inputs, Mapping) else {INPUT: Tensor(inputs)}
         self.inputs = {
             name: Tensor(tuple(map(guarded, tensor.shape)), tensor.dtype, tensor.batched)
@@ -82,7 +94,7 @@ class LayerGraph:
         }
         """The tensors that it reads, by name."""
         self.layers: list[Layer] = []
-        self._nodes: dict[str, Layer | None] = dict.fromkeys(self.inputs)
+        self._nodes: dict[str, Layer | Tensor] = dict(self.inputs)
         self._digraph: nx.DiGraph[str] | None = None
         self._outputs: list[str] = []
         self._shapes: dict[Any, Shape] = {}
@@ -101,6 +113,10 @@ class LayerGraph:
         *,
         shares: str | None = None,
         trainable: bool = True,
+        tied: tuple[tuple[str, str], ...] = (),
+        stored: tuple[tuple[str, str], ...] = (),
+        beside: int = 0,
+        gives: Tensor | None = None,
     ) -> Layer:
         """Add a layer that reads `inputs`, inferring its output.
 
@@ -110,6 +126,10 @@ class LayerGraph:
             inputs: paths of layers or names of the network's inputs, in order.
             shares: the path of a layer above whose weights it uses, which are of the same shapes.
             trainable: whether its weights are trained.
+            tied: those of its arrays that layers above keep, each with the path and name where it is kept.
+            stored: those of its arrays that are stored in another dtype than the network's, each with its own.
+            beside: how many numbers that are not trained are stored with them, such as their scales.
+            gives: what a file says of its output's dtype and batch, which is believed; they are inferred by default.
 
         Raises:
             ShapeError: if the inputs do not fit the operator, or the weights those that it is to share.
@@ -117,19 +137,23 @@ class LayerGraph:
         """
         if path in self._nodes:
             raise ValueError(f"there is a layer {path!r} already")
-        missing = [name for name in inputs if name not in self._nodes]
-        if missing:
-            raise ValueError(f"{path} reads {missing[0]!r}, which is not above it")
-        read = [self._nodes[name] or self.inputs[name] for name in inputs]
+        try:
+            read = [self._nodes[name] for name in inputs]
+        except KeyError as missing:
+            raise ValueError(f"{path} reads {missing.args[0]!r}, which is not above it") from None
         shapes = tuple([tensor.shape for tensor in read])
         shape = self._infer(op, shapes)
-        for place in op.indices:
-            require_whole(op.name, read[place].dtype)
-        dtype = op.dtype(*[tensor.dtype for tensor in read])
-        batched = any(tensor.batched for tensor in read)
+        if gives is None:
+            for place in op.indices:
+                require_whole(op.name, read[place].dtype)
+                self._require_within(op, shapes, inputs[place])
+            dtype = op.dtype(*[tensor.dtype for tensor in read])
+            batched = True in [tensor.batched for tensor in read]
+        else:
+            dtype, batched = gives.dtype, gives.batched
         if shares is not None:
             shares = self._shared(op, shapes, shares)
-        layer = Layer(path, op, inputs, shapes, shape, dtype, batched, shares, trainable)
+        layer = Layer(path, op, inputs, shapes, shape, dtype, batched, shares, trainable, tied, stored, beside)
         self._nodes[path] = layer
         self.layers.append(layer)
         self._digraph = None
@@ -146,9 +170,8 @@ class LayerGraph:
             import networkx as nx
 
             graph: nx.DiGraph[str] = nx.DiGraph()
-            graph.add_nodes_from(
-                (path, {"shape": self.shape(path), "layer": node}) for path, node in self._nodes.items()
-            )
+            graph.add_nodes_from((name, {"shape": given.shape, "layer": None}) for name, given in self.inputs.items())
+            graph.add_nodes_from((layer.path, {"shape": layer.shape, "layer": layer}) for layer in self.layers)
             graph.add_edges_from((name, layer.path) for layer in self.layers for name in layer.inputs)
             self._digraph = graph
         return self._digraph
@@ -160,6 +183,13 @@ class LayerGraph:
             for name in dict.fromkeys(layer.inputs):
                 readers[name].append(layer.path)
         return readers
+
+    def _require_within(self, op: Operator, shapes: tuple[Shape, ...], path: str) -> None:
+        """Raise a ShapeError if the indices at `path` are known to go beyond what `op` has."""
+        source, most = self._nodes[path], op.most_index(*shapes)
+        bound = source.op.bound(*source.input_shapes) if isinstance(source, Layer) else None
+        if bound is not None and most is not None and not holds(bound <= most):
+            raise ShapeError(f"{op.name} looks up one of {most}, but the indices of {path} stay below {bound} only")
 
     def _shared(self, op: Operator, shapes: tuple[Shape, ...], path: str) -> str:
         """Return the path of the layer that keeps the weights that `op` is to share with the one at `path`."""
@@ -209,19 +239,18 @@ class LayerGraph:
             KeyError: if there is none.
         """
         found = self._nodes[path]
-        if found is None:
+        if not isinstance(found, Layer):
             raise KeyError(path)
         return found
 
     def shape(self, path: str) -> Shape:
         """Return the output shape of the node at `path`, which may be one of the network's inputs."""
-        layer = self._nodes[path]
-        return self.inputs[path].shape if layer is None else layer.shape
+        return self._nodes[path].shape
 
     def tensor(self, path: str) -> Tensor:
         """Return the output of the node at `path`, which may be one of the network's inputs."""
-        layer = self._nodes[path]
-        return self.inputs[path] if layer is None else layer.tensor
+        node = self._nodes[path]
+        return node.tensor if isinstance(node, Layer) else node
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar, overload
 
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.numbers.arithmetic import Number, is_plain
@@ -19,6 +19,8 @@ from costmodel.units import FLOPS_PER_MULT_ADD
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Row: TypeAlias = dict[str, Any]
+"""A row of a table, whatever table it is: its values by the names of the columns."""
 T = TypeVar("T")
 Needs = Literal["", "training", "device", "energy"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from costmodel.graph import Layer
-    from costmodel.numbers.arithmetic import Shape
+    from costmodel.numbers.arithmetic import Number, Shape
 
     Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -35,7 +35,9 @@ class WeightSource(Protocol):
     """Where an executor or exporter finds the arrays of a layer."""
 
     def of(self, layer: Layer) -> dict[str, Array]:
-        """Return the layer's weights and buffers by name: float32, in the shapes that its operator declares."""
+        """Return the layer's weights and buffers by name: in the shapes that its operator declares, and of the dtype
+        that it stores, float32 where that is none.
+        """
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,16 @@ class RandomWeights:
         """Return the layer's weights and buffers by name."""
         shapes = layer.op.weights(*layer.input_shapes) | layer.op.buffers(*layer.input_shapes)
         keeper = layer.shares or layer.path
-        return {name: self._draw(f"{keeper}/{name}", name, shape) for name, shape in shapes.items()}
+        stored = layer.op.stored()
+        return {name: self._draw(f"{keeper}/{name}", name, shape, *stored) for name, shape in shapes.items()}
 
-    def _draw(self, key: str, name: str, shape: Shape) -> Array:
+    def _draw(self, key: str, name: str, shape: Shape, dtype: str | None, below: Number | None) -> Array:
         import numpy as np
 
         require_room(shape, key)
         draw = np.random.default_rng([self.seed, zlib.crc32(key.encode())])
+        if dtype is not None:
+            return draw.integers(0, below, shape).astype(dtype)
         if name == "variance":
             return draw.uniform(0.5, 1.5, shape).astype(np.float32)
         centre, spread = _centre_and_spread(name, shape)

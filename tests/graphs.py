@@ -67,8 +67,8 @@ def graphs(draw: Draw, most: int = 9, ops: tuple[str, ...] = (*MAP_OPS, *VECTOR_
             reads = (source,)
         try:
             graph.add(path, op, reads)
-        except ShapeError:  # a window larger than what is left of the map
-            graph.add(path, OPERATORS["scale"](factor=0.5), reads[:1])
+        except ShapeError:  # a window larger than what is left of the map, or real numbers wanted and indices found
+            graph.add(path, OPERATORS["identity"](), reads[:1])
         if draw(st.integers(0, 5)) == 0:
             graph.mark_output(path)
     return graph

@@ -157,15 +157,31 @@ def test_a_parameter_that_is_none_on_the_command_line(capsys):
 
 def test_a_spec_that_was_never_a_file_names_the_layer():
     layers = {"a": {"op": "conv", "out_channels": 4, "groups": 3}}
-    spec = cm.Spec.model_validate({"name": "net", "title": "A network", "input": [3, 8, 8], "layers": layers})
+    spec = cm.Spec.from_data({"name": "net", "title": "A network", "input": [3, 8, 8], "layers": layers})
     with pytest.raises(cm.SpecError, match=r"layers\.a\.groups: groups = 3 does not divide out_channels = 4"):
         cm.load(spec)
 
 
+def test_data_that_was_never_a_file_gives_all_that_is_wrong_with_it():
+    layers = {"a": {"op": "relu", "from": []}, "3x3": {"op": 3}, "b\n": {"op": "relu"}}
+    with pytest.raises(cm.SpecError) as error:
+        cm.Spec.from_data({"name": "net", "input": [3, 8, None], "layers": layers, "titel": "A network"})
+    assert {problem.message for problem in error.value.problems} == {
+        "input.2: a whole number, or arithmetic, belongs here, not nothing",
+        "layers.a.from: the name of a layer, or a list of 1 to 200 names, belongs here, not an empty list",
+        "layers.3x3: '3x3' is no name",
+        "layers.b\n: 'b\\n' is no name",
+        "layers.3x3.op: the name of an operator or block, as `op: conv`, belongs here, not 3",
+        "titel: unknown key 'titel'",
+    }
+
+
 def test_a_parameter_that_holds_a_name():
-    with pytest.raises(cm.CostModelError, match="takes the name of an operator or block, like 'bottleneck', not 3"):
+    with pytest.raises(
+        cm.CostModelError, match="takes the name of an operator or block, or a word, like 'bottleneck', not 3"
+    ):
         cm.load("resnet", block=3)
-    with pytest.raises(cm.CostModelError, match="no operator or block 'bottelneck'; did you mean 'bottleneck'"):
+    with pytest.raises(cm.CostModelError, match="no operator, block or word 'bottelneck'; did you mean 'bottleneck'"):
         cm.load("resnet", block="bottelneck")
 
 

@@ -32,13 +32,16 @@ from costmodel.ops.base import Operator
 from costmodel.ops.pool import MaxPool
 from costmodel.tensor import Tensor
 
-EVERY_OPERATOR = pytest.mark.parametrize("name", sorted(OPERATORS))
+UNTRIED = {"opaque": "it stands for an operation of which only the output's shape and perhaps the cost are known"}
+"""Operators that cannot be run, so that no law can be tried on them, each with the reason."""
+EVERY_OPERATOR = pytest.mark.parametrize("name", sorted(CASES))
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 fewer = settings(few, max_examples=12)
 
 
 def test_every_operator_is_tried() -> None:
-    assert CASES.keys() == OPERATORS.keys()
+    assert CASES.keys() | UNTRIED.keys() == OPERATORS.keys()
+    assert not CASES.keys() & UNTRIED.keys()
 
 
 @EVERY_OPERATOR
@@ -157,21 +160,23 @@ WHOLE = {
     "channel_shuffle",
     "constant",
     "gather",
+    "gather_nd",
     "global_avg_pool",
     "global_max_pool",
     "grn",
     "lrn",
     "pad_channels",
     "parameter",
+    "scatter_nd",
     "tokens",
     "upsample",
 }
-"""Operators that take every axis of one image, so that nothing but the batch can stand before them; and `gather`, whose
+"""Operators that take every axis of one image, so that nothing but the batch can stand before them; and those whose
 indices are of any shape.
 """
 
 
-@pytest.mark.parametrize("name", sorted(OPERATORS.keys() - WHOLE))
+@pytest.mark.parametrize("name", sorted(CASES.keys() - WHOLE))
 @few
 @given(data=st.data())
 def test_whatever_stands_before_its_axes_repeats(name: str, data: st.DataObject) -> None:

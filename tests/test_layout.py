@@ -11,14 +11,16 @@ FLOORS = [
     {"ops"},
     {"graph"},
     {"weights"},
-    {"spec", "onnx", "execute", "pricing"},
+    {"spec", "reading", "execute", "pricing"},
+    {"onnx", "modules"},
     {"sources"},
     {"api"},
     {"latency", "gallery"},
     {"bench", "sweeps"},
     {"edits", "judging"},
     {"render"},
-    {"cli"},
+    {"tasks"},
+    {"cli", "notebook"},
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 FRONT = {"sweeps/store.py", "__main__.py"}
@@ -36,7 +38,9 @@ NO_NUMPY = {
     "sources",
     "api",
     "render",
+    "tasks",
     "cli",
+    "notebook",
 }
 """What `costmodel report` goes through: it needs no array, so numpy stands at the top of none of these."""
 ARRAYS = PACKAGE / "numbers" / "exact.py"

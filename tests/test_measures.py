@@ -9,8 +9,7 @@ from cli.command import run
 from graphs import network
 
 import costmodel as cm
-from costmodel.cli.gate import judge
-from costmodel.judging.budget import limit
+from costmodel.judging.budget import judge, limit
 from costmodel.latency.device import find_device
 from costmodel.latency.whole import measured, table
 from costmodel.measures import MEASURES, meant, names

@@ -7,9 +7,8 @@ import pytest
 
 from costmodel.cli.output import emit
 from costmodel.documents.safe_text import cell, one_line, safe
-from costmodel.render.budget import faults_as_markdown
 from costmodel.render.formula import Sheet, python
-from costmodel.render.markdown import escaped, fenced, paragraph
+from costmodel.render.markdown import escaped, fenced, markdown, paragraph
 from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.sweeps.store import _Csv
 
@@ -111,7 +110,7 @@ def test_no_line_closes_its_fence(text):
     assert set(fence) == {"`"}
     assert len(fence) >= 3
     assert fence not in text
-    assert faults_as_markdown([text]) == f"{fence}text\n{text}\n{fence}\n\n"
+    assert markdown(Page("", complaints=[text])) == f"{fence}text\n{text}\n{fence}\n"
 
 
 def test_a_title_is_no_python():

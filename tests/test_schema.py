@@ -31,6 +31,12 @@ def test_the_committed_schema_is_current(capsys):
     assert capsys.readouterr().out == schema_text()
 
 
+def test_the_file_is_the_schema_with_a_line_for_each_operator():
+    assert json.loads(schema_text()) == json.loads(json.dumps(schema()))
+    rules = [line for line in schema_text().splitlines() if '{"op": {"const": ' in line]
+    assert len(rules) == len(OPERATORS)
+
+
 def test_it_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(json.loads(schema_text()))
 
@@ -84,11 +90,13 @@ def test_what_is_wrong_is_seen(was, becomes, says):
 
 
 def test_every_operator_and_field_is_known_with_its_default():
-    rules = {rule["if"]["properties"]["op"]["const"]: rule["then"] for rule in schema()["$defs"]["LayerSpec"]["allOf"]}
+    made = schema()
+    rules = {rule["if"]["properties"]["op"]["const"]: rule["then"] for rule in made["$defs"]["LayerSpec"]["allOf"]}
     assert set(rules) == set(OPERATORS)
     for name, operator in OPERATORS.items():
         for field, (_, default) in declared(operator).items():
             known = rules[name]["properties"][field]
-            assert known["description"]
+            section, place = known["$ref"].removeprefix("#/").split("/")
+            assert made[section][place]["description"]
             assert (field in rules[name].get("required", [])) == (default is REQUIRED)
             assert default is REQUIRED or known["default"] == default

@@ -11,11 +11,13 @@ import onnx
 import onnxruntime
 import pytest
 
+import costmodel as cm
 from costmodel.errors import ShapeError
 from costmodel.execute import random_inputs, run
 from costmodel.graph import LayerGraph
 from costmodel.onnx.export import to_onnx
 from costmodel.ops import OPERATORS
+from costmodel.pricing.sums import sums
 from costmodel.tensor import Tensor
 
 WORDS, WIDTH, TOKENS = 11, 6, 5
@@ -69,6 +71,22 @@ def window_with_relative_positions() -> LayerGraph:
     return graph
 
 
+def window_with_stored_positions() -> LayerGraph:
+    """The same bias by an index that is stored, and a stored mask, as buffers of PyTorch's modules are."""
+    graph = LayerGraph("stored", {"x": Tensor((4, 3, WIDTH))})
+    add(graph, "table", "parameter", size=(5, 2))
+    add(graph, "index", "constant", size=(3, 3), below=5)
+    add(graph, "next", "shift", "index", amount=-1)
+    add(graph, "within", "clamp", "next", min=0)
+    add(graph, "found", "gather", "table", "within")
+    add(graph, "rows", "embedding", "index", num_embeddings=5, embedding_dim=2)
+    add(graph, "mask", "constant", size=(3, 1), mask=True)
+    add(graph, "chosen", "where", "mask", "found", "rows")
+    add(graph, "bias", "einsum", "chosen", equation="q k h -> h q k")
+    add(graph, "scores", "einsum", "x", "x", "bias", equation="q d, k d, h q k -> h q k")
+    return graph
+
+
 def tagger() -> LayerGraph:
     graph = LayerGraph("tagger", {"ids": Tensor((TOKENS,), "int64"), "features": Tensor((TOKENS, 3))})
     add(graph, "words", "embedding", "ids", num_embeddings=WORDS, embedding_dim=WIDTH)
@@ -81,7 +99,14 @@ def tagger() -> LayerGraph:
 
 
 GRAPHS = {
-    build.__name__: build for build in (tiny_gpt, decoder_of_learned_queries, window_with_relative_positions, tagger)
+    build.__name__: build
+    for build in (
+        tiny_gpt,
+        decoder_of_learned_queries,
+        window_with_relative_positions,
+        window_with_stored_positions,
+        tagger,
+    )
 }
 
 
@@ -94,7 +119,9 @@ def test_onnx_runtime_computes_every_layer(name: str, batch: int | str) -> None:
     model = to_onnx(graph, batch)
     onnx.checker.check_model(model, full_check=True)
     assert sum(np.prod(array.dims) for array in model.graph.initializer) == sum(
-        layer.op.price(*layer.input_shapes).params for layer in graph.layers if layer.shares is None
+        cost.params + cost.buffers
+        for cost, layer in ((layer.op.price(*layer.input_shapes), layer) for layer in graph.layers)
+        if layer.shares is None
     )
     inputs = random_inputs(graph, batch if isinstance(batch, int) else 2)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -113,6 +140,28 @@ def test_what_comes_from_sources_alone_is_there_once() -> None:
     assert {path for path, array in arrays.items() if len(array) == 1} == alone
     assert {len(array) for path, array in arrays.items() if path not in alone} == {4}
     assert graph.layer("at").dtype == "int64"
+
+
+def test_a_stored_index_is_eight_bytes_an_element_and_below_its_bound() -> None:
+    graph = window_with_stored_positions()
+    table = cm.price(graph)
+    assert (table.totals.buffers, table.totals.params) == (9 + 3, 5 * 2 * 2)
+    (gather,) = [row for row in table if row["path"] == "found"]
+    assert gather["input_bytes"] == 4 * 10 + 8 * 9
+    arrays = run(graph, keep=["index", "mask"])
+    assert set(np.unique(arrays["index"])) <= set(range(5))
+    assert (arrays["index"].dtype, arrays["mask"].dtype) == (np.int64, bool)
+
+
+def test_an_index_known_to_go_beyond_the_table_is_refused() -> None:
+    graph = LayerGraph("positions", {"x": Tensor((TOKENS, WIDTH))})
+    add(graph, "at", "arange", stop=TOKENS, start=1)
+    add(graph, "fits", "embedding", "at", num_embeddings=TOKENS, embedding_dim=WIDTH)
+    with pytest.raises(ShapeError, match="embedding looks up one of 4, but the indices of at stay below 5 only"):
+        add(graph, "too_few", "embedding", "at", num_embeddings=TOKENS - 1, embedding_dim=WIDTH)
+    add(graph, "stored", "constant", size=(2,), below=7)
+    with pytest.raises(ShapeError, match="gather looks up one of 5, but the indices of stored stay below 7 only"):
+        add(graph, "beyond", "gather", "x", "stored")
 
 
 def test_no_token_hears_of_a_later_one() -> None:
@@ -158,3 +207,19 @@ def test_a_step_sees_what_was_kept_and_the_tokens_up_to_its_own() -> None:
     seen = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]], bool)[None]
     expected = OPERATORS["attention"](heads=2).run({}, q, *whole, seen)
     np.testing.assert_allclose(step.run({}, q, k, v), expected)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_look_up_reads_the_rows_of_its_indices_for_each_image_that_has_its_own(batch: int) -> None:
+    graph = LayerGraph("words", {"ids": Tensor((TOKENS,), "int64")})
+    add(graph, "words", "embedding", "ids", num_embeddings=1000, embedding_dim=WIDTH)
+    add(graph, "at", "arange", stop=TOKENS)
+    add(graph, "places", "embedding", "at", num_embeddings=1000, embedding_dim=WIDTH)
+    add(graph, "sum", "add", "words", "places")
+    table = cm.price(graph, batch=batch)
+    found = {row["path"]: row["traffic_bytes"] for row in table}
+    indices, rows = 8 * TOKENS, 4 * TOKENS * WIDTH
+    assert found["words"] == batch * (indices + rows + rows)
+    assert found["places"] == indices + rows + rows
+    for name in ("traffic_bytes", "fused_traffic_bytes"):
+        assert sums(graph, batch, wanted=[name]) == {name: table.totals.values[name]}

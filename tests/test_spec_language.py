@@ -392,6 +392,18 @@ def test_one_copy_is_still_numbered_and_none_leaves_the_layer_out():
     assert left_out["b"].inputs == ("a", "a")
 
 
+def test_what_only_a_layer_left_out_would_read_is_counted_and_that_is_said():
+    layers = "a: {op: conv, out_channels: 4}\nside: {op: conv, from: in, out_channels: 4}\n"
+    family = spec(layers + "x: {op: add, from: [a, side], repeat: n}\nlast: {op: relu}", parameters="n: 1")
+    assert cm.load(family).notes == []
+    graph = cm.load(family, n=0)
+    table = cm.price(graph)
+    assert [layer.path for layer in graph.layers] == ["a", "side", "last"]
+    assert graph.layer("last").inputs == ("a",)
+    assert table.totals.params == 2 * (4 * 4 + 4)
+    assert table.notes == ("side: counted, though what reads it is left out by `repeat: 0`",)
+
+
 def test_the_number_of_the_copy_is_known_in_its_fields():
     block = "unit:\n  takes: {d: required}\n  layers:\n"
     block += "    c: {op: conv, out_channels: 4, kernel_size: 3, dilation: d, padding: d}"

@@ -9,7 +9,7 @@ from costmodel.latency.features import ELEMENTS
 from costmodel.ops import OPERATORS, Operator
 
 STEPS = Path(__file__).parent.parent / "costmodel" / "bench" / "torch_layers.py"
-NO_STEP: dict[str, str] = {}
+NO_STEP = {"opaque": "what it does is not known"}
 """Operators that PyTorch cannot run for `calibrate`, each with the reason."""
 
 

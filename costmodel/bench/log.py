@@ -15,7 +15,7 @@ from costmodel.documents.safe_text import one_line
 from costmodel.documents.text import decode
 from costmodel.documents.write import plainly, write_whole
 from costmodel.errors import CostModelError, Place, Problem, SpecError
-from costmodel.latency.cells import Row, Sheet, between, whole
+from costmodel.latency.cells import Record, Sheet, between, whole
 from costmodel.latency.complaints import fault_of
 from costmodel.latency.device import Lanes, Threads
 from costmodel.latency.lowering import Lowering
@@ -99,7 +99,7 @@ def read_log(log: Path) -> list[Visit]:
     sheet = Sheet(str(log), _whole_lines(log), FIELDS)
     visits: list[Visit] = []
     seen: dict[tuple[str, int, int], int] = {}
-    for row in sheet.rows(_other_columns):
+    for row in sheet.records(_other_columns):
         visit = _visit_of(sheet, row)
         if visit is None:
             continue
@@ -118,7 +118,7 @@ def _other_columns(header: list[str]) -> list[str]:
     return [] if tuple(header) == FIELDS else [NO_LOG]
 
 
-def _visit_of(sheet: Sheet, row: Row) -> Visit | None:
+def _visit_of(sheet: Sheet, row: Record) -> Visit | None:
     batch = sheet.number(row, "batch", None, *whole(1, MOST_IMAGES))
     turn = sheet.number(row, "round", None, *whole(0, MOST_IMAGES))
     wall = sheet.number(row, "wall_s", None, *between(*SECONDS))

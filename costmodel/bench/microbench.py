@@ -43,11 +43,11 @@ def chains() -> Iterator[Chain]:
         yield _conv(f"conv1x1 {shape}", channels, side, 1, 1)
         yield _conv(f"depthwise3x3 {shape}", channels, side, 3, channels)
         yield _conv(f"grouped3x3 {shape}", channels, side, 3, 8)
-        yield _plain(f"max_pool {shape}", channels, side, lambda: MaxPool(kernel_size=3, stride=1, padding=1))
+        yield _chain_of(f"max_pool {shape}", channels, side, lambda: MaxPool(kernel_size=3, stride=1, padding=1))
         yield _adds(f"add {shape}", channels, side)
     for channels, side in FEW_MAPS:
         for name, operator in RARE.items():
-            yield _plain(f"{name} {channels}x{side}", channels, side, operator)
+            yield _chain_of(f"{name} {channels}x{side}", channels, side, operator)
         yield _unpools(f"{UNPOOL} {channels}x{side}", channels, side)
     for features in (1024, 2048, 4096):
         yield _linear(f"linear {features}", features)
@@ -62,10 +62,10 @@ def _conv(name: str, channels: int, side: int, kernel: int, groups: int) -> Chai
     def layer() -> Operator:
         return Conv(out_channels=channels, kernel_size=kernel, padding=kernel // 2, groups=groups)
 
-    return _plain(name, channels, side, layer, relu=True)
+    return _chain_of(name, channels, side, layer, relu=True)
 
 
-def _plain(name: str, channels: int, side: int, layer: Callable[[], Operator], relu: bool = False) -> Chain:
+def _chain_of(name: str, channels: int, side: int, layer: Callable[[], Operator], relu: bool = False) -> Chain:
     def build() -> LayerGraph:
         graph, last = LayerGraph(name, (channels, side, side)), INPUT
         for step in range(LENGTH):

@@ -11,7 +11,7 @@ from costmodel.bench.crossvalidate import CHAIN
 from costmodel.bench.measure import Job
 from costmodel.bench.microbench import chains
 from costmodel.bench.tables import family_of
-from costmodel.documents.text import scalar
+from costmodel.documents.scalars import scalar
 from costmodel.graph import LayerGraph
 from costmodel.pricing import totals
 

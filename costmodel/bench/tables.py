@@ -15,10 +15,11 @@ from typing import Any
 
 from costmodel.api import load
 from costmodel.bench.fit import Sample
-from costmodel.documents.text import read_text, scalar
+from costmodel.documents.scalars import scalar
+from costmodel.documents.text import read_text
 from costmodel.errors import CostModelError, SpecError, quote
 from costmodel.graph import LayerGraph
-from costmodel.latency.cells import Row, Sheet, between, whole
+from costmodel.latency.cells import Record, Sheet, between, whole
 from costmodel.latency.features import Counts
 from costmodel.latency.lowering import Lowering, table_kernels
 from costmodel.pricing import price
@@ -124,10 +125,10 @@ class _Reader:
     def __init__(self, file: str, text: str) -> None:
         self.sheet = Sheet(file, text, COLUMNS)
 
-    def rows(self) -> list[tuple[Measurement, Row]]:
-        found: list[tuple[Measurement, Row]] = []
+    def rows(self) -> list[tuple[Measurement, Record]]:
+        found: list[tuple[Measurement, Record]] = []
         seen: dict[Any, int] = {}
-        for row in self.sheet.rows(_missing_columns):
+        for row in self.sheet.records(_missing_columns):
             measurement = self._measurement(row)
             if measurement is None:
                 continue
@@ -144,7 +145,7 @@ class _Reader:
             self.sheet.complain(f"there are no measurements; the columns are {', '.join(COLUMNS[:6])}", None)
         return found
 
-    def _measurement(self, row: Row) -> Measurement | None:
+    def _measurement(self, row: Record) -> Measurement | None:
         batch = self.sheet.number(row, "batch", 1.0, *whole(1, MOST_IMAGES))
         least, most = SECONDS
         column, fits = "latency_s", between(least, most)
@@ -161,7 +162,7 @@ class _Reader:
         family = row.get("family") or family_of(architecture)
         return Measurement(architecture, parameters, int(batch), seconds, family)
 
-    def _parameters(self, row: Row) -> tuple[tuple[str, Any], ...] | None:
+    def _parameters(self, row: Record) -> tuple[tuple[str, Any], ...] | None:
         found: dict[str, Any] = {}
         for part in row.get("parameters").split():
             name, equals, value = part.partition("=")
@@ -179,7 +180,7 @@ class _Reader:
             found["resolution"] = scalar(row.get("resolution"))
         return tuple(found.items())
 
-    def _builds(self, row: Row, architecture: str, parameters: tuple[tuple[str, Any], ...]) -> bool:
+    def _builds(self, row: Record, architecture: str, parameters: tuple[tuple[str, Any], ...]) -> bool:
         try:
             _graph(architecture, parameters)
         except CostModelError as error:
@@ -188,10 +189,10 @@ class _Reader:
             return False
         return True
 
-    def _complain(self, row: Row, message: str, column: str = "architecture", hint: str = "") -> None:
+    def _complain(self, row: Record, message: str, column: str = "architecture", hint: str = "") -> None:
         self.sheet.complain(message, row.places[column], hint)
 
-    def suspect_units(self, found: Sequence[tuple[Measurement, Row]]) -> None:
+    def suspect_units(self, found: Sequence[tuple[Measurement, Record]]) -> None:
         """Complain about latencies that are off the others by about a thousand, a slip of units."""
         from statistics import median
 

@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812, PyTorch's own custom
 
 from costmodel.errors import CostModelError
 from costmodel.graph import Layer
-from costmodel.ops import lead, move, product, windows
+from costmodel.ops import grid, lead, move, product, windows
 from costmodel.ops.base import axes_of, axis_of
 
 Tensor: TypeAlias = Any
@@ -209,6 +209,83 @@ def _gather(layer: Layer, arrays: Arrays) -> Step:
     return run
 
 
+def _carrying(inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Return tensors that all have the batch."""
+    batch = max(map(len, inputs))
+    return [x.expand(batch, *x.shape[1:]) for x in inputs]
+
+
+KINDS = {"float": torch.float32, "int64": torch.int64, "int32": torch.int32, "bool": torch.bool}
+
+
+def _one_hot(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    axis, kind = 1 + op.place(layer.input_shapes[0]), KINDS[op.to]
+    return lambda x: F.one_hot(x, op.classes).movedim(-1, axis).to(kind)
+
+
+REDUCTIONS = {"add": "sum", "multiply": "prod", "minimum": "amin", "maximum": "amax"}
+
+
+def _gather_elements(inputs: Sequence[Tensor], axis: int) -> Tensor:
+    x, indices = _carrying(inputs)
+    return torch.gather(x, axis, indices)
+
+
+def _scatter(layer: Layer, arrays: Arrays) -> Step:
+    axis, how = _axis(layer), REDUCTIONS.get(layer.op.reduction)  # type: ignore[attr-defined]
+
+    def run(*inputs: Tensor) -> Tensor:
+        x, indices, updates = _carrying(inputs)
+        return x.scatter_reduce(axis, indices, updates, how) if how else x.scatter(axis, indices, updates)
+
+    return run
+
+
+def _tuples(layer: Layer, x: Tensor, indices: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return a tensor whose indexed axes stand before all others, and what indexes it."""
+    op: Any = layer.op
+    _, order = op.split(*layer.input_shapes[:2])
+    images = torch.arange(len(x), device=x.device).reshape(-1, *[1] * (indices.ndim - 2))
+    return x.permute(0, *(1 + axis for axis in order)), (images, *indices.unbind(-1))
+
+
+def _gather_nd(layer: Layer, arrays: Arrays) -> Step:
+    def run(*inputs: Tensor) -> Tensor:
+        front, places = _tuples(layer, *_carrying(inputs))
+        return front[places]
+
+    return run
+
+
+def _scatter_nd(layer: Layer, arrays: Arrays) -> Step:
+    """PyTorch reduces one flat axis, so that places become numbers along it."""
+    how = REDUCTIONS.get(layer.op.reduction)  # type: ignore[attr-defined]
+
+    def run(*inputs: Tensor) -> Tensor:
+        x, indices, updates = _carrying(inputs)
+        out = x.clone()
+        front, places = _tuples(layer, out, indices)
+        if how is None:
+            front[places] = updates
+            return out
+        numbers = _tuples(layer, torch.arange(x.numel(), device=x.device).reshape(x.shape), indices)[0][places]
+        return out.flatten().scatter_reduce(0, numbers.flatten(), updates.flatten(), how).reshape(x.shape)
+
+    return run
+
+
+def _grid_sample(layer: Layer, arrays: Arrays) -> Step:
+    op: Any = layer.op
+    how = {"mode": op.mode, "padding_mode": grid.BEYOND[op.padding_mode], "align_corners": op.align_corners}
+
+    def run(*inputs: Tensor) -> Tensor:
+        x, places = _carrying(inputs)
+        return F.grid_sample(x.flatten(0, -4), places.flatten(0, -4), **how).unflatten(0, x.shape[:-3])
+
+    return run
+
+
 def _source(name: str) -> Callable[[Layer, Arrays], Step]:
     """Return the entry of a source that stores its array under that name."""
     return lambda layer, arrays: lambda: arrays[name][None]
@@ -216,7 +293,8 @@ def _source(name: str) -> Callable[[Layer, Arrays], Step]:
 
 def _constant(layer: Layer, arrays: Arrays) -> Step:
     op: Any = layer.op
-    value = arrays["value"] if op.value is None else torch.full(op.size, float(op.value))
+    kind = KINDS[op.dtype() or "float"]
+    value = arrays["value"] if op.value is None else torch.full(op.size, float(op.value)).to(kind)
     return lambda: value[None]
 
 
@@ -548,7 +626,7 @@ def _position_embedding(layer: Layer, arrays: Arrays) -> Step:
     return lambda x: x + embedding
 
 
-def _plain(function: Step) -> Callable[[Layer, Arrays], Step]:
+def _as_it_is(function: Step) -> Callable[[Layer, Arrays], Step]:
     """Return the entry of an operator that has neither fields nor arrays."""
     return lambda layer, arrays: function
 
@@ -576,6 +654,11 @@ def _reduced(function: Callable[..., Tensor]) -> Callable[[Layer, Arrays], Step]
         return lambda x: function(x, axes, keep)
 
     return entry
+
+
+def _number(value: Any, x: Tensor) -> Any:
+    """Return a field as one of a tensor's kind, so that whole numbers stay whole."""
+    return value if value is None or x.is_floating_point() else int(value)
 
 
 def _prod(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
@@ -623,6 +706,13 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "lstm": _recurrent,
     "embedding": lambda layer, arrays: lambda x: F.embedding(x, arrays["weight"]),
     "gather": _gather,
+    "gather_elements": _along(_gather_elements),
+    "scatter": _scatter,
+    "gather_nd": _gather_nd,
+    "scatter_nd": _scatter_nd,
+    "one_hot": _one_hot,
+    "grid_sample": _grid_sample,
+    "cast": _with(lambda op, x: x.to(KINDS[op.to])),
     "parameter": _source("weight"),
     "constant": _constant,
     "arange": lambda layer, arrays: lambda: torch.arange(layer.op.start, layer.op.stop)[None],  # type: ignore[attr-defined]
@@ -635,18 +725,18 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "l2_norm": _l2_norm,
     "grn": _grn,
     "layer_scale": _layer_scale,
-    "relu": _plain(F.relu),
-    "relu6": _plain(F.relu6),
+    "relu": _as_it_is(F.relu),
+    "relu6": _as_it_is(F.relu6),
     "leaky_relu": _with(lambda op, x: F.leaky_relu(x, op.slope)),
     "prelu": _prelu,
-    "sigmoid": _plain(torch.sigmoid),
-    "tanh": _plain(torch.tanh),
-    "hardsigmoid": _plain(F.hardsigmoid),
-    "hardswish": _plain(F.hardswish),
-    "silu": _plain(F.silu),
+    "sigmoid": _as_it_is(torch.sigmoid),
+    "tanh": _as_it_is(torch.tanh),
+    "hardsigmoid": _as_it_is(F.hardsigmoid),
+    "hardswish": _as_it_is(F.hardswish),
+    "silu": _as_it_is(F.silu),
     "gelu": _with(lambda op, x: F.gelu(x, approximate=op.approximate)),
     "elu": _with(lambda op, x: F.elu(x, op.alpha)),
-    "selu": _plain(F.selu),
+    "selu": _as_it_is(F.selu),
     "celu": _with(lambda op, x: F.celu(x, op.alpha)),
     "rrelu": _with(lambda op, x: F.rrelu(x, op.lower, op.upper)),
     "hardtanh": _with(lambda op, x: F.hardtanh(x, op.min_val, op.max_val)),
@@ -654,32 +744,33 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "softshrink": _with(lambda op, x: F.softshrink(x, op.lambd)),
     "hardshrink": _with(lambda op, x: F.hardshrink(x, op.lambd)),
     "softplus": _with(lambda op, x: F.softplus(x, op.beta)),
-    "softsign": _plain(F.softsign),
-    "mish": _plain(F.mish),
-    "logsigmoid": _plain(F.logsigmoid),
-    "tanhshrink": _plain(F.tanhshrink),
+    "softsign": _as_it_is(F.softsign),
+    "mish": _as_it_is(F.mish),
+    "logsigmoid": _as_it_is(F.logsigmoid),
+    "tanhshrink": _as_it_is(F.tanhshrink),
     "softmax": _along(lambda inputs, axis: F.softmax(inputs[0], axis)),
     "log_softmax": _along(lambda inputs, axis: F.log_softmax(inputs[0], axis)),
     "softmin": _along(lambda inputs, axis: F.softmin(inputs[0], axis)),
     "glu": _along(lambda inputs, axis: F.glu(inputs[0], axis)),
-    "exp": _plain(torch.exp),
-    "log": _plain(torch.log),
-    "sqrt": _plain(torch.sqrt),
-    "rsqrt": _plain(torch.rsqrt),
-    "reciprocal": _plain(torch.reciprocal),
-    "sin": _plain(torch.sin),
-    "cos": _plain(torch.cos),
-    "erf": _plain(torch.erf),
-    "abs": _plain(torch.abs),
-    "neg": _plain(torch.neg),
-    "square": _plain(torch.square),
-    "sign": _plain(torch.sign),
-    "floor": _plain(torch.floor),
-    "ceil": _plain(torch.ceil),
-    "round": _plain(torch.round),
-    "clamp": _with(lambda op, x: torch.clamp(x, op.min, op.max)),
-    "shift": _with(lambda op, x: x + op.amount),
-    "not": _plain(torch.logical_not),
+    "exp": _as_it_is(torch.exp),
+    "log": _as_it_is(torch.log),
+    "sqrt": _as_it_is(torch.sqrt),
+    "rsqrt": _as_it_is(torch.rsqrt),
+    "reciprocal": _as_it_is(torch.reciprocal),
+    "sin": _as_it_is(torch.sin),
+    "cos": _as_it_is(torch.cos),
+    "erf": _as_it_is(torch.erf),
+    "abs": _as_it_is(torch.abs),
+    "neg": _as_it_is(torch.neg),
+    "square": _as_it_is(torch.square),
+    "sign": _as_it_is(torch.sign),
+    "floor": _as_it_is(torch.floor),
+    "ceil": _as_it_is(torch.ceil),
+    "round": _as_it_is(torch.round),
+    "clamp": _with(lambda op, x: torch.clamp(x, _number(op.min, x), _number(op.max, x))),
+    "shift": _with(lambda op, x: x + _number(op.amount, x)),
+    "isnan": _as_it_is(torch.isnan),
+    "not": _as_it_is(torch.logical_not),
     "max_pool": _max_pool,
     "max_pool_indices": _max_pool_indices,
     "avg_pool": _avg_pool,
@@ -697,11 +788,13 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "subtract": _spreading(torch.sub),
     "divide": _spreading(torch.div),
     "power": _power,
+    "mod": lambda layer, arrays: _spreading(torch.fmod if layer.op.truncated else torch.remainder)(layer, arrays),  # type: ignore[attr-defined]
     "minimum": _spreading(torch.minimum),
     "maximum": _spreading(torch.maximum),
     "compare": _compare,
     "and": _spreading(torch.logical_and),
     "or": _spreading(torch.logical_or),
+    "xor": _spreading(torch.logical_xor),
     "where": _spreading(torch.where),
     "sum": _reduced(torch.sum),
     "mean": _reduced(torch.mean),
@@ -714,9 +807,10 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "top_k_indices": _top_k(1),
     "cumsum": _along(lambda inputs, axis: torch.cumsum(inputs[0], axis)),
     "concat": _along(lambda inputs, axis: torch.cat(inputs, axis)),
-    "identity": _plain(lambda x: x),
-    "dropout": _plain(lambda x: x),
+    "identity": _as_it_is(lambda x: x),
+    "dropout": _as_it_is(lambda x: x),
     "flatten": _rearranged,
+    "reshape": lambda layer, arrays: lambda x: x.reshape(len(x), *layer.shape),
     "rearrange": _rearranged,
     "transpose": _rearranged,
     "squeeze": _rearranged,
@@ -734,14 +828,17 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "roll": _roll,
     "broadcast_to": _broadcast_to,
     "tile": _tile,
+    "flip": lambda layer, arrays: lambda x: x.flip(_axes(layer)),
+    "tril": _with(lambda op, x: x.tril(op.diagonal)),
+    "triu": _with(lambda op, x: x.triu(op.diagonal)),
     "stack": _stack,
     "pad_channels": _with(lambda op, x: F.pad(x, [*[0, 0] * (x.ndim - 2), op.before, op.after])),
     "slice_channels": lambda layer, arrays: _sliced(layer),
     "channel_shuffle": _with(lambda op, x: x.unflatten(1, (op.groups, -1)).transpose(1, 2).flatten(1, 2)),
     "resize": _resize,
     "upsample": _upsample,
-    "scale": _with(lambda op, x: x * op.factor),
-    "tokens": _plain(lambda x: x.flatten(2).transpose(1, 2)),
+    "scale": _with(lambda op, x: x * _number(op.factor, x)),
+    "tokens": _as_it_is(lambda x: x.flatten(2).transpose(1, 2)),
     "class_token": _class_token,
     "position_embedding": _position_embedding,
     "select_token": _with(lambda op, x: x[:, op.index]),

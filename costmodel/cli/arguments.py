@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
-from costmodel import sources
-from costmodel.documents.text import scalar
+from costmodel.documents.scalars import scalar
 from costmodel.errors import CostModelError
-from costmodel.sources import Source
-from costmodel.spec import Spec
 from costmodel.units import DTYPES, MOST_IMAGES
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,6 +31,8 @@ class Arch(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Offer the names that begin so, and files."""
+        from click.shell_completion import CompletionItem
+
         from costmodel.documents.safe_text import one_line
         from costmodel.spec.library import names
 
@@ -41,12 +42,89 @@ class Arch(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic
 
 ARCH = Arch()
 
+
+def setting(text: str) -> tuple[str, Any]:
+    """Return the name and the value of ``NAME=VALUE``: a number, true, false, a name, or a list of an input's sizes.
+
+    Raises:
+        CostModelError: if it is not that.
+    """
+    name, equals, written = (part.strip() for part in text.partition("="))
+    listed = re.fullmatch(r"\[(.*)\]", written)
+    value = [scalar(size.strip()) for size in listed[1].split(",")] if listed else scalar(written)
+    if not name or not equals or value is None:
+        raise CostModelError(f"--set {text}: write NAME=VALUE, as in --set width=0.75")
+    return name, value
+
+
 set_option = click.option(
     "--set",
-    "settings",
+    "parameters",
     multiple=True,
+    callback=lambda ctx, param, values: dict(map(setting, values)),
     metavar="NAME=VALUE",
-    help="Set a parameter of the spec, or the sizes of an input: width=0.75, input=[1,320,640]. Repeatable.",
+    help="Set a parameter of the spec, the sizes of an input, or an open size of an ONNX file: width=0.75, "
+    "input=[1,320,640], seq_len=512. Repeatable.",
+)
+
+
+class InputShape(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
+    """The shape of an input: 1x3x640x640, with a name before it where there are several."""
+
+    name = "shape"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the input's name, "" where it is the only one, and its shape."""
+        if isinstance(value, tuple):
+            return value
+        name, _, sizes = value.rpartition("=")
+        found = sizes.strip().lower().split("x")
+        if not all(size.isascii() and size.isdigit() and int(size) for size in found):
+            self.fail(f"{value!r} is no shape of an input; write 1x3x224x224, or NAME=1x3x224x224", param, ctx)
+        return name.strip(), [int(size) for size in found]
+
+
+input_option = click.option(
+    "--input",
+    "inputs",
+    type=InputShape(),
+    multiple=True,
+    metavar="[NAME=]SHAPE",
+    help="The shape of an input: of an ONNX file or a PyTorch module with its batch, as 1x3x640x640; of a spec, of one "
+    "image. Repeatable.",
+)
+
+
+def keyword(text: str) -> tuple[str, Any]:
+    """Return the keyword and the value of ``KEYWORD=VALUE``: a number, true, false, none, or a text.
+
+    Raises:
+        CostModelError: if it is not that.
+    """
+    name, equals, written = (part.strip() for part in text.partition("="))
+    if not name.isidentifier() or not equals:
+        raise CostModelError(f"--arg {text}: write KEYWORD=VALUE, as in --arg num_classes=10")
+    if written.lower() == "none":
+        return name, None
+    value = scalar(written)
+    return name, written if value is None else value
+
+
+arg_option = click.option(
+    "--arg",
+    "keywords",
+    multiple=True,
+    callback=lambda ctx, param, values: dict(map(keyword, values)),
+    metavar="KEYWORD=VALUE",
+    help="Give a keyword to the code that builds a PyTorch module: num_classes=10. Repeatable.",
+)
+
+
+eval_option = click.option(
+    "--eval",
+    "in_eval",
+    is_flag=True,
+    help="Put the PyTorch module that code builds in eval mode; it is in training mode.",
 )
 
 
@@ -69,8 +147,35 @@ resolution_option = click.option(
     metavar="N|HxW",
     help="Short for --set resolution=N; 320x640 is height and width of the input.",
 )
+
+
+class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
+    """Batch sizes with commas between."""
+
+    name = "batches"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return them in order, each once."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = sorted({int(part) for part in str(value).split(",")})
+        except ValueError:
+            self.fail(f"{value!r} is not like 1,8,16", param, ctx)
+        if found[0] < 1 or found[-1] > MOST_IMAGES:
+            wrong = found[0] if found[0] < 1 else found[-1]
+            self.fail(f"{wrong} images make no batch; it is 1 to {MOST_IMAGES:,}", param, ctx)
+        return tuple(found)
+
+
 batch_option = click.option(
     "--batch", type=click.IntRange(1, MOST_IMAGES), default=1, show_default=True, metavar="N", help="Images at once."
+)
+own_batch_option = click.option(
+    "--batch",
+    type=click.IntRange(1, MOST_IMAGES),
+    metavar="N",
+    help="Images at once; by default what an ONNX file fixes, and 1 of all else.",
 )
 dtype_option = click.option(
     "--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True, help="Of weights and activations."
@@ -80,62 +185,7 @@ own_dtype_option = click.option(
     type=click.Choice(list(DTYPES)),
     help="Of weights and activations; by default what an ONNX file holds, and float32 of a spec.",
 )
-
-
-def opened(arch: str, settings: Sequence[str] = (), resolution: tuple[int, int] | None = None) -> Source:
-    """Return what was asked for, with what --set and --resolution say.
-
-    Raises:
-        CostModelError: if there is no such network or parameter, a setting is not NAME=VALUE, or nothing can be set.
-        SpecError: with everything that is wrong in its file.
-    """
-    source = sources.open(arch)
-    values = dict(map(setting, settings))
-    if source.spec is None:
-        if values or resolution is not None:
-            raise CostModelError(f"{arch}: {source.kind} has no parameters; --set and --resolution are for specs")
-    elif resolution is not None:
-        _add_resolution(values, source.spec, resolution)
-    return source.set(**values)
-
-
-def _add_resolution(values: dict[str, Any], spec: Spec, sizes: tuple[int, int]) -> None:
-    """Add to the settings what a resolution means for a spec: its parameter, or another height and width of its image.
-
-    Raises:
-        CostModelError: if something else is set too, or the network has no such image.
-    """
-    said = "x".join(map(str, dict.fromkeys(sizes)))
-    name: str = "resolution"
-    value: Any = sizes[0]
-    if sizes[0] != sizes[1]:
-        given = spec.input or []
-        if len(given) != 3 or given[1:] != ["resolution", "resolution"]:
-            known = ", ".join(f"{name}=[{', '.join(map(str, each.sizes))}]" for name, each in spec.all_inputs.items())
-            raise CostModelError(
-                f"--resolution {said}: {spec.name} does not read an image of [channels, resolution, resolution]\n"
-                f"it reads {known}; its sizes are set by --set {next(iter(spec.all_inputs))}=[...]"
-            )
-        name, value = "input", [given[0], *sizes]
-    if values.get(name, value) != value:
-        raise CostModelError(f"--resolution {said} and --set {name}={values[name]} differ")
-    values[name] = value
-
-
-def setting(text: str) -> tuple[str, Any]:
-    """Return the name and the value of ``NAME=VALUE``: a number, true, false, a name, or a list of an input's sizes.
-
-    Raises:
-        CostModelError: if it is not that.
-    """
-    name, equals, written = (part.strip() for part in text.partition("="))
-    if "." in name or "*" in name:
-        raise CostModelError(
-            f"--set {text}: only parameters of the spec are set here\n"
-            f"to edit a layer: costmodel whatif ARCH --set '{text}'"
-        )
-    listed = re.fullmatch(r"\[(.*)\]", written)
-    value = [scalar(size.strip()) for size in listed[1].split(",")] if listed else scalar(written)
-    if not name or not equals or value is None:
-        raise CostModelError(f"--set {text}: write NAME=VALUE, as in --set width=0.75")
-    return name, value
+top_option = click.option(
+    "--top", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="Show the N largest changes."
+)
+device_option = click.option("--device", metavar="NAME", help="Add predicted latency on a device.")

@@ -3,53 +3,21 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import click
 
-from costmodel.cli.output import emit, screen, write_file
+from costmodel.cli.arguments import Batches
+from costmodel.cli.output import show
 from costmodel.cli.progress import progress
 from costmodel.cli.streams import WORDS, say
-from costmodel.documents.write import make_folder
-from costmodel.errors import CostModelError
-from costmodel.render.picture import check_picture, save_picture
-from costmodel.units import DTYPES, MOST_IMAGES
-
-if TYPE_CHECKING:
-    from costmodel.bench.campaign import Campaign, Published
-    from costmodel.latency.device import Device
-
-Seconds: TypeAlias = dict[tuple[str, int], float]
-"""What was measured, by network and batch."""
-
-QUICK_MINUTES = 2.0
-
+from costmodel.tasks import calibrate
+from costmodel.units import DTYPES
 
 UNSAID = ("--force", "--resume", "--output", "--plot")
 """Options that say nothing of what a device file holds."""
 FILES = ("--log", "--from", "--prior")
-
-
-class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
-    """Batch sizes with commas between."""
-
-    name = "batches"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Return them in order, each once."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            found = sorted({int(part) for part in str(value).split(",")})
-        except ValueError:
-            self.fail(f"{value!r} is not like 1,8,16", param, ctx)
-        if found[0] < 1 or found[-1] > MOST_IMAGES:
-            wrong = found[0] if found[0] < 1 else found[-1]
-            self.fail(f"{wrong} images make no batch; it is 1 to {MOST_IMAGES:,}", param, ctx)
-        return tuple(found)
 
 
 @click.command("calibrate")
@@ -126,37 +94,7 @@ class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gene
 )
 @click.option("--force", is_flag=True, help="Overwrite the device file, and without --resume the log.")
 @click.pass_context
-def calibrate_command(
-    ctx: click.Context,
-    name: str,
-    title: str | None,
-    table: Path | None,
-    prior: Path | None,
-    scale: str | None,
-    runtime: str | None,
-    threads: int | None,
-    batches: tuple[int, ...],
-    minutes: float,
-    rounds: int,
-    quick: bool,
-    chains: bool,
-    resume: bool,
-    log: Path | None,
-    hardware: str | None,
-    dtype: str,
-    eager: bool,
-    lanes: int,
-    source: str,
-    date: str,
-    notes: str,
-    peak: str | None,
-    bandwidth: str | None,
-    power: float | None,
-    power_source: str,
-    output: Path | None,
-    plot: Path | None,
-    force: bool,
-) -> None:
+def calibrate_command(ctx: click.Context, /, **asked: Any) -> None:
     """Fit a time model to this machine, or to a table of measurements.
 
     Without --from, bundled networks run on this machine for a few minutes: in ONNX Runtime, or in eager PyTorch, where
@@ -174,72 +112,20 @@ def calibrate_command(
       costmodel calibrate --name my-laptop-torch --runtime torch
       costmodel calibrate --from measured.csv --name my-gpu --dtype float16 --eager
     """
-    from costmodel.bench.campaign import About, Campaign, Published
-    from costmodel.bench.runtimes import DEFAULT, find_runtime
-    from costmodel.latency.device import check_name
-    from costmodel.latency.lowering import Lowering
-    from costmodel.latency.transfer import rates
-
-    output = output or Path("specs/devices") / f"{check_name(name)}.yaml"
-    check_name(name)
-    if output.exists() and not force:
-        raise CostModelError(f"{output} exists; --force overwrites it")
-    check_picture(plot)
-    if table is None:
-        given = {"prior": prior, "scale": scale, "dtype": dtype != "float32", "eager": eager, "lanes": lanes != 1}
-        _refuse_options_of_tables([name for name, value in given.items() if value])
-    about = About(name, title or "", made_by(ctx), source, rates(peak, bandwidth), power, power_source)
-    if table is not None:
-        lowering = Lowering(fuses=not eager, lanes=lanes)
-        said = runtime or "not stated"
-        published = Published(about, table, prior, scale, dtype, lowering, hardware, said, threads, date, notes)
-        device, measured = _from_table(published)
-    else:
-        campaign = Campaign(
-            about=about,
-            log=log or Path(f"{name}.csv"),
-            runtime=find_runtime(runtime or DEFAULT),
-            threads=threads or 1,
-            batches=batches,
-            rounds=rounds,
-            seconds=60 * (min(minutes, QUICK_MINUTES) if quick else minutes),
-            quick=quick,
-            chains=chains,
-            resume=resume,
-            hardware=hardware,
-            date=date or time.strftime("%Y-%m-%d"),
-            notes=notes,
-        )
-        device, measured = _from_machine(campaign, anew=force and not resume)
-    _write(device, output, plot, measured)
+    request = calibrate.Request(made_by=made_by(ctx), **asked)
+    if request.table is None:
+        _refuse_options_of_tables(request)
+    with progress("visits") as tell:
+        made = calibrate.answer(request, say, tell)
+    show(made)
+    say(f"wrote {request.path}")
 
 
-def _refuse_options_of_tables(given: list[str]) -> None:
-    if given:
-        raise click.UsageError(f"--{given[0]} goes with --from only; measuring here finds it out by itself")
-
-
-def _from_table(published: Published) -> tuple[Device, Seconds]:
-    """Return the device that a table describes, and the seconds that it holds."""
-    from costmodel.bench.calibrate import fit_published
-    from costmodel.bench.tables import read_table
-
-    device = fit_published(published)
-    return device, {(one.network, one.batch): one.seconds for one in read_table(published.table)}
-
-
-def _from_machine(campaign: Campaign, anew: bool) -> tuple[Device, Seconds]:
-    """Return the device that measuring here describes, and the seconds that were measured."""
-    from costmodel.bench.machine import calibrate_machine, read_measured
-
-    with tempfile.TemporaryDirectory() as folder:
-        runner = campaign.runtime.open(campaign.threads, Path(folder))
-        if anew:
-            campaign.log.unlink(missing_ok=True)
-        with progress("visits") as tell:
-            device = calibrate_machine(campaign, runner, say, tell)
-    found = read_measured(campaign.log, runner.single_thread)
-    return device, {(one.network, one.batch): one.seconds for one in found}
+def _refuse_options_of_tables(request: calibrate.Request) -> None:
+    """Raise where an option would change nothing, without a table to read."""
+    for name in ("prior", "scale", "dtype", "eager", "lanes"):
+        if getattr(request, name) != getattr(calibrate.Request, name):
+            raise click.UsageError(f"--{name} goes with --from only; measuring here finds it out by itself")
 
 
 def made_by(ctx: click.Context) -> str:
@@ -255,27 +141,3 @@ def made_by(ctx: click.Context) -> str:
             word = f"{name}={Path(value).name}" if given else Path(value).name
         kept.append(word)
     return shlex.join(["costmodel", *kept])
-
-
-def write_device(output: Path, text: str) -> None:
-    """Write a device file, and the folder that it is to lie in.
-
-    Raises:
-        CostModelError: if either cannot be written.
-    """
-    make_folder(output.parent)
-    write_file(output, text)
-
-
-def _write(device: Device, output: Path, plot: Path | None, measured: Seconds) -> None:
-    from costmodel.latency.device import to_yaml
-    from costmodel.render.latency import device_page
-    from costmodel.render.text import text
-
-    write_device(output, to_yaml(device))
-    if plot is not None:
-        from costmodel.render.latency_plots import fit_chart
-
-        save_picture(fit_chart(device, measured), plot)
-    emit(text(device_page(device), screen()))
-    say(f"wrote {output}")

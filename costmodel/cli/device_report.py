@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from costmodel.cli.output import format_option, output_option, show
-from costmodel.render.answer import Answer
-from costmodel.render.picture import check_picture, save_picture
+from costmodel.tasks import device_report
 
 
 @click.command("device-report")
@@ -24,9 +24,7 @@ from costmodel.render.picture import check_picture, save_picture
 )
 @format_option
 @output_option
-def device_report_command(
-    device: str, plot: Path | None, measured: Path | None, form: str, output: Path | None
-) -> None:
+def device_report_command(form: str, output: Path | None, **asked: Any) -> None:
     """How well a device's time model fits: coefficients with their meaning, errors by family, the worst cases.
 
     \b
@@ -34,20 +32,4 @@ def device_report_command(
       costmodel device-report rtx3090
       costmodel device-report pi5 --plot pi5.svg
     """
-    from costmodel.latency.device import find_device
-    from costmodel.render.latency import device_page, devices_rows
-
-    check_picture(plot)
-    found = find_device(device)
-    if plot is not None:
-        from costmodel.render.latency_plots import fit_chart
-
-        save_picture(fit_chart(found, _times(measured, found.conditions.threads) if measured else None), plot)
-    answer = Answer(lambda: device_page(found), lambda: devices_rows([found]), lambda: found.model_dump(mode="json"))
-    show(answer, form, output)
-
-
-def _times(log: Path, threads: int | None) -> dict[tuple[str, int], float]:
-    from costmodel.bench.machine import read_measured
-
-    return {(one.network, one.batch): one.seconds for one in read_measured(log, threads == 1)}
+    show(device_report.answer(device_report.Request(**asked)), form, output)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from costmodel.cli.output import format_option, output_option, show
-from costmodel.render.answer import listing
+from costmodel.tasks import devices
 
 
 @click.command("devices")
@@ -24,8 +24,4 @@ def devices_command(form: str, output: Path | None) -> None:
       costmodel devices
       costmodel devices --format json | jq '.[].mape_percent'
     """
-    from costmodel.latency.device import device_files, read_device
-    from costmodel.render.latency import devices_columns, devices_rows
-
-    devices = [read_device(path) for _, path in sorted(device_files().items())]
-    show(listing(lambda: devices_columns(devices), devices_rows(devices)), form, output)
+    show(devices.answer(devices.Request()), form, output)

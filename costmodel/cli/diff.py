@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, batch_option, own_dtype_option
-from costmodel.cli.comparison import compared, top_option
+from costmodel.cli.arguments import ARCH, own_batch_option, own_dtype_option, top_option
 from costmodel.cli.output import format_option, output_option, show
+from costmodel.tasks import diff
 
 
 @click.command("diff")
 @click.argument("a", type=ARCH)
 @click.argument("b", type=ARCH)
-@batch_option
+@own_batch_option
 @own_dtype_option
 @top_option
 @format_option
 @output_option
-def diff_command(a: str, b: str, batch: int, dtype: str | None, top: int, form: str, output: Path | None) -> None:
+def diff_command(form: str, output: Path | None, **asked: Any) -> None:
     """What differs from A to B, in all and layer by layer.
 
     A and B are names, paths (of ONNX files too), or git:REVISION:PATH. Layers are matched by path; the rest by operator
@@ -31,7 +32,4 @@ def diff_command(a: str, b: str, batch: int, dtype: str | None, top: int, form: 
       costmodel diff git:main:my_net.yaml my_net.yaml --format markdown
       costmodel diff vgg.yaml#vgg11 vgg.yaml#vgg13 --top 50
     """
-    from costmodel.judging.compare import diff
-
-    found = diff(a, b, batch=batch, dtype=dtype)
-    show(compared(found, f"{a} -> {b}", (), top), form, output)
+    show(diff.answer(diff.Request(**asked)), form, output)

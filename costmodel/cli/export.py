@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, opened, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, resolution_option, set_option
 from costmodel.cli.streams import say
 from costmodel.documents.write import check_place
 from costmodel.errors import CostModelError
+from costmodel.tasks.request import OfNetworks
 
 
 @click.command("export")
@@ -25,7 +27,7 @@ def export_command(
     output: Path,
     batch: int | None,
     seed: int,
-    settings: tuple[str, ...],
+    parameters: dict[str, Any],
     resolution: tuple[int, int] | None,
     force: bool,
 ) -> None:
@@ -40,5 +42,7 @@ def export_command(
     if output.exists() and not force:
         raise CostModelError(f"{output} exists; --force overwrites it")
     check_place(output)
-    save_onnx(opened(arch, settings, resolution).graph, output, batch or "batch", seed)
+    save_onnx(
+        OfNetworks(parameters=parameters, resolution=resolution).opened(arch).graph, output, batch or "batch", seed
+    )
     say(f"wrote {output}")

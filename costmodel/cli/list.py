@@ -8,15 +8,7 @@ from typing import Any
 import click
 
 from costmodel.cli.output import format_option, output_option, show
-from costmodel.errors import CostModelError, quote
-from costmodel.measures import shown
-from costmodel.pricing import totals
-from costmodel.render.amounts import amounts
-from costmodel.render.answer import listing
-from costmodel.render.page import Column
-from costmodel.render.rows import ordered
-from costmodel.spec import expand, specs
-from costmodel.spec.library import twin
+from costmodel.tasks import list as tasks
 
 
 @click.command("list")
@@ -28,7 +20,7 @@ from costmodel.spec.library import twin
 )
 @format_option
 @output_option
-def list_command(words: tuple[str, ...], sort: str | None, form: str, output: Path | None) -> None:
+def list_command(form: str, output: Path | None, **asked: Any) -> None:
     """The architectures that have a name: those of ./specs, if there is such a folder, then the bundled ones.
 
     With WORDs, only those whose name, title or source holds all of them. Figures are computed, at each one's own input
@@ -41,47 +33,4 @@ def list_command(words: tuple[str, ...], sort: str | None, form: str, output: Pa
       costmodel list 2017 --sort params
       costmodel list --format csv -o networks.csv
     """
-    rows = ordered(_rows(words), sort)
-    show(listing(lambda: _columns(rows), rows), form, output)
-
-
-def _rows(words: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return a row for each architecture asked for.
-
-    Raises:
-        CostModelError: if there is none.
-    """
-    rows = []
-    twins: dict[str, str] = {}
-    for spec in specs():
-        if (variant := twin(spec)) is not None:
-            twins[variant] = spec.name
-            continue
-        also = twins.get(spec.name, "")
-        about = f"{spec.name} {also} {spec.title} {spec.source} {spec.year or ''}".lower()
-        if all(word.lower() in about for word in words):
-            cost = totals(expand(spec))
-            rows.append(
-                {
-                    "name": spec.name,
-                    "also": also,
-                    "year": spec.year,
-                    **cost.values,
-                    "title": spec.title,
-                    "source": spec.source,
-                }
-            )
-    if not rows:
-        raise CostModelError(f"no architecture has {' and '.join(map(quote, words))} in its name, title or source")
-    return rows
-
-
-def _columns(rows: list[dict[str, Any]]) -> list[Column]:
-    numbers = [(m.title, *amounts([row[m.name] for row in rows], m.unit)) for m in shown("list")]
-    return [
-        Column("name", [f"{row['name']} ({row['also']})" if row["also"] else row["name"] for row in rows], left=True),
-        Column("year", [str(row["year"] or "") for row in rows]),
-        *(Column(title, cells, unit) for title, cells, unit in numbers),
-        Column("title", [row["title"] for row in rows], left=True, prose=True, rank=1),
-        Column("source", [row["source"] for row in rows], left=True, prose=True, paint="quiet"),
-    ]
+    show(tasks.answer(tasks.Request(**asked)), form, output)

@@ -9,15 +9,15 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from costmodel.cli.streams import on_terminal, write_out
+from costmodel.cli.arguments import Command
+from costmodel.cli.streams import on_terminal, say, write_out
 from costmodel.documents.safe_text import safe
-from costmodel.documents.write import write_whole
 from costmodel.render.answer import FORMATS, Answer, drawn
 from costmodel.render.page import Column
 from costmodel.render.screen import PAINT, Screen, encodable
@@ -32,18 +32,23 @@ output_option = click.option(
 )
 
 
-format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(list(FORMATS)),
-    default="text",
-    show_default=True,
-    help="json and csv hold raw numbers, never rounded.",
-)
+def formats(*more: str) -> Callable[[Command], Command]:
+    """Return the option that chooses a format: those of every answer, and `more` of this command's own."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice([*FORMATS, *more]),
+        default="text",
+        show_default=True,
+        help="json and csv hold raw numbers, never rounded.",
+    )
 
 
-def show(answer: Answer, form: str = "text", output: Path | None = None) -> bool:
-    """Write an answer in one of the formats to standard output, or to a file; return whether somebody still reads it.
+format_option = formats()
+
+
+def show(answer: Answer, form: str = "text", output: Path | None = None) -> None:
+    """Write an answer in one of its formats to standard output, or to a file; one that is a no ends the command with 1.
 
     Raises:
         CostModelError: if it cannot be written.
@@ -51,7 +56,11 @@ def show(answer: Answer, form: str = "text", output: Path | None = None) -> bool
     page = screen(output)
     if answer.listing and (output is not None or not (on_terminal(sys.stdout) or os.environ.get("COLUMNS"))):
         page = replace(page, width=UNCUT)
-    return emit(drawn(answer, form, page), output)
+    emit(drawn(answer, form, page), output)
+    for note in answer.notes if form == "text" else ():
+        say(f"note: {note}")
+    if not answer.yes:
+        click.get_current_context().exit(1)
 
 
 def screen(output: Path | None = None) -> Screen:
@@ -108,4 +117,6 @@ def write_file(path: Path, text: str) -> None:
     Raises:
         CostModelError: if it cannot be written.
     """
+    from costmodel.documents.write import write_whole
+
     write_whole(path, safe(text))

@@ -10,24 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from costmodel.cli.streams import on_terminal, say_now
 from costmodel.documents.safe_text import one_line
+from costmodel.tasks.request import Tell, unheard
 
 WIDE = 24
 """Characters of the bar."""
 REDRAWN = 0.1
 """Seconds between two drawings: more often nobody sees."""
-
-
-class Tell(Protocol):
-    """Is told how many things are done, and of how many."""
-
-    def __call__(self, done: int, total: int, about: str = "", left: float | None = None) -> None:
-        """Say so; `about` names what comes now, and `left` the seconds to come, where somebody knows better than the
-        pace so far.
-        """
 
 
 @contextmanager
@@ -41,7 +32,7 @@ def progress(of: str, wait: float = 0.0, clock: Callable[[], float] = time.monot
         clock: seconds that pass.
     """
     if not on_terminal(sys.stderr):
-        yield lambda done, total, about="", left=None: None
+        yield unheard
         return
     line = _Line(of, wait, clock)
     try:

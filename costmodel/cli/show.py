@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, opened, resolution_option, set_option
+from costmodel import sources
+from costmodel.cli.arguments import ARCH, resolution_option, set_option
 from costmodel.cli.output import draw_table, emit, output_option
+from costmodel.documents.scalars import written
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import show_shape
@@ -15,6 +18,7 @@ from costmodel.ops.base import Operator
 from costmodel.ops.fields import declared
 from costmodel.render.page import Column
 from costmodel.spec import Spec
+from costmodel.tasks.request import OfNetworks
 
 
 @click.command("show")
@@ -24,7 +28,7 @@ from costmodel.spec import Spec
 @resolution_option
 @output_option
 def show_command(
-    arch: str, graph: bool, settings: tuple[str, ...], resolution: tuple[int, int] | None, output: Path | None
+    arch: str, graph: bool, parameters: dict[str, Any], resolution: tuple[int, int] | None, output: Path | None
 ) -> None:
     """Show an architecture's spec, or with --graph the layers that it expands to.
 
@@ -36,12 +40,13 @@ def show_command(
       costmodel show mobilenet_v1 --graph --set width=0.5
       costmodel show model.onnx --graph
     """
-    if not graph and (settings or resolution):
+    if not graph and (parameters or resolution):
         raise CostModelError("the text of a spec has no values to set; --set and --resolution go with --graph")
     if graph:
-        emit(draw_table(_columns(opened(arch, settings, resolution).graph), "text", output), output)
+        opened = OfNetworks(parameters=parameters, resolution=resolution).opened(arch)
+        emit(draw_table(_columns(opened.graph), "text", output), output)
     else:
-        emit(_text(opened(arch).needed_spec()), output)
+        emit(_text(sources.open(arch).needed_spec()), output)
 
 
 def _text(spec: Spec) -> str:
@@ -76,6 +81,5 @@ def _fields(op: Operator) -> list[str]:
     for name, (_, default) in declared(type(op)).items():
         value = getattr(op, name)
         if value != default:
-            text = show_shape(value) if isinstance(value, tuple) else str(value)
-            shown.append(f"{name}={text.lower() if isinstance(value, bool) else text}")
+            shown.append(f"{name}={show_shape(value) if isinstance(value, tuple) else written(value)}")
     return shown

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli.arguments import ARCH, batch_option, dtype_option, opened
-from costmodel.cli.comparison import compared, top_option
+from costmodel.cli.arguments import ARCH, batch_option, dtype_option, top_option
 from costmodel.cli.output import emit, format_option, output_option, show
-from costmodel.documents.write import write_whole
-from costmodel.errors import CostModelError
+from costmodel.tasks import whatif
 
 EDITS = ("set", "swap", "drop", "insert", "move")
 
@@ -27,7 +25,7 @@ class InOrder(click.Command):
 
 
 @click.command("whatif", cls=InOrder)
-@click.argument("arch", type=ARCH)
+@click.argument("network", metavar="ARCH", type=ARCH)
 @click.option("--set", multiple=True, metavar="PATH=VALUE", help="Set a parameter, or a field of the layers at a path.")
 @click.option("--swap", multiple=True, metavar="OLD=NEW", help="Use another operator or block wherever OLD is named.")
 @click.option("--drop", multiple=True, metavar="PATH", help="Remove layers; whoever read them reads their input.")
@@ -42,13 +40,13 @@ class InOrder(click.Command):
 @format_option
 @output_option
 def whatif_command(
-    arch: str,
+    network: str,
+    batch: int,
+    dtype: str,
+    top: int,
     save: Path | None,
     force: bool,
     dry_run: bool,
-    batch: int,
-    dtype: str,
-    top: int | None,
     form: str,
     output: Path | None,
     **_: object,
@@ -69,27 +67,11 @@ def whatif_command(
       costmodel whatif resnet50 --move 'squeeze_excite(16):*.conv3' --dry-run
       costmodel whatif my_net.yaml --move gap_head --format markdown
     """
-    from costmodel.edits.edit import edit
-    from costmodel.judging.compare import whatif
-
-    edits = click.get_current_context().meta["edits"]
+    edits = tuple(click.get_current_context().meta["edits"])
     if not edits:
         raise click.UsageError("no edit is given; as in --set width=0.75")
-    spec = opened(arch).needed_spec()
+    request = whatif.Request(network, edits, batch, dtype, top, save, force)
     if dry_run:
-        emit(edit(spec, edits).changes(), output)
-        return
-    if save is not None and not force and save.is_file() and not _same(save, spec.file):
-        raise CostModelError(f"{save} is there already; --force writes over it")
-    result = whatif(spec, *edits, batch=batch, dtype=dtype)
-    if save is not None:
-        write_whole(save, result.edited.saved_in(save.parent))
-    lines = [*map(str, result.edited.edits), *result.edited.notes, *([f"saved as {save}"] if save else [])]
-    title = f"{result.before.title}, edited"
-    more = {"edits": list(map(str, result.edited.edits)), "notes": list(result.edited.notes)}
-    show(compared(result, title, lines, top, more), form, output)
-
-
-def _same(path: Path, file: str) -> bool:
-    """Say whether a path is the file that a spec was read from."""
-    return Path(file).exists() and path.samefile(file)
+        emit(whatif.changes(request), output)
+    else:
+        show(whatif.answer(request), form, output)

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from costmodel.documents.files import read_bytes
+from costmodel.documents.scalars import scalar
 from costmodel.errors import CostModelError, Place, Problem, SpecError, quote, split_lines
 
 MAX_BYTES = 1_000_000
@@ -139,20 +140,6 @@ class _RefusedError(Exception):
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_INTEGER = re.compile(r"[-+]?[0-9][0-9_]*\Z")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
-_WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
-
-
-def scalar(text: str) -> Any:
-    """Return what an unquoted scalar means: a whole number, a number, true, false, null, or the text itself."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if len(text) <= 40 and _INTEGER.match(text):
-        return int(text.replace("_", ""))
-    if len(text) <= 40 and _FLOAT.match(text):
-        return float(text.replace("_", ""))
-    return text
 
 
 class _Split:

@@ -200,16 +200,16 @@ def flow(value: Any) -> str:
         return "null"
     if not isinstance(value, str):
         return repr(value)
-    return value if _plain(value) else json.dumps(value, ensure_ascii=False)
+    return value if _reads_as_itself(value) else json.dumps(value, ensure_ascii=False)
 
 
 def own_line(text: str) -> str:
     """Write a text that stands on a line of its own, so that reading it gives the same."""
-    return text if _plain(text, "x: {}") else json.dumps(text, ensure_ascii=False)
+    return text if _reads_as_itself(text, "x: {}") else json.dumps(text, ensure_ascii=False)
 
 
 @lru_cache(maxsize=4096)
-def _plain(text: str, around: str = "{{x: {}}}") -> bool:
+def _reads_as_itself(text: str, around: str = "{{x: {}}}") -> bool:
     """Say whether a text can stand there without quotes and is read as itself."""
     try:
         return text.isprintable() and bool(parse(around.format(text), "") == {"x": text})

@@ -6,7 +6,7 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from costmodel.edits.edit import edit
 from costmodel.edits.moves import MOVES
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
+from costmodel.measures import Row
 from costmodel.spec import Spec, expand
 from costmodel.spec.structure import structural
 from costmodel.sweeps.conditions import Condition
@@ -29,8 +30,7 @@ MOST_LAYERS = 800_000
 TINY = 1e-12
 """Told apart from 0: a goal met exactly at its limit."""
 
-Row = Mapping[str, Any]
-Measure = Callable[[LayerGraph], Row]
+Pricer = Callable[[LayerGraph], Row]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Found(NamedTuple):
 
 
 def suggest(
-    spec: Spec, goal: Condition, measure: Measure, tell: Callable[[int, int], None] = lambda tried, planned: None
+    spec: Spec, goal: Condition, measure: Pricer, tell: Callable[[int, int], None] = lambda tried, planned: None
 ) -> Found:
     """Return what the network costs now, and ways to the goal: fewest edits first, then those that change least.
 
@@ -87,7 +87,7 @@ def suggest(
 
 
 class _Search:
-    def __init__(self, spec: Spec, goal: Condition, measure: Measure, tell: Callable[[int, int], None]) -> None:
+    def __init__(self, spec: Spec, goal: Condition, measure: Pricer, tell: Callable[[int, int], None]) -> None:
         self.spec, self.goal, self.measure, self.tell = spec, goal, measure, tell
         graph = expand(spec)
         self.now = measure(graph)

@@ -17,8 +17,9 @@ from costmodel.documents.faults import Fault
 from costmodel.documents.text import KeyPath
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
-from costmodel.spec.document import LayerSpec, Spec
+from costmodel.spec.document import Spec
 from costmodel.spec.expand import Use, trace
+from costmodel.spec.parts import LayerSpec
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def diff(
     a: Question | CostTable,
     b: Question | CostTable,
     *,
-    batch: int = 1,
+    batch: int | None = None,
     dtype: str | None = None,
 ) -> Diff:
     """Return what differs from `a` to `b`, layer by layer and in all: ``diff("resnet50", "resnet50_v1_5").frame``.
@@ -57,7 +57,7 @@ def diff(
         a: before: a name, a path (of an ONNX file too), ``git:REVISION:PATH``, a spec, a graph, or a cost table (taken
             as it was priced).
         b: after, the same.
-        batch: images at once.
+        batch: images at once, and
         dtype: of weights and activations; by default each network's own.
 
     Raises:
@@ -66,7 +66,7 @@ def diff(
     return compare_tables(*(_table(one, batch, dtype) for one in (a, b)))
 
 
-def _table(one: Question | CostTable, batch: int, dtype: str | None) -> CostTable:
+def _table(one: Question | CostTable, batch: int | None, dtype: str | None) -> CostTable:
     if isinstance(one, CostTable):
         return one
     return price(sources.open(one).graph, batch, dtype)

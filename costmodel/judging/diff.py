@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from costmodel.measures import MEASURES, shown
+from costmodel.measures import MEASURES, Row, shown
 from costmodel.pricing.table import CostTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = dict[str, Any]
 
 WEIGHED = tuple(measure.name for measure in shown("growth") if measure.adds == "sum")
 """The columns that say how large a change is: the largest share of a total that changed."""

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from costmodel.latency.features import MULT_ADDS_OF, PLANE, Counts, Row, page, spilled_bytes, work_counts
+from costmodel.latency.features import MULT_ADDS_OF, PLANE, Counts, LayerCosts, page, spilled_bytes, work_counts
 from costmodel.numbers.arithmetic import Number, Shape, ceil_div, equal, is_plain, largest, product
 
 FOURS = 4
@@ -64,7 +64,7 @@ class Blocks:
         self.head: dict[str, str] = {}  # the layer that heads the kernel that made the map
         self.kind: dict[str, str] = {}  # of the layer that heads a kernel
 
-    def kernels(self, rows: Iterable[Row]) -> Iterator[tuple[str, Counts]]:
+    def kernels(self, rows: Iterable[LayerCosts]) -> Iterator[tuple[str, Counts]]:
         """Yield what each layer adds to its kernel, as `costmodel.latency.lowering.table_kernels` says."""
         for row in rows:
             if page(row.op).blocks == "kept":
@@ -82,7 +82,7 @@ class Blocks:
             self.kind.setdefault(head, row.kind)
             counts = work_counts(row, self.batch)
             if head != row.path:
-                counts[self._moved(head)] = row.fused_traffic_bytes - row.weight_bytes
+                counts[self._moved(head)] = row.fused_traffic_bytes - row.weights_read
                 self._fold(row)
             else:
                 self._head(row, counts)
@@ -90,7 +90,7 @@ class Blocks:
                 counts["reordered_bytes"] = counts.get("reordered_bytes", 0) + self._turn(row.path, row.output_shape, 0)
             yield head, counts
 
-    def _folds(self, row: Row, kernel: str) -> bool:
+    def _folds(self, row: LayerCosts, kernel: str) -> bool:
         """Say whether a layer is computed within the kernel that it could join, where nothing else reads between."""
         kind, source = self.kind[kernel], row.inputs[0]
         if self.head.get(source, kernel) != kernel:
@@ -100,7 +100,7 @@ class Blocks:
         joins = row.kind != "activation" or ("product" in page(row.op).joins and kind in CONVOLUTIONS)
         return joins and source in self.bare
 
-    def _fold(self, row: Row) -> None:
+    def _fold(self, row: LayerCosts) -> None:
         source = row.inputs[0]
         self.blocked[row.path] = self.blocked.get(source, 0)
         if row.kind != "activation":
@@ -111,7 +111,7 @@ class Blocks:
     def _moved(self, head: str) -> str:
         return "compute_bytes" if self.kind[head] in MULT_ADDS_OF else "memory_bytes"
 
-    def _head(self, row: Row, counts: Counts) -> None:
+    def _head(self, row: LayerCosts, counts: Counts) -> None:
         """Count a layer that heads a kernel, or joins the kernel before it."""
         joins: Number = 0
         if row.kind in CONVOLUTIONS:
@@ -127,7 +127,7 @@ class Blocks:
         if row.kind in MULT_ADDS_OF:
             counts["spilled_bytes"] = spilled_bytes(row)
         apart = row.path != row.kernel
-        moved = row.input_bytes + row.output_bytes if apart else row.fused_traffic_bytes - row.weight_bytes
+        moved = row.input_bytes + row.output_bytes if apart else row.fused_traffic_bytes - row.weights_read
         counts["kernels"] = 1 - joins
         counts[self._moved(row.path)] = moved * (1 - joins)
         if row.op == "add":
@@ -136,7 +136,7 @@ class Blocks:
         if row.op == "batch_norm":
             self.takes_sum[row.path] = self.takes_activation[row.path] = self.blocked[row.path]
 
-    def _joins(self, row: Row, blocked: Number) -> Number:
+    def _joins(self, row: LayerCosts, blocked: Number) -> Number:
         """Say whether a sum or activation is computed within the kernel before it."""
         if row.op == "add":
             taken: Number = 0
@@ -148,7 +148,7 @@ class Blocks:
             return self.takes_activation.get(source, 0) * (self.wiring.uses[source] == 1)
         return 0
 
-    def _wants_blocks(self, row: Row) -> Number:
+    def _wants_blocks(self, row: LayerCosts) -> Number:
         """Say whether a layer that is no convolution wants its inputs in blocks, and leaves blocks behind."""
         way = page(row.op).blocks
         if any(len(shape) != PLANE for shape in row.input_shapes):
@@ -170,7 +170,7 @@ class Blocks:
             return wanted
         return 0
 
-    def _convolution(self, row: Row, counts: Counts) -> None:
+    def _convolution(self, row: LayerCosts, counts: Counts) -> None:
         in_channels, out_channels = row.input_shapes[0][0], row.output_shape[0]
         picture, fits = self._fits(row)
         windows = row.mult_adds * row.groups // out_channels  # input values, each as often as a window holds it
@@ -191,7 +191,7 @@ class Blocks:
         """Return the channels of whole blocks."""
         return self.lanes * ceil_div(channels, self.lanes)
 
-    def _fits(self, row: Row) -> tuple[Number, Number]:
+    def _fits(self, row: LayerCosts) -> tuple[Number, Number]:
         """Say whether a convolution reads its input as it is, for having so few channels, and whether it runs on
         blocks, which hold (channels, height, width) and neither sequences nor volumes.
         """
@@ -207,7 +207,7 @@ class Blocks:
         picture = 1 * (in_channels < self.lanes)
         return picture, largest(fours, picture)
 
-    def _lay(self, row: Row, counts: Counts, wanted: Number) -> None:
+    def _lay(self, row: LayerCosts, counts: Counts, wanted: Number) -> None:
         """Turn the inputs of a layer to the layout it wants, and leave its result in the same."""
         turned: Number = 0
         for name, shape in zip(row.inputs, row.input_shapes, strict=True):

@@ -9,7 +9,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from costmodel.documents.text import scalar
+from costmodel.documents.scalars import scalar
 from costmodel.errors import Place, Problem, SpecError, known_or_suggest, quote, split_lines
 
 MAX_PROBLEMS = 20
@@ -17,7 +17,7 @@ Holds = Callable[[float], bool]
 
 
 @dataclass(frozen=True)
-class Row:
+class Record:
     """The cells of a line by column, and the places where they stand."""
 
     number: int
@@ -41,8 +41,8 @@ class Sheet:
         self.problems: list[Problem] = []
         self.header: list[str] = []
 
-    def rows(self, required: Callable[[list[str]], Iterable[str]]) -> Iterator[Row]:
-        """Yield every row that has as many cells as the header; `required` says what is wrong with the header."""
+    def records(self, required: Callable[[list[str]], Iterable[str]]) -> Iterator[Record]:
+        """Yield every record that has as many cells as the header; `required` says what is wrong with the header."""
         for number, line in enumerate(self.lines, 1):
             if not line.strip() or line.startswith("#"):
                 continue
@@ -59,7 +59,7 @@ class Sheet:
                 self.complain(f"{len(cells)} values under {len(self.header)} columns", Place(number, 1))
             else:
                 named = zip(self.header, cells, strict=True)
-                yield Row(number, dict(named), dict(zip(self.header, places, strict=True)))
+                yield Record(number, dict(named), dict(zip(self.header, places, strict=True)))
 
     def _cells(self, number: int, line: str) -> tuple[list[str], list[Place]] | None:
         try:
@@ -84,7 +84,7 @@ class Sheet:
         return not self.problems
 
     def number(
-        self, row: Row, column: str, default: float | None, holds: Callable[[float], bool], wanted: str
+        self, row: Record, column: str, default: float | None, holds: Callable[[float], bool], wanted: str
     ) -> float | None:
         """Return the number in a cell; complain and return None if it is none, or not what is `wanted`."""
         text = row.get(column)

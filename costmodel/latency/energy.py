@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.latency.device import Device
 from costmodel.numbers.arithmetic import Number
 from costmodel.pricing.table import CostTable
+
+if TYPE_CHECKING:
+    from costmodel.latency.device import Device
 
 
 @dataclass(frozen=True)

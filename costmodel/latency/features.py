@@ -88,7 +88,7 @@ STEM_CHANNELS = 4
 """A convolution that reads at most so many channels (a picture) is never computed by Winograd's method."""
 
 
-class Row(NamedTuple):
+class LayerCosts(NamedTuple):
     """What is read of a row of the cost table; see `costmodel.pricing.table`."""
 
     path: str
@@ -97,7 +97,7 @@ class Row(NamedTuple):
     kernel: str | None
     groups: Number
     mult_adds: Number
-    weight_bytes: Number
+    traffic_bytes: Number
     input_bytes: Number
     output_bytes: Number
     fused_traffic_bytes: Number
@@ -105,20 +105,26 @@ class Row(NamedTuple):
     input_shapes: tuple[Shape, ...]
     output_shape: Shape
 
+    @property
+    def weights_read(self) -> Number:
+        """The bytes of weights that it reads: all of them, of a table the rows that are looked up."""
+        return self.traffic_bytes - self.input_bytes - self.output_bytes
 
-def computes(row: Row) -> bool:
+
+def computes(row: LayerCosts) -> bool:
     """Say whether a layer has mult-adds, be it of a kind that is known here or not."""
     if row.kind in MULT_ADDS_OF:
         return True
     return bool(row.mult_adds.any()) if is_array(row.mult_adds) else row.mult_adds != 0
 
 
-def work_counts(row: Row, batch: Number) -> Counts:
+def work_counts(row: LayerCosts, batch: Number) -> Counts:
     """Return what a layer counts under every runtime: its weights, mult-adds and costly elements."""
     counts: Counts = {}
-    if not is_plain(row.weight_bytes) or row.weight_bytes:
-        counts["linear_weight_bytes" if row.kind == "linear" else "conv_weight_bytes"] = row.weight_bytes
-        counts["spilled_weight_bytes"] = largest(row.weight_bytes - NEAR_WEIGHT_BYTES, 0)
+    weights = row.weights_read
+    if not is_plain(weights) or weights:
+        counts["linear_weight_bytes" if row.kind == "linear" else "conv_weight_bytes"] = weights
+        counts["spilled_weight_bytes"] = largest(weights - NEAR_WEIGHT_BYTES, 0)
     if row.kind == "conv kxk" and len(row.output_shape) == PLANE:
         winograd = row.mult_adds * _suits_winograd(row.mult_adds, row.input_shapes[0], row.output_shape, batch)
         counts["mult_adds_winograd"] = winograd
@@ -136,7 +142,7 @@ def page(op: str) -> type[Operator]:
     return OPERATORS.get(op, Operator)
 
 
-def spilled_bytes(row: Row) -> Number:
+def spilled_bytes(row: LayerCosts) -> Number:
     """Return what a layer reads and writes beyond the near caches."""
     return largest(row.input_bytes + row.output_bytes - NEAR_BYTES, 0)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from costmodel.graph import LayerGraph
 from costmodel.latency.blocked import Blocks, Wiring
-from costmodel.latency.features import MULT_ADDS_OF, Counts, Row, computes, spilled_bytes, work_counts
+from costmodel.latency.features import MULT_ADDS_OF, Counts, LayerCosts, computes, spilled_bytes, work_counts
 from costmodel.numbers.arithmetic import Number
 from costmodel.units import DTYPES
 
@@ -38,9 +38,9 @@ def table_kernels(
 
     Views take no time and are left out. `strange` is given the kinds whose mult-adds no device has measured apart.
     """
-    columns = (table.columns[name] for name in Row._fields)
+    columns = (table.columns[name] for name in LayerCosts._fields)
     wires = zip(*(table.columns[name] for name in ("path", "op", "inputs")), strict=True)
-    rows = map(Row._make, zip(*columns, strict=True))
+    rows = map(LayerCosts._make, zip(*columns, strict=True))
     return _kernels(rows, Wiring(wires, table.outputs), table.batch, table.dtype, lowering, strange)
 
 
@@ -50,13 +50,13 @@ def graph_kernels(
     """Yield the same from a network, without keeping rows."""
     from costmodel.pricing import rows
 
-    streamed = map(Row._make, map(itemgetter(*Row._fields), rows(graph, batch, dtype)))
+    streamed = map(LayerCosts._make, map(itemgetter(*LayerCosts._fields), rows(graph, batch, dtype)))
     wires = ((layer.path, layer.op.name, layer.inputs) for layer in graph.layers)
     return _kernels(streamed, Wiring(wires, graph.outputs), batch, dtype, lowering, strange)
 
 
 def _kernels(
-    rows: Iterable[Row],
+    rows: Iterable[LayerCosts],
     wiring: Wiring,
     batch: Number,
     dtype: str,
@@ -70,14 +70,14 @@ def _kernels(
     return _plain_kernels(rows, batch, lowering.fuses)
 
 
-def _watched(rows: Iterable[Row], strange: set[str]) -> Iterator[Row]:
+def _watched(rows: Iterable[LayerCosts], strange: set[str]) -> Iterator[LayerCosts]:
     for row in rows:
         if row.kind not in MULT_ADDS_OF and computes(row):
             strange.add(row.kind)
         yield row
 
 
-def _plain_kernels(rows: Iterable[Row], batch: Number, fuses: bool) -> Iterator[tuple[str, Counts]]:
+def _plain_kernels(rows: Iterable[LayerCosts], batch: Number, fuses: bool) -> Iterator[tuple[str, Counts]]:
     products: dict[str, bool] = {}
     for row in rows:
         if row.kernel is None:
@@ -89,6 +89,6 @@ def _plain_kernels(rows: Iterable[Row], batch: Number, fuses: bool) -> Iterator[
             counts["kernels"] = 1
             if products[head]:
                 counts["spilled_bytes"] = spilled_bytes(row)
-        moved = row.fused_traffic_bytes - row.weight_bytes if fuses else row.input_bytes + row.output_bytes
+        moved = row.fused_traffic_bytes - row.weights_read if fuses else row.input_bytes + row.output_bytes
         counts["compute_bytes" if products[head] else "memory_bytes"] = moved
         yield head, counts

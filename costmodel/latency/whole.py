@@ -65,7 +65,7 @@ def measured(
 def table(
     graph: LayerGraph,
     wanted: Collection[str],
-    batch: int = 1,
+    batch: int | None = None,
     dtype: str | None = None,
     device: Device | None = None,
 ) -> CostTable:

@@ -31,7 +31,7 @@ class Exact(np.ndarray[Any, Any]):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         plain = [x.view(np.ndarray) if isinstance(x, Exact) else _held(x) for x in inputs]
         if method != "__call__" or "out" in options:
-            options = {key: _plain(value) for key, value in options.items()}
+            options = {key: _unguarded(value) for key, value in options.items()}
             return getattr(ufunc, method)(*plain, **options)
         result = ufunc(*plain, **options)
         if not isinstance(result, np.ndarray) or result.dtype.kind not in "if":
@@ -68,9 +68,9 @@ def _refuse(good: Any) -> None:
     listener(good)
 
 
-def _plain(value: Any) -> Any:
+def _unguarded(value: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple(map(_plain, value))
+        return tuple(map(_unguarded, value))
     return value.view(np.ndarray) if isinstance(value, Exact) else value
 
 

@@ -1,11 +1,10 @@
-"""ONNX files: written whole or not at all, once ONNX itself has checked them; and opened."""
+"""ONNX files written: whole or not at all, once ONNX itself has checked them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costmodel.documents.files import read_bytes
 from costmodel.documents.write import check_place, follow, plainly, write_whole
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     import onnx
 
 MISSING = "ONNX files need its library: pip install 'nn-costmodel[onnx]'"
-LARGEST_FILE = 2**31 - 1
-"""Bytes that one ONNX file holds at most."""
 LARGEST = 2_000_000_000
 """Bytes of weights beyond which they go into a file beside the model, since one file holds at most 2 GB."""
 
@@ -58,25 +55,3 @@ def _save_both(model: onnx.ModelProto, path: Path) -> None:
         onnx.checker.check_model(str(whole))
         (Path(folder) / data).replace(path.with_name(data))
         whole.replace(path)
-
-
-def read_model(path: Path) -> onnx.ModelProto:
-    """Return the model in a file. Weights in files beside it are not read, and need not be there.
-
-    Raises:
-        CostModelError: if ONNX is not installed, or the file is missing, unreadable or no ONNX file.
-    """
-    try:
-        import onnx
-    except ImportError:
-        raise CostModelError(MISSING) from None
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped, unused-ignore]
-
-    raw = read_bytes(path, LARGEST_FILE, "one ONNX file holds at most 2 GB")
-    try:
-        model: onnx.ModelProto = onnx.ModelProto.FromString(raw)
-    except (DecodeError, RuntimeError, ValueError, TypeError):
-        raise CostModelError(f"{path}: this is not an ONNX file, or not all of one") from None
-    if not model.HasField("graph") or not (model.graph.node or model.graph.input):
-        raise CostModelError(f"{path}: this is not an ONNX file, or one without a graph")
-    return model

@@ -1,241 +1,247 @@
-"""Read a network from an ONNX file: only shapes count, so its weights are not kept."""
+"""Read a network from an ONNX file: only shapes count, so its weights are not looked at."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, quote
-from costmodel.graph import INPUT, LayerGraph
-from costmodel.numbers.arithmetic import Shape, show_shape
-from costmodel.onnx import rules  # noqa: F401 - fills the rules
-from costmodel.onnx.constants import Known, dtype_name, stored
-from costmodel.onnx.file import read_model
-from costmodel.onnx.functions import MOST_NODES, expanded
-from costmodel.onnx.layout import View, in_order, output, plain_axes
-from costmodel.onnx.node import STANDARD, Node, UnreadError, needed, nodes_of, readers
-from costmodel.onnx.rewrite import rewritten
-from costmodel.onnx.walk import Value, Walk
+from costmodel.graph import LayerGraph
+from costmodel.numbers.arithmetic import show_shape
+from costmodel.onnx import types  # noqa: F401 - fills the rules
+from costmodel.onnx.inline import inlined
+from costmodel.onnx.messages import read_model
+from costmodel.onnx.model import STANDARD, Graph, Info, Model, Node
+from costmodel.onnx.needed import needed, with_inner
+from costmodel.onnx.reader import Reader
+from costmodel.onnx.remarks import remarks
+from costmodel.onnx.sizes import Chosen, Sizes, chosen, several
+from costmodel.onnx.types.classical import require_network
+from costmodel.onnx.untrained import untrained
+from costmodel.reading.batch import of_all, spread_over
+from costmodel.reading.collecting import without_collecting
+from costmodel.reading.finish import finished, kind_of
+from costmodel.reading.network import Network, network_of
+from costmodel.reading.recognise import recognised
+from costmodel.reading.value import REALS, Value
+from costmodel.tensor import Tensor
 
-if TYPE_CHECKING:
-    import onnx
-
-CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
-MOST_EDGES = 5 * MOST_NODES
-"""Inputs, outputs and numbers in attributes that the nodes of a graph may have in all."""
-LONGEST_NAME = 500
-"""Characters of a name."""
-CHANNELS_LAST = [0, 3, 1, 2]
-"""The order in which a Transpose takes (batch, height, width, channels) to make (batch, channels, height, width)."""
+OTHER_SIZES = ((256, 512), (320, 1024), (640, 16_000), (64, 32))
+"""Heights and widths, and lengths, that are tried where a network does not allow those that are assumed first."""
 
 
-def read_onnx(path: str | os.PathLike[str]) -> LayerGraph:
+def read_onnx(path: str | os.PathLike[str], sizes: Sizes | None = None) -> LayerGraph:
     """Return the network in an ONNX file, a layer for each node or group of nodes that is an operator.
 
-    Layers are called as the file's nodes are. A batch that is left open counts as one image. What a file cannot say is
-    gone: the title and source of a spec, its parameters, and which layers were a block.
+    Layers are called as the file's nodes are. Sizes that the file leaves open are as `sizes` has them, else such as
+    are said in the notes. What a file cannot say is gone: a spec's title and source, and which layers were a block.
 
     Raises:
-        CostModelError: if ONNX is not installed, the file is none, its sizes are open, it has several inputs, or a node
-            has no operator, with the name of the node.
+        CostModelError: if the file is none, or the shape of something in it cannot be told, with the name of the node.
     """
     place = Path(path)
-    return graph_of(read_model(place), str(path), place.stem)
+    with without_collecting():
+        return at_best_sizes(read_model(place), str(path), place.stem, sizes or Sizes())
 
 
-def graph_of(model: onnx.ModelProto, file: str, name: str) -> LayerGraph:
+def at_best_sizes(model: Model, file: str, name: str, sizes: Sizes) -> LayerGraph:
+    """Return the network in a model at sizes that it allows: where the first that are assumed leave something unread,
+    others are tried.
+
+    Raises:
+        CostModelError: as `read_onnx`, of the first sizes.
+    """
+    tried = [sizes, *(replace(sizes, assumed_space=space, assumed_length=length) for space, length in OTHER_SIZES)]
+    found: LayerGraph | None = None
+    failed: CostModelError | None = None
+    for at in tried if _assumes(model, sizes, file) else tried[:1]:
+        try:
+            graph = graph_of(model, file, name, at)
+        except CostModelError as error:
+            failed = failed or error
+            continue
+        if not graph.unpriced:
+            return graph
+        found = found or graph
+    if found is None and failed is not None:
+        raise failed
+    assert found is not None
+    return found
+
+
+def _assumes(model: Model, sizes: Sizes, file: str) -> bool:
+    """Say whether sizes besides the batch are assumed."""
+    given = chosen(inputs_of(model.graph), sizes, file)
+    return any(name != given.label for name in given.assumed)
+
+
+def inputs_of(graph: Graph, nodes: list[Node] | None = None) -> list[Info]:
+    """Return what a network reads: the inputs that are no arrays of the file and that one of its needed nodes reads."""
+    read = {name for node in with_inner(needed(graph) if nodes is None else nodes) for name in node.inputs}
+    return [one for one in graph.inputs if one.name not in graph.arrays and one.name in read]
+
+
+def graph_of(model: Model, file: str, name: str, sizes: Sizes | None = None) -> LayerGraph:
     """Return the network in a model; `file` is what complaints call it, `name` what the network is called.
 
     Raises:
         CostModelError: as `read_onnx`.
     """
-    for text in _texts(model):
-        if not isinstance(text, str):
-            raise CostModelError(f"{file}: a name in it is not UTF-8; the file is damaged")
-        if len(text) > LONGEST_NAME:
-            raise CostModelError(
-                f"{file}: the name {quote(text)} has {len(text):,} characters, and at most {LONGEST_NAME:,} are read"
-            )
-    model = expanded(model, file)
-    _require_bounded(model.graph, file)
-    opset = _opset(model, file)
-    arrays = {tensor.name: _stored(tensor, file) for tensor in model.graph.initializer}
-    outputs = [value.name for value in model.graph.output]
-    nodes = needed(nodes_of(model.graph), outputs)
+    model = inlined(model, file)
+    nodes = needed(model.graph)
     if not nodes:
         raise CostModelError(f"{file}: its graph computes nothing")
-    for node in nodes:
-        if node.op_type in CONTROL_FLOW:
-            hint = "export the network without control flow"
-            raise node.complaint(file, "which nodes run is only decided while it runs", hint)
-    source = _input(model.graph, set(arrays), nodes, file)
-    nodes = needed(rewritten(nodes, arrays, outputs), outputs)
+    require_network(nodes, file)
+    inputs = inputs_of(model.graph, nodes)
+    if not inputs:
+        raise CostModelError(f"{file}: its graph computes nothing from an input: none of its outputs depends on one")
+    sizes = sizes or Sizes()
+    given = chosen(inputs, sizes, file)
 
-    sizes = _sizes(source, file)
-    image, batch = sizes[1:], sizes[0]
-    is_last = len(image) == 3 and _read_channels_last(nodes, source.name)
-    shape = (image[2], image[0], image[1]) if is_last else image
-    writer = f", written by {model.producer_name}" if model.producer_name else ""
-    own = dtype_name(source.type.tensor_type.elem_type)
-    origin = f"an ONNX file of opset {opset}{writer}"
-    graph = LayerGraph(name, shape, title=Path(file).name, source=origin, file=str(file), dtype=own)
-    view = output(INPUT, shape, batch)
-    values: dict[str, Value] = {**arrays, source.name: view.transposed([0, 2, 3, 1]) if is_last else view}
-    walk = Walk(file, opset, graph, values, outputs, batch)
-    walk.over(nodes)
-    for value in model.graph.output:
-        _mark(walk, value, file)
-    graph.notes += [*_notes(source, own, walk.stored, batch), *walk.notes()]
-    return graph
+    def drafted(at: Chosen, carrying: Iterable[str]) -> Drafted:
+        return _drafted(model, file, nodes, inputs, at, carrying)
+
+    found = _verified(drafted, given, several(sizes, given), inputs, file)
+    return _named(found or drafted(given, given.carrying), model, file, name, inputs, given)
 
 
-def _notes(source: onnx.ValueInfoProto, own: str, stored: Counter[str], batch: int) -> Iterator[str]:
-    """Yield what a reader of the costs has to know of the file: its types, and a batch that it fixes."""
-    others = {kind: number for kind, number in stored.items() if kind != own}
-    if others:
-        held = ", ".join(f"{number:,} of {kind}" for kind, number in stored.items())
-        yield f"the input is {own}, but the weights are stored as {held}; all are priced at one dtype, {own} by default"
-    elif own != "float32":
-        yield f"its numbers are {own}, and are priced so unless another dtype is asked for"
-    if batch > 1:
-        sizes = "x".join(str(dim.dim_value) for dim in source.type.tensor_type.shape.dim)
-        yield (
-            f"the input of the file is {sizes}: its first axis is taken for a batch of {batch:,}, and costs are for "
-            f"the batch asked for, 1 by default; --batch {batch} is the file as it stands"
-        )
+@dataclass
+class Drafted:
+    """What was read at some sizes: the network, what it was read by, and the notes on its outputs."""
+
+    network: Network
+    reader: Reader
+    notes: list[str]
+
+    @property
+    def counts(self) -> tuple[Any, ...]:
+        """What is not known of a sample and what it costs, without what is one number of all samples together."""
+        parts = [part for part in self.network.parts.values() if part.batched or not of_all(part.op)]
+        costs = [part.op.cost(*map(self.network.shape, part.inputs)) for part in parts]
+        unread = {part.path: part.partial for part in parts if part.partial}
+        return unread, sum(cost.mult_adds for cost in costs), sum(cost.other_ops for cost in costs)
 
 
-def _texts(model: onnx.ModelProto) -> Iterator[object]:
-    """Yield every text of a model that the walk looks at; one that is not UTF-8 comes as bytes."""
-    graph = model.graph
-    yield model.producer_name
-    yield from (text for function in model.functions for text in (function.domain, function.name, function.overload))
-    yield from (entry.domain for entry in model.opset_import)
-    yield from (one.name for one in (*graph.initializer, *graph.input, *graph.output))
-    yield from (dim.dim_param for value in graph.input for dim in value.type.tensor_type.shape.dim)
-    for node in chain(graph.node, *(function.node for function in model.functions)):
-        yield from (node.op_type, node.name, node.domain, *node.input, *node.output)
-        yield from (attribute.name for attribute in node.attribute)
+def _verified(
+    drafted: Callable[[Chosen, Iterable[str]], Drafted],
+    given: Chosen,
+    more: Sizes | None,
+    inputs: list[Info],
+    file: str,
+) -> Drafted | None:
+    """Return the network of one sample as it is seen at several, or as it lies where it is none there; None where the
+    batch is not open, or was asked for.
 
-
-def _require_bounded(graph: onnx.GraphProto, file: str) -> None:
-    """Refuse a graph that would take too long, before anything is made of it."""
-    numbers = sum(
-        len(node.input) + len(node.output) + sum(len(one.ints) + len(one.floats) + 1 for one in node.attribute)
-        for node in graph.node
-    )
-    if len(graph.node) > MOST_NODES or numbers > MOST_EDGES:
-        raise CostModelError(
-            f"{file}: {len(graph.node):,} nodes with {numbers:,} inputs, outputs and attributes; "
-            f"at most {MOST_NODES:,} and {MOST_EDGES:,} are read"
-        )
-
-
-def _stored(tensor: onnx.TensorProto, file: str) -> Known:
+    At a batch of 1 another axis of size 1 cannot be told from it. Where something else has the size of the batch, is
+    computed of all samples together or repeated for each, it is the network that is read at 1, if a sample of both
+    costs the same.
+    """
+    if more is None:
+        return None
+    found = None
     try:
-        return stored(tensor)
-    except UnreadError as error:
-        raise CostModelError(f"{file}: its array {quote(tensor.name)}: {error.message}") from None
-
-
-def _opset(model: onnx.ModelProto, file: str) -> int:
-    """Return the version of ONNX's vocabulary that a model is written in."""
-    versions = [int(entry.version) for entry in model.opset_import if entry.domain in STANDARD]
-    if not versions:
-        raise CostModelError(f"{file}: it names no version of ONNX's operators")
-    return max(versions)
-
-
-def _input(graph: onnx.GraphProto, arrays: set[str], nodes: list[Node], file: str) -> onnx.ValueInfoProto:
-    """Return the one input that the network computes from."""
-    read = readers(nodes)
-    found: list[onnx.ValueInfoProto] = [
-        value for value in graph.input if value.name not in arrays and value.name in read
-    ]
-    if len(found) != 1:
-        names = ", ".join(repr(value.name) for value in found)
-        raise CostModelError(
-            f"{file}: it has {len(found)} inputs ({names}); networks here have one, an image"
-            if found
-            else f"{file}: nothing in it is computed from an input"
-        )
-    return found[0]
-
-
-def _sizes(value: onnx.ValueInfoProto, file: str) -> Shape:
-    """Return the shape of the input, batch first. An open batch is one image.
-
-    Raises:
-        CostModelError: if another size is open, or it is no image, vector or sequence of numbers.
-    """
-    from onnx import TensorProto
-
-    tensor = value.type.tensor_type
-    numbers = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
-    if tensor.elem_type not in numbers:
-        kind = TensorProto.DataType.Name(tensor.elem_type) if tensor.elem_type in TensorProto.DataType.values() else "?"
-        raise CostModelError(f"{file}: its input {value.name!r} is of type {kind}; networks here read real numbers")
-    sizes = [dim.dim_value if dim.HasField("dim_value") else one_line(dim.dim_param) or "?" for dim in tensor.shape.dim]
-    shown = show_shape(tuple(sizes))
-    if not 2 <= len(sizes) <= 4:
-        raise CostModelError(
-            f"{file}: its input {value.name!r} is {shown or 'without a shape'}; known are batch x channels x height x "
-            "width, batch x tokens x features and batch x features"
-        )
-    for size in sizes[1:]:
-        if isinstance(size, str) or size < 1:
-            raise CostModelError(
-                f"{file}: its input {value.name!r} is {shown}, and {size} is no size; export the network with a fixed "
-                "height and width (only the batch may be open)"
-            )
-    batch = sizes[0] if isinstance(sizes[0], int) and sizes[0] > 0 else 1
-    return (batch, *sizes[1:])
-
-
-def _read_channels_last(nodes: list[Node], name: str) -> bool:
-    """Say whether the input is an image with its channels last, as networks from TensorFlow read it."""
-    reading = readers(nodes).get(name, [])
-    return bool(reading) and all(
-        node.op_type == "Transpose" and node.attributes.get("perm") == CHANNELS_LAST for node in reading
+        at = chosen(inputs, more, file)
+        found = drafted(at, at.carrying)
+    except CostModelError:  # it may be at a batch of 1
+        pass
+    if found is None or found.network.batch is None:
+        return drafted(given, ())
+    parts = found.network.parts.values()
+    fixed = all(
+        at.shapes[name][name in at.carrying :] == shape[name in at.carrying :] for name, shape in given.shapes.items()
     )
+    spread = any(spread_over(step, at.batch) for step in found.reader.draft.steps)
+    if fixed and not spread and not any(part.partial or of_all(part.op) for part in parts):
+        return found
+    single = drafted(given, given.carrying)
+    return single if single.network.batch is not None and single.counts == found.counts else drafted(given, ())
 
 
-def _mark(walk: Walk, value: onnx.ValueInfoProto, file: str) -> None:
-    """Make the layer of an output one of the graph's.
+def _drafted(
+    model: Model, file: str, nodes: list[Node], inputs: list[Info], given: Chosen, carrying: Iterable[str]
+) -> Drafted:
+    """Read a network at sizes, one sample of it where the first axis of `carrying` inputs is the batch throughout.
 
     Raises:
-        CostModelError: if it is no layer's, or of another shape than the file says.
+        CostModelError: as `read_onnx`.
     """
-    found = walk.values.get(value.name)
-    if not isinstance(found, View) or found.source == INPUT or found.border:
-        raise CostModelError(f"{file}: its output {value.name!r} is not what a layer gives")
-    if not (found.plain or _lies_in_order(found) or _lies_channels_last(found)):
-        raise CostModelError(
-            f"{file}: its output {value.name!r} is the {show_shape(found.of)} of {found.source!r} rearranged to "
-            f"{show_shape(found.shape[1:])}, which no operator does"
+    opset = max([number for domain, number in model.opsets.items() if domain in STANDARD], default=0)
+    said = model.graph.infos | {info.name: info for info in model.graph.outputs}
+    reader = Reader(file, opset, said, given.names)
+    reader.store(model.graph.arrays.values())
+    for one in inputs:
+        reader.values[one.name] = reader.draft.input(one_line(one.name), given.shapes[one.name], one.dtype or "float32")
+    reader.over(nodes)
+    reader.require_read()
+    for info in model.graph.outputs:
+        found = reader.values.get(info.name)
+        reader.draft.outputs += [
+            one for one in (found if isinstance(found, list) else [found]) if isinstance(one, Value)
+        ]
+    network = network_of(reader.draft, given.batch, {one_line(name) for name in carrying})
+    as_said = all(_fits(one.shape, given.shapes[one.name]) for one in inputs)
+    return Drafted(network, reader, list(_otherwise(model.graph.outputs, reader, network)) if as_said else [])
+
+
+def _fits(said: tuple[int | str | None, ...] | None, shape: tuple[int, ...]) -> bool:
+    """Say whether an input has the sizes that the file fixes: what it says of others follows from those."""
+    return all(one == size for one, size in zip(said or (), shape, strict=False) if isinstance(one, int) and one > 0)
+
+
+def _otherwise(outputs: Iterable[Info], reader: Reader, network: Network) -> Iterator[str]:
+    """Say of which outputs the shape is not what the file says; the batch of a sample that was taken off is none."""
+    for info in outputs:
+        found, stated = reader.values.get(info.name), reader.said(info.name)
+        if not isinstance(found, Value) or not stated or stated == found.shape:
+            continue
+        part = network.parts.get(found.source)
+        if network.batch is not None and part is not None and part.batched and stated[1:] == found.shape[1:]:
+            continue
+        yield (
+            f"its output {quote(info.name)} comes out as {show_shape(found.shape)}, where the file says "
+            f"{show_shape(stated)}"
         )
-    dims = value.type.tensor_type.shape.dim
-    said = [dim.dim_value if dim.HasField("dim_value") else None for dim in dims]
-    fits = len(said) == len(found.shape) and all(a in (None, b) for a, b in zip(said[1:], found.shape[1:], strict=True))
-    if dims and not fits:
-        shown = show_shape(tuple("?" if size is None else size for size in said))
-        raise CostModelError(
-            f"{file}: its output {value.name!r} comes out as {show_shape(found.shape)}, but the file says {shown}"
-        )
-    walk.graph.mark_output(found.source)
 
 
-def _lies_in_order(view: View) -> bool:
-    """Say whether an output is only seen under another shape."""
-    return not view.repeats and in_order(view.axes) == in_order(plain_axes(view.of, view.batch))
+def _named(drafted: Drafted, model: Model, file: str, name: str, inputs: list[Info], given: Chosen) -> LayerGraph:
+    """Return what was read as layers that are named as people name them, and with what has to be said of it."""
+    network, draft = drafted.network, drafted.reader.draft
+    said_of_arrays = untrained(network)
+    recognised(network)
+    writer = f", written by {one_line(model.producer)}" if model.producer else ""
+    taken_off = network.batch is not None
+    parameters = {name: size for name, size in given.parameters.items() if not (taken_off and name == given.label)}
+    dtype = own_dtype(inputs, model.graph)
+    graph = LayerGraph(
+        name,
+        {name: _typed(tensor, network.kinds[name], dtype) for name, tensor in network.inputs.items()},
+        title=Path(file).name,
+        source=f"an ONNX file of opset {drafted.reader.opset}{writer}",
+        parameters=parameters,
+        file=file,
+        dtype=dtype,
+        batch=given.batch if taken_off else 1,
+        whole="" if taken_off else given.why_whole(),
+    )
+    graph.notes += [*given.notes(taken_off), *draft.notes, *drafted.notes, *said_of_arrays, *remarks(network)]
+    return finished(network, graph, draft.folded_mult_adds)
 
 
-def _lies_channels_last(view: View) -> bool:
-    """Say whether an output is a map with its channels last, as networks from TensorFlow give it."""
-    plain = output(view.source, view.of, view.batch)
-    return len(view.of) == 3 and view.axes == plain.transposed([0, 2, 3, 1]).axes
+def _typed(tensor: Tensor, kind: str, own: str) -> Tensor:
+    """Return an input with its dtype, if it is of real numbers of another than the network's own."""
+    return replace(tensor, dtype=kind_of(kind, own)) if kind in REALS else tensor
+
+
+def own_dtype(inputs: Iterable[Info], graph: Graph) -> str:
+    """Return the dtype of the most of a file's stored real numbers, that of its inputs where it stores none."""
+    kinds = [kind for kind in (one.dtype or "float32" for one in inputs) if kind in REALS]
+    stored: dict[str, Any] = {}
+    for array in graph.arrays.values():
+        if array.dtype in REALS:
+            stored[array.dtype] = stored.get(array.dtype, 0) + array.size
+    most = max(stored, key=lambda kind: stored[kind], default=kinds[0] if kinds else "float32")
+    return most if most in stored or not kinds else kinds[0]

@@ -70,6 +70,29 @@ class Divide(Pairwise):
         return one_kind(self.name, inputs, "reals")
 
 
+class Mod(Pairwise):
+    """The remainder of the first input divided by the second, element by element, with the sign of the second; where
+    `truncated`, with that of the first. other_ops: 1 per output element (a division).
+
+    Source: torch.remainder; where truncated, torch.fmod and ONNX Mod with fmod.
+    """
+
+    saves = "input"
+
+    truncated: bool = False
+
+    def run(self, weights: Weights, *inputs: Array) -> Array:
+        import numpy as np
+
+        out: Array = (np.fmod if self.truncated else np.mod)(*lead.level(inputs))
+        return out
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], *inputs: str) -> str:
+        x, by = lead.levelled(emit, inputs)
+        out = emit("Mod", x, by, fmod=1)
+        return out if self.truncated else emit("Mod", emit("Add", out, by), by, fmod=1)
+
+
 class Power(Pairwise):
     """The first input to the power of the second, element by element, or of one input to the power of a constant
     `exponent`. other_ops: 1 per output element (a call of pow).
@@ -164,6 +187,13 @@ class Or(Logical):
 
     numpy = "logical_or"
     node = "Or"
+
+
+class Xor(Logical):
+    """Whether just one of both inputs, of dtype bool, is true, element by element. other_ops: 1 per output element."""
+
+    numpy = "logical_xor"
+    node = "Xor"
 
 
 class Where(Elementwise):

@@ -179,6 +179,13 @@ def _levelled(mask: Shape, rank: int) -> Shape:
     return (*[1] * (rank - len(own)), *own)
 
 
+_MASK_ALONE = "it has the axes queries and keys, or heads, queries and keys, each of its size or of size 1"
+_MASK_OF_MORE = (
+    "it is (..., queries, keys) for all heads, or (..., heads, queries, keys) with all axes that stand before the "
+    "heads, each of its size or of size 1; unsqueeze makes one"
+)
+
+
 def _require_mask(mask: Shape, scores: Shape) -> None:
     """Raise a ShapeError unless a mask spreads over the scores (..., heads, queries, keys)."""
     require(
@@ -188,7 +195,7 @@ def _require_mask(mask: Shape, scores: Shape) -> None:
             for size, most in zip(_levelled(mask, len(scores)), scores, strict=True)
         ),
         lambda: f"a mask of {show_shape(mask)} does not spread over scores of {show_shape(scores)}",
-        hint="it has the axes queries and keys, or heads, queries and keys, each of its size or of size 1",
+        hint=_MASK_ALONE if len(scores) == 3 else _MASK_OF_MORE,
     )
 
 

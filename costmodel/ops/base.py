@@ -83,6 +83,8 @@ class Operator:
     All sizes are of one image; batch is no concern of an operator's.
     """
 
+    _defaults: ClassVar[dict[str, Any]]
+    """Its fields by name, each with its default, MISSING where there is none."""
     name: ClassVar[str]
     family: ClassVar[str] = "other"
     """What its work is: conv, linear, matmul, recurrent, norm, activation, pool, reduce, merge, resize, move, view,
@@ -121,6 +123,7 @@ class Operator:
         dataclass(init=False, repr=False, eq=False)(
             cls
         )  # the methods it would write are below, once for all: 40 times faster
+        cls._defaults = {field.name: field.default for field in fields(cls)}  # type: ignore[arg-type]
         if abstract:
             return
         cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
@@ -132,7 +135,7 @@ class Operator:
         OPERATORS[cls.name] = cls
 
     def __init__(self, **values: Any) -> None:
-        known = {field.name: field.default for field in fields(self)}  # type: ignore[arg-type]
+        known = self._defaults
         unknown = values.keys() - known
         values = {name: values.get(name, default) for name, default in known.items()}
         missing = [name for name, value in values.items() if value is MISSING]
@@ -175,6 +178,10 @@ class Operator:
         """Return the number that its indices stay below, None where it reads none."""
         return None
 
+    def bound(self, *inputs: Any, **_: Any) -> Number | None:
+        """Return the number that the whole numbers of its output stay below, None where that is not known."""
+        return None
+
     def kept(self, *inputs: Any, **_: Any) -> Number:
         """Return how many numbers it reads for one image that earlier steps kept, such as keys and values of the tokens
         before: they are no input of the layer, and no params.
@@ -191,8 +198,12 @@ class Operator:
         """Return the arrays that are stored but not trained."""
         return {}
 
+    def stored(self) -> tuple[str | None, Number | None]:
+        """Return the dtype of the arrays that it stores, and what their numbers stay below; None for real ones."""
+        return None, None
+
     def looked_up(self, *inputs: Any, **_: Any) -> Number | None:
-        """Return how many of its trained numbers are read for one image, where that is not all of them once."""
+        """Return how many of its trained numbers are looked up for one image, None where all are read once a batch."""
         return None
 
     def cost(self, *inputs: Any, **_: Any) -> Cost:

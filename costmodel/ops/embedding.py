@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costmodel.numbers.arithmetic import Number, Shape
+from costmodel.numbers.arithmetic import Number, Shape, product
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of
 from costmodel.ops.fields import Axis, Size
@@ -18,8 +18,8 @@ class Embedding(Operator):
     """Rows of a learned table, looked up by indices of any shape: (...) -> (..., embedding_dim).
 
     params: num_embeddings * embedding_dim, the table called weight, (num_embeddings, embedding_dim): a linear layer
-    without bias from embedding_dim to num_embeddings features can share it. No arithmetic. As traffic the whole table
-    counts, though only the rows looked up are read.
+    without bias from embedding_dim to num_embeddings features can share it. No arithmetic. As traffic one row counts
+    for each index, as often as it is looked up.
     """
 
     family = "move"
@@ -37,6 +37,9 @@ class Embedding(Operator):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return {"weight": (self.num_embeddings, self.embedding_dim)}
+
+    def looked_up(self, x: Shape) -> Number:
+        return product(x) * self.embedding_dim
 
     def cost(self, x: Shape) -> Cost:
         return Cost()

@@ -48,6 +48,10 @@ PadMode: TypeAlias = str
 Comparison: TypeAlias = str
 Gelus: TypeAlias = str
 Nonlinearity: TypeAlias = str
+Kind: TypeAlias = str
+"""A kind of number: real ones, whole ones, true and false."""
+Reduction: TypeAlias = str
+Neighbours: TypeAlias = str
 
 Read: TypeAlias = Callable[[Any], Number]
 MOST_AXES = 8
@@ -62,7 +66,7 @@ class UnfitError(ValueError):
     """What was written cannot be a value of the field's type; the text says what the field takes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is one entry of the list below
 class FieldType:
     """How one type of field is read and described.
 
@@ -132,10 +136,15 @@ class FieldType:
         if self.number:
             ways += [single, expression]
         ways += [
-            {"type": "array", "items": {"anyOf": [single, {"type": "string"}]}, "minItems": n, "maxItems": n}
-            for n in self.lengths
+            {"type": "array", "items": {"anyOf": [single, {"type": "string"}]}, "minItems": least, "maxItems": most}
+            for least, most in self._runs()
         ]
         return {"anyOf": ways, "description": self.says}
+
+    def _runs(self) -> list[tuple[int, int]]:
+        """Return the lengths that a list may have, as the first and last of each run without a gap."""
+        starts = [n for n in self.lengths if n - 1 not in self.lengths]
+        return list(zip(starts, [n for n in self.lengths if n + 1 not in self.lengths], strict=True))
 
 
 _ANY_LENGTH = tuple(range(1, MOST_AXES + 1))
@@ -176,6 +185,9 @@ FIELD_TYPES: dict[str, FieldType] = {
     "Comparison": _one_of("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
     "Gelus": _one_of("none", "tanh"),
     "Nonlinearity": _one_of("tanh", "relu"),
+    "Kind": _one_of("float", "int64", "int32", "bool"),
+    "Reduction": _one_of("none", "add", "multiply", "minimum", "maximum"),
+    "Neighbours": _one_of("nearest", "bilinear"),
 }
 
 

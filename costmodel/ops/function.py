@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from costmodel.numbers.arithmetic import Shape, product
+from costmodel.ops import cast
 from costmodel.ops.activation import Activation
 from costmodel.ops.base import Cost, Emit, Weights, require
 from costmodel.ops.fields import Real
@@ -22,10 +23,11 @@ class Function(Activation, abstract=True):
     numpy: ClassVar[str]
     node: ClassVar[str]
     keeps: ClassVar[bool] = False
-    """It gives whole numbers of whole numbers; the others read real ones alone."""
+    """It gives whole numbers of whole numbers, if its fields are whole too; the others read real ones alone."""
 
     def dtype(self, *inputs: str | None) -> str | None:
-        return one_kind(self.name, inputs, "numbers" if self.keeps else "reals")
+        keeps = self.keeps and all(map(cast.is_whole, vars(self).values()))
+        return one_kind(self.name, inputs, "numbers" if keeps else "reals")
 
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
@@ -186,14 +188,16 @@ class Shift(Function):
     """Every element plus a constant `amount`. other_ops: 1 per element (an addition)."""
 
     saves = "nothing"
+    keeps = True
 
     amount: Real
 
     def run(self, weights: Weights, x: Array) -> Array:
-        return x + self.amount
+        out: Array = x + cast.number(self.amount, x)
+        return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        return emit("Add", x, emit.constant(float(self.amount)))
+        return emit("Add", x, cast.constant(emit, self.amount, x))
 
 
 class Clamp(Function):
@@ -203,6 +207,8 @@ class Clamp(Function):
     Raises:
         ShapeError: if neither is given, or `min` is more than `max`.
     """
+
+    keeps = True
 
     min: Real | None = None
     max: Real | None = None
@@ -223,11 +229,25 @@ class Clamp(Function):
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
 
-        out: Array = np.clip(x, self.min, self.max)
+        ends = [None if end is None else cast.number(end, x) for end in (self.min, self.max)]
+        out: Array = np.clip(x, *ends)
         return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        return emit("Clip", x, *["" if end is None else emit.constant(float(end)) for end in (self.min, self.max)])
+        return emit("Clip", x, *["" if end is None else cast.constant(emit, end, x) for end in (self.min, self.max)])
+
+
+class Isnan(Function):
+    """Whether each element is not a number, as dtype bool. other_ops: 1 per element (a comparison)."""
+
+    in_place = False
+    saves = "nothing"
+    numpy = "isnan"
+    node = "IsNaN"
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        super().dtype(*inputs)
+        return "bool"
 
 
 class Not(Function):

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costmodel.errors import ShapeError
-from costmodel.numbers.arithmetic import Number, Shape
+from costmodel.numbers.arithmetic import Number, Shape, product, show_shape
 from costmodel.ops import windows
-from costmodel.ops.base import Emit, axes_of, axis_of, require_divides, require_rank
-from costmodel.ops.fields import Axes, Axis, Size, Window
-from costmodel.ops.rearrange import Rearranging
+from costmodel.ops.base import Emit, Weights, axes_of, axis_of, require, require_divides, require_rank
+from costmodel.ops.fields import Axes, Axis, Size, Sizes, Window
+from costmodel.ops.rearrange import Rearranging, agree
+from costmodel.ops.reshape import Free
 
 if TYPE_CHECKING:
+    from costmodel.ops.base import Array
     from costmodel.ops.windows import Seen
 
 
@@ -46,6 +48,39 @@ class Flatten(Rearranging):
         if len(self.shape(emit.shape(x))) == 1:
             return emit("Flatten", x, axis=1)
         return super().onnx(emit, weights, x)
+
+
+class Reshape(Free):
+    """The axes from `start_dim` on as others of the given `sizes`, in the same order; by default all axes of one image.
+    A view. What splits axes or joins them is said by rearrange and flatten, which follow a change of sizes.
+
+    Source: torch.reshape.
+    """
+
+    family = "view"
+    view = True
+
+    sizes: Sizes
+    start_dim: Axis = 0
+
+    def shape(self, x: Shape) -> Shape:
+        first = axis_of(x, self.start_dim, "start_dim") if x else 0
+        wanted, there = product(self.sizes), product(x[first:])
+        require(
+            agree(wanted, there),
+            lambda: f"{show_shape(self.sizes)} has {wanted} elements, but {show_shape(x[first:])} has {there}",
+            "sizes",
+        )
+        return (*x[:first], *self.sizes)
+
+    def window(self, x: Shape) -> None:
+        return None
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        return x.reshape(len(x), *self.shape(x.shape[1:]))
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        return emit("Reshape", x, emit.constant([-1, *self.shape(emit.shape(x))]))
 
 
 class Transpose(Rearranging):

@@ -40,8 +40,8 @@ class Elementwise(Operator, abstract=True):
 
 
 class Add(Elementwise):
-    """Sum of two or more inputs, element by element; (channels, 1, 1) spreads over a map. other_ops: inputs - 1 per
-    output element.
+    """Sum of two or more inputs, element by element, which spread over one another as NumPy's arrays do: aligned at the
+    last axis, and along axes of size 1, as (channels, 1, 1) over a map. other_ops: inputs - 1 per output element.
     """
 
     blocks = "alike"
@@ -54,7 +54,7 @@ class Add(Elementwise):
 
 
 class Multiply(Elementwise):
-    """Product of two or more inputs, element by element; (channels, 1, 1) spreads over a map. other_ops: inputs - 1
+    """Product of two or more inputs, element by element, which spread over one another as in add. other_ops: inputs - 1
     per output element.
 
     A gate such as squeeze-and-excitation's (Hu et al. 2018, arXiv:1709.01507); not counted as mult-adds, because

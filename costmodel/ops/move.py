@@ -248,6 +248,32 @@ class Roll(Free):
         return out if out != x else emit("Identity", x)
 
 
+class Flip(Free):
+    """Elements in reverse order along each `axis`.
+
+    Source: torch.flip.
+    """
+
+    axis: Axes
+
+    def shape(self, x: Shape) -> Shape:
+        axes_of(x, self.axis, "axis")
+        return x
+
+    def window(self, x: Shape) -> tuple[()] | None:
+        return () if axes_of(x, self.axis, "axis") == (0,) else None
+
+    def run(self, weights: Weights, x: Array) -> Array:
+        import numpy as np
+
+        return np.flip(x, tuple(1 + axis for axis in axes_of(x.shape[1:], self.axis, "axis")))
+
+    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
+        axes = [1 + axis for axis in axes_of(emit.shape(x), self.axis, "axis")]
+        last, before_first = [-1] * len(axes), [-1 - emit.shape(x)[axis - 1] for axis in axes]
+        return emit("Slice", x, *map(emit.constant, (last, before_first, axes, last)))
+
+
 class BroadcastTo(Free):
     """The last axes spread to `sizes`: each is of that size already, or of size 1 and repeated.
 

@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 
 LEAST, MOST = -128, 127
 ONNX_INT8 = 3
-"""The number that ONNX has for the dtype."""
-
-
-ONNX_INT8 = 3
 """How ONNX numbers int8."""
 
 

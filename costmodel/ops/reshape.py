@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costmodel.numbers.arithmetic import Shape, product, show_shape
+from costmodel.ops import cast
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of, require, require_rank
 from costmodel.ops.fields import Axis, Count, Real, Size
+from costmodel.tensor import one_kind
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -130,14 +132,18 @@ class Scale(Operator):
     def shape(self, x: Shape) -> Shape:
         return x
 
+    def dtype(self, *inputs: str | None) -> str | None:
+        return one_kind(self.name, inputs, "numbers" if cast.is_whole(self.factor) else "reals")
+
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=product(x))
 
     def run(self, weights: Weights, x: Array) -> Array:
-        return x * self.factor
+        out: Array = x * cast.number(self.factor, x)
+        return out
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        return emit("Mul", x, emit.constant(float(self.factor)))
+        return emit("Mul", x, cast.constant(emit, self.factor, x))
 
 
 def require_tokens(op: Operator, x: Shape) -> None:

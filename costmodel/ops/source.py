@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costmodel.numbers.arithmetic import Shape
+from costmodel.numbers.arithmetic import Number, Shape
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require
 from costmodel.ops.fields import Count, Real, Size, Sizes
 
@@ -52,18 +52,41 @@ class Parameter(Source):
 
 
 class Constant(Source):
-    """An array of the sizes `size` that is not trained: every element is `value`, or where that is left out, numbers
-    that are stored with the network. No params. buffers: 1 per element where they are stored.
+    """An array of the sizes `size` that is not trained: every element is `value`, or where that is left out, what is
+    stored with the network: real numbers; with `below` indices, from 0 up to and not including that; with `mask` true
+    and false. No params. buffers: 1 per element where they are stored.
+
+    Raises:
+        ShapeError: if it is both, or its `value` is no such index or truth value.
     """
 
     size: Sizes
     value: Real | None = None
+    below: Size | None = None
+    mask: bool = False
 
     def shape(self) -> Shape:
+        require(self.below is None or not self.mask, lambda: "a constant is of indices or a mask, not both", "mask")
+        _, below = self.stored()
+        value = self.value
+        require(
+            value is None or below is None or ((value >= 0) & (value < below) & (value % 1 <= 0)),
+            lambda: f"{value} is no whole number from 0 up to, and not including, {below}",
+            "value",
+        )
         return self.size
+
+    def dtype(self, *inputs: str | None) -> str | None:
+        return self.stored()[0]
+
+    def bound(self) -> Number | None:
+        return self.below
 
     def buffers(self) -> dict[str, Shape]:
         return {"value": self.size} if self.value is None else {}
+
+    def stored(self) -> tuple[str | None, Number | None]:
+        return ("bool", 2) if self.mask else (None if self.below is None else "int64", self.below)
 
     def run(self, weights: Weights) -> Array:
         import numpy as np
@@ -71,12 +94,13 @@ class Constant(Source):
         if self.value is None:
             out: Array = weights["value"][None]
             return out
-        return np.full((1, *self.size), self.value, np.float32)
+        return np.full((1, *self.size), self.value, self.dtype() or np.float32)
 
     def onnx(self, emit: Emit, weights: Mapping[str, str]) -> str:
         if self.value is None:
             return emit("Unsqueeze", weights["value"], emit.constant([0]))
-        return emit("Expand", emit.constant(float(self.value)), emit.constant([1, *self.size]))
+        kind = bool if self.mask else float if self.below is None else int
+        return emit("Expand", emit.constant(kind(self.value)), emit.constant([1, *self.size]))
 
 
 class Arange(Source):
@@ -93,6 +117,9 @@ class Arange(Source):
 
     def dtype(self, *inputs: str | None) -> str | None:
         return "int64"
+
+    def bound(self) -> Number:
+        return self.stop
 
     def run(self, weights: Weights) -> Array:
         import numpy as np

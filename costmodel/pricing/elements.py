@@ -1,25 +1,58 @@
-"""How many bytes one element of each tensor takes, and how many weights a layer reads."""
+"""How many bits the elements of tensors and stored arrays take, and how many weights a layer reads and keeps."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from costmodel.graph import LayerGraph
-from costmodel.numbers.arithmetic import Number, Shape
+from costmodel.graph import Layer, LayerGraph
+from costmodel.numbers.arithmetic import Number, Shape, ceil_div, product
 from costmodel.ops.base import Cost, Operator
-from costmodel.tensor import WHOLE_BYTES
-from costmodel.units import DTYPES
+from costmodel.tensor import BITS, REALS
 
 
-def bytes_of(dtype: str | None, itemsize: int) -> int:
-    """Return the bytes of an element of a dtype; None is the one that was asked for, of `itemsize`."""
-    return itemsize if dtype is None else WHOLE_BYTES.get(dtype) or DTYPES[dtype]
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """How many bits numbers take: `itemsize` bytes where they follow the network's dtype. Other real numbers have their
+    own width, unless a dtype was `asked` for; whole numbers always have theirs.
+    """
+
+    itemsize: int
+    asked: bool
+
+    def bits(self, dtype: str | None) -> int:
+        """Return the bits of an element of a dtype; None is the network's, or the one that was asked for."""
+        return 8 * self.itemsize if dtype is None or (self.asked and dtype in REALS) else BITS[dtype]
+
+    def bytes(self, numbers: Number, dtype: str | None) -> Number:
+        """Return the bytes of so many numbers of a dtype; what takes less than a byte lies packed."""
+        return numbers * self.itemsize if dtype is None else packed(numbers, self.bits(dtype))
+
+    def weights(self, layer: Layer, own: bool = True) -> Number:
+        """Return the bytes of a layer's trained arrays, each as it is stored; of its `own`, which no other keeps."""
+        if own and layer.shares is not None:
+            return 0
+        stored, elsewhere = dict(layer.stored), dict(layer.tied) if own else {}
+        arrays = layer.op.weights(*layer.input_shapes).items()
+        return sum((self.bytes(product(s), stored.get(name)) for name, s in arrays if name not in elsewhere), 0)
+
+    def read(self, layer: Layer, cost: Cost, images: Number) -> Number:
+        """Return the bytes of weights that a layer reads, as they are stored."""
+        looked_up = layer.op.looked_up(*layer.input_shapes)
+        if not layer.stored or looked_up is not None:
+            numbers = weights_read(layer.op, layer.input_shapes, cost, images)
+            return self.bytes(numbers, dict(layer.stored).get("weight"))
+        return 0 if layer.op.view else self.weights(layer, own=False)
 
 
-def element_bytes(graph: LayerGraph, itemsize: int) -> dict[str, int]:
-    """Return the bytes of one element of each node: `itemsize`, unless it has a dtype of its own, as indices have."""
-    inputs = {name: bytes_of(tensor.dtype, itemsize) for name, tensor in graph.inputs.items()}
-    return inputs | {layer.path: bytes_of(layer.dtype, itemsize) for layer in graph.layers}
+def packed(numbers: Number, bits: int) -> Number:
+    """Return the bytes of so many numbers of so many bits."""
+    return ceil_div(numbers * bits, 8) if bits % 8 else numbers * (bits // 8)
+
+
+def element_bits(graph: LayerGraph, widths: Widths) -> dict[str, int]:
+    """Return the bits of one element of each node."""
+    inputs = {name: widths.bits(tensor.dtype) for name, tensor in graph.inputs.items()}
+    return inputs | {layer.path: widths.bits(layer.dtype) for layer in graph.layers}
 
 
 def weights_read(op: Operator, shapes: tuple[Shape, ...], cost: Cost, images: Number) -> Number:
@@ -32,6 +65,22 @@ def weights_read(op: Operator, shapes: tuple[Shape, ...], cost: Cost, images: Nu
     return cost.params if looked_up is None else looked_up * images
 
 
-def without_weights(cost: Cost) -> Cost:
-    """Return the cost of a layer whose weights are another's: they are stored there."""
-    return replace(cost, params=0, buffers=0, matrix_params=0)
+def own_cost(layer: Layer) -> Cost:
+    """Return what a layer costs, of its weights those that no other layer keeps, with what is stored beside them."""
+    cost = layer.op.price(*layer.input_shapes)
+    if layer.shares is not None:
+        return replace(cost, params=0, buffers=layer.beside, matrix_params=0)
+    if layer.beside:
+        cost = replace(cost, buffers=cost.buffers + layer.beside)
+    if not layer.tied:
+        return cost
+    elsewhere = dict(layer.tied)
+    trained = {n: s for n, s in layer.op.weights(*layer.input_shapes).items() if n in elsewhere}
+    stored = [product(s) for n, s in layer.op.buffers(*layer.input_shapes).items() if n in elsewhere]
+    matrices = 0 if layer.op.family == "norm" else sum(product(s) for s in trained.values() if len(s) > 1)
+    return replace(
+        cost,
+        params=cost.params - sum(map(product, trained.values())),
+        buffers=cost.buffers - sum(stored),
+        matrix_params=cost.matrix_params - matrices,
+    )

@@ -15,15 +15,15 @@ from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import Number, Shape, ceil_div
 
 
-class View(NamedTuple):
-    """Receptive field and stride in input positions, each with one number for every axis of space: (height, width) of a
+class ReceptiveField(NamedTuple):
+    """Its size and its stride in input positions, each with one number for every axis of space: (height, width) of a
     picture.
 
     Padding is seen too, so a field may exceed the input. It is infinite where one position sees the whole input,
     however large that is: behind a global pool, and so behind every gate that is made of one.
     """
 
-    field: tuple[Number, ...]
+    size: tuple[Number, ...]
     stride: tuple[Number, ...]
 
 
@@ -61,10 +61,10 @@ Seen = tuple[Axis, ...]
 START = Axis({Reach(): 1}, 1)
 
 
-def views(graph: LayerGraph) -> Iterator[View | None]:
-    """Yield the view of each layer in order; None where the output has no axes of space, or they were mixed on the way.
+def receptive_fields(graph: LayerGraph) -> Iterator[ReceptiveField | None]:
+    """Yield that of each layer in order; None where the output has no axes of space, or they were mixed on the way.
 
-    A network that reads one real-valued (channels, *space) has views; one of several inputs or of indices has none.
+    A network that reads one real-valued (channels, *space) has them; one of several inputs or of indices has none.
     Where paths of different centres meet (an even kernel beside an odd one), their fields do not lie inside one another
     and together span a few pixels more than the largest of them, which is what is given. After upsampling outputs do
     not all see alike: the field is that of the one that sees most, if a later stride does not step over it.
@@ -73,7 +73,7 @@ def views(graph: LayerGraph) -> Iterator[View | None]:
     (name, tensor), *others = graph.inputs.items()
     if not others and tensor.dtype is None and len(tensor.shape) > 1:
         seen[name] = (START,) * (len(tensor.shape) - 1)
-    drawn: dict[int, View] = {}
+    drawn: dict[int, ReceptiveField] = {}
     for layer in graph.layers:
         inputs = [found for name in layer.inputs if (found := seen[name]) is not None]
         known = inputs and len(inputs) == len(layer.inputs)
@@ -81,25 +81,25 @@ def views(graph: LayerGraph) -> Iterator[View | None]:
         if now is None:
             yield None
             continue
-        view = drawn.get(id(now))  # layers that see what their input sees share it
-        if view is None:
-            view = drawn[id(now)] = View(
-                tuple([_plain(axis.field) for axis in now]), tuple([_plain(axis.stride) for axis in now])
+        field = drawn.get(id(now))  # layers that see what their input sees share it
+        if field is None:
+            field = drawn[id(now)] = ReceptiveField(
+                tuple([_as_integer(axis.field) for axis in now]), tuple([_as_integer(axis.stride) for axis in now])
             )
-        yield view
+        yield field
 
 
-def view_of(graph: LayerGraph, seen: Sequence[View | None]) -> View | None:
-    """Return the view of the whole network, given that of each layer: of the last map with more than one position on
+def receptive_field_of(graph: LayerGraph, seen: Sequence[ReceptiveField | None]) -> ReceptiveField | None:
+    """Return that of the whole network, given those of the layers: of the last map with more than one position on
     the way to its last layer. None where positions were mixed on the way, as attention mixes tokens.
     """
     wanted = {graph.layers[-1].path} if graph.layers else set()
-    for layer, view in zip(reversed(graph.layers), reversed(seen), strict=True):
+    for layer, found in zip(reversed(graph.layers), reversed(seen), strict=True):
         if layer.path in wanted:
-            if view is None and len(layer.shape) > 1:
+            if found is None and len(layer.shape) > 1:
                 return None
-            if view is not None and any(size != 1 for size in layer.shape[1:]):
-                return view
+            if found is not None and any(size != 1 for size in layer.shape[1:]):
+                return found
             wanted.update(layer.inputs)
     return None
 
@@ -178,6 +178,6 @@ def _spread(reach: Reach, first: float, kernel: Number, stride: Fraction) -> tup
     return Reach(pitch, rise, rise * (taps - 1) + slack + shift * scale, run * scale), first
 
 
-def _plain(value: float | Fraction) -> int | float:
+def _as_integer(value: float | Fraction) -> int | float:
     """Return an int where the value is whole (strides of upsampling are fractions, the field of a global pool inf)."""
     return int(value) if value != inf and value == int(value) else float(value)

@@ -15,7 +15,7 @@ from costmodel.graph import Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, names, needed
 from costmodel.numbers.arithmetic import Number, guarded, is_plain, largest, product
 from costmodel.ops.base import Cost
-from costmodel.pricing.elements import element_bytes, weights_read
+from costmodel.pricing.elements import Widths, element_bits, own_cost, packed
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
 from costmodel.pricing.training import require_gradients, steps
@@ -43,22 +43,22 @@ def sums(
         KeyError: if a name is none of `PRICED`, or the dtype is unknown.
         CostModelError: if a training step is asked for at a dtype without gradients.
     """
-    dtype = dtype or graph.dtype
+    asked, dtype = dtype is not None, dtype or graph.dtype
     if needed(wanted):
         require_gradients(dtype)
-    walk = _Sums(graph, guarded(batch), DTYPES[dtype], graph.layers if layers is None else layers)
+    walk = _Sums(graph, guarded(batch), Widths(DTYPES[dtype], asked), graph.layers if layers is None else layers)
     return {name: walk.measure(name) for name in wanted}
 
 
 class _Sums:
     """What one network's sums are made of, kept while several of them are asked for."""
 
-    def __init__(self, graph: LayerGraph, batch: Number, itemsize: int, layers: Sequence[Layer]) -> None:
-        self.graph, self.batch, self.itemsize, self.layers = graph, batch, itemsize, layers
-        self._element_bytes = element_bytes(graph, itemsize)
-        self._alone = {path for path in self._element_bytes if not graph.tensor(path).batched}
+    def __init__(self, graph: LayerGraph, batch: Number, widths: Widths, layers: Sequence[Layer]) -> None:
+        self.graph, self.batch, self.widths, self.layers = graph, batch, widths, layers
+        self._element_bits = element_bits(graph, widths)
+        self._alone = {path for path in self._element_bits if not graph.tensor(path).batched}
         """What is there once and not for each image: it was computed from sources alone."""
-        self._known: dict[str, Number] = {"batch": batch, "itemsize": itemsize}
+        self._known: dict[str, Number] = {"batch": batch, "itemsize": widths.itemsize}
         self._bytes: dict[str, Number] = {}
         self._products: dict[Any, Number] = {}
         self._costs: list[tuple[Layer, Cost, int]] = []
@@ -71,6 +71,8 @@ class _Sums:
 
     def _measured(self, measure: Measure[Any]) -> Number:
         name = measure.name
+        if name == "weight_bytes" and any(layer.stored for layer in self.layers):
+            return _weighted((self.widths.weights(layer), times) for layer, _, times in self._distinct_costs())
         if measure.rule is not None:
             return measure.rule(*map(self.measure, measure.reads))
         if measure.counted:
@@ -115,11 +117,12 @@ class _Sums:
         return read + ([layer.path for layer in layers] if name != "input_bytes" else [])
 
     def _counted(self, name: str, each_image: bool) -> Number:
-        counts = ((layer, getattr(cost, name), times) for layer, cost, times in self._distinct_costs())
+        costs = ((x, own_cost(x) if x.tied or x.beside else cost, times) for x, cost, times in self._distinct_costs())
+        counts = ((x, getattr(cost, name), times) for x, cost, times in costs)
         some = (entry for entry in counts if not (is_plain(entry[1]) and entry[1] == 0))
         if each_image:
             return self._for_images(some)
-        return _weighted((count, times) for layer, count, times in some if layer.shares is None)
+        return _weighted((count, times) for layer, count, times in some if layer.shares is None or layer.beside)
 
     def _for_images(self, entries: Iterable[tuple[Layer, Number, int]]) -> Number:
         """Return the sum of layers' numbers for the whole batch, each taken so many times."""
@@ -130,13 +133,14 @@ class _Sums:
 
     def _read(self) -> Number:
         """Return the bytes of weights that are read."""
-        read = ((weights_read(x.op, x.input_shapes, cost, self._images(x)), n) for x, cost, n in self._distinct_costs())
-        return _weighted(pair for pair in read if not (is_plain(pair[0]) and pair[0] == 0)) * self.itemsize
+        read = ((self.widths.read(x, cost, self._images(x)), n) for x, cost, n in self._distinct_costs())
+        return _weighted(pair for pair in read if not (is_plain(pair[0]) and pair[0] == 0))
 
     def _kept(self) -> Number:
         """Return the bytes that are read of what earlier steps kept."""
         kept = ((layer, layer.op.kept(*layer.input_shapes), times) for layer, _, times in self._distinct_costs())
-        return self._for_images(entry for entry in kept if not (is_plain(entry[1]) and entry[1] == 0)) * self.itemsize
+        some = (entry for entry in kept if not (is_plain(entry[1]) and entry[1] == 0))
+        return self._for_images(some) * self.widths.itemsize
 
     def _images(self, layer: Layer) -> Number:
         return self.batch if layer.batched else 1
@@ -144,7 +148,9 @@ class _Sums:
     def _question(self, layer: Layer) -> Any:
         """Return what decides a layer's cost: its operator, the operator's fields and the inputs' sizes."""
         question = self.graph.question(layer.op, layer.input_shapes)
-        return question if layer.batched and layer.shares is None else (question, layer.batched, layer.shares is None)
+        if layer.batched and layer.shares is None and not layer.tied and not layer.stored and not layer.beside:
+            return question
+        return question, layer.batched, layer.shares is None, layer.tied, layer.stored, layer.beside
 
     def _distinct_costs(self) -> list[tuple[Layer, Cost, int]]:
         """Return the cost of each kind of layer there is, and how many layers are of that kind."""
@@ -158,10 +164,10 @@ class _Sums:
     def _size(self, path: str) -> Number:
         """Return the bytes of a tensor of one image; tensors of one shape share one number."""
         if path not in self._bytes:
-            item, shape = self._element_bytes[path], self.graph.shape(path)
-            key = (item, self.graph.names(shape))
+            bits, shape = self._element_bits[path], self.graph.shape(path)
+            key = (bits, self.graph.names(shape))
             if key not in self._products:
-                self._products[key] = product(shape) * item
+                self._products[key] = packed(product(shape), bits)
             self._bytes[path] = self._products[key]
         return self._bytes[path]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.measures import MEASURES, Measured, names
 from costmodel.numbers.arithmetic import largest
@@ -58,7 +59,7 @@ class Totals(Measured):
         return {**self.values, **{name: value for name, value in facts.items() if value is not None}}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CostTable:
     """What each layer costs. `columns` holds plain lists; `frame` is the same as a pandas frame.
 
@@ -83,7 +84,21 @@ class CostTable:
     notes: tuple[str, ...] = ()
     inputs: Mapping[str, Tensor] = field(default_factory=dict)
     """What the network reads, by name; `input_shape` is the first."""
+    unpriced: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The layers whose cost is not known: what each is, and why. Where there are any, every total is a lower bound."""
+    read: bool = False
+    """Whether the network was read from what others wrote."""
+    widths: Mapping[str, int] = field(default_factory=dict)
+    """Its mult-adds by the dtype that is multiplied, the most first; empty where all are of the table's dtype."""
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def partial(self) -> bool:
+        """Whether the cost of a layer is not known, so that every total is a lower bound."""
+        return bool(self.unpriced)
+
+    def __repr__(self) -> str:
+        return f"<CostTable {one_line(self.name)}: {len(self)} layers, batch {self.batch}, {self.dtype}>"
 
     def __len__(self) -> int:
         return len(self.columns["path"])
@@ -141,9 +156,10 @@ class CostTable:
         groups: dict[str, list[dict[str, Any]]] = {}
         for row in self:
             groups.setdefault(keys[key](row), []).append(row)
-        return [self._group(name, rows) for name, rows in groups.items()]
+        return [self.group(name, rows) for name, rows in groups.items()]
 
-    def _group(self, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    def group(self, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return what several layers cost together, under a name."""
         group: dict[str, Any] = {"group": name, "layers": len(rows), "output_shape": rows[-1]["output_shape"]}
         for measure in (MEASURES[column] for column in self.columns if column in MEASURES):
             values = [row[measure.name] for row in rows]

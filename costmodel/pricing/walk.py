@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol
 
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.graph import Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, completed, names
 from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, product, whole
-from costmodel.pricing.elements import bytes_of, weights_read, without_weights
+from costmodel.pricing.elements import Widths, own_cost
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.liveness import lifetimes
-from costmodel.pricing.receptive import View, view_of, views
+from costmodel.pricing.receptive import ReceptiveField, receptive_field_of, receptive_fields
 from costmodel.pricing.table import Totals
 from costmodel.pricing.training import require_gradients, steps
 from costmodel.tensor import Tensor
@@ -43,7 +43,19 @@ SUMS = tuple(
 """What is added up; what has a rule follows from the sums."""
 
 
-def dtype_of(graph: LayerGraph, asked: str | None) -> str:
+class Typed(Protocol):
+    """What has numbers of a dtype."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype."""
+
+
+def dtype_of(graph: Typed, asked: str | None) -> str:
     """Return the dtype that a network is priced at: the one asked for, else its own.
 
     Raises:
@@ -63,21 +75,27 @@ def dtype_of(graph: LayerGraph, asked: str | None) -> str:
 class Walk:
     """One walk over the layers in order, which yields a row for each and adds up the sums on the way."""
 
-    def __init__(self, graph: LayerGraph, batch: Number, dtype: str | None, in_place: bool, training: bool) -> None:
+    def __init__(
+        self, graph: LayerGraph, batch: Number | None, dtype: str | None, in_place: bool, training: bool
+    ) -> None:
         _require_graph(graph)
-        self.dtype = dtype = dtype_of(graph, dtype)
+        asked, self.dtype = dtype is not None, dtype_of(graph, dtype)
+        dtype = self.dtype
         if training:
             require_gradients(dtype)
-        self.graph, self.batch, self.itemsize = graph, _images(batch), DTYPES[dtype]
+        self.graph, self.batch, self.itemsize = graph, images(graph, batch), DTYPES[dtype]
+        self.widths = Widths(self.itemsize, asked)
         self.in_place, self.training = in_place, training
-        self.plain = all(map(is_plain, graph.input_shape)) and all(
-            is_plain(size) for layer in graph.layers for size in layer.shape
-        )
+        shapes = [*(tensor.shape for tensor in graph.inputs.values()), *(layer.shape for layer in graph.layers)]
+        self.plain = all(is_plain(size) for shape in shapes for size in shape)
+        self._single = self.plain and is_plain(self.batch)
         self._sums: dict[str, Any] = dict.fromkeys((n for n in SUMS if training or not MEASURES[n].needs), 0)
+        if any(layer.stored for layer in graph.layers):
+            self._sums["weight_bytes"] = 0
         self._live: Number = 0
         self._peak: Number = 0
         self._peak_layer: str | None = None
-        self._view: View | None = None
+        self._field: ReceptiveField | None = None
         self._costs: dict[Any, tuple[dict[str, Any], Number, Number]] = {}
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -85,13 +103,13 @@ class Walk:
         sizes = self._tensor_bytes()
         alive = lifetimes(graph, self.in_place)
         self._live = self._peak = sum(sizes[path] for path in alive.first)
-        seen = list(views(graph)) if self.plain else [None] * len(graph)
-        self._view = view_of(graph, seen)
+        seen = list(receptive_fields(graph)) if self.plain else [None] * len(graph)
+        self._field = receptive_field_of(graph, seen)
         step = steps(graph) if self.training else [None] * len(graph)
         sums, rules = self._sums, [(m.name, m.rule, self._reader(m.reads)) for m in OF_ROWS if m.rule]
         heads = kernels(graph)
         last_of = {head: layer.path for head, layer in zip(heads, graph.layers, strict=True)}
-        for layer, (new, freed), head, view, back in zip(graph.layers, alive, heads, seen, step, strict=True):
+        for layer, (new, freed), head, field, back in zip(graph.layers, alive, heads, seen, step, strict=True):
             row = self._row(layer, head, sizes, last_of)
             if new is not None:
                 self._live = self._live + sizes[new]
@@ -99,7 +117,7 @@ class Walk:
             row["peak_live_bytes"] = self._live
             for name, rule, reads in rules:
                 row[name] = rule(*reads(row))
-            row["receptive_field"], row["receptive_stride"] = view or (None, None)
+            row["receptive_field"], row["receptive_stride"] = field or (None, None)
             if back is not None:
                 row["backward_mult_adds"] = row["mult_adds"] * back.backward_products
                 besides = product(layer.shape) * self._images_of(layer) * back.besides if back.besides else 0
@@ -147,7 +165,8 @@ class Walk:
         """
         if not self.plain:
             return self._counted(layer)
-        key = (layer.op, layer.input_shapes, layer.batched, layer.shares is None)
+        weights = layer.shares is None, layer.tied, layer.stored, layer.beside
+        key = (layer.op, layer.input_shapes, layer.batched, weights)
         counts = self._costs.get(key)
         if counts is None:
             counts = self._costs[key] = self._counted(layer)
@@ -156,13 +175,15 @@ class Walk:
     def _counted(self, layer: Layer) -> tuple[dict[str, Any], Number, Number]:
         op, shapes, images = layer.op, layer.input_shapes, self._images_of(layer)
         cost = op.price(*shapes)
-        read_bytes = weights_read(op, shapes, cost, images) * self.itemsize
-        if layer.shares is not None:
-            cost = without_weights(cost)
+        read_bytes = self.widths.read(layer, cost, images)
+        if layer.shares is not None or layer.tied or layer.beside:
+            cost = own_cost(layer)
         counts = {name: getattr(cost, name) * images if each else getattr(cost, name) for name, each in COUNTED}
         known = {**counts, "batch": self.batch, "itemsize": self.itemsize}
         for measure in OF_COSTS:
             counts[measure.name] = known[measure.name] = measure.of(known)
+        if layer.stored:
+            counts["weight_bytes"] = self.widths.weights(layer)
         return counts, read_bytes, op.kept(*shapes) * images * self.itemsize
 
     def _reader(self, wanted: tuple[str, ...]) -> Callable[[dict[str, Any]], Iterable[Any]]:
@@ -178,11 +199,11 @@ class Walk:
         return {path: self._bytes_of(tensor) for path, tensor in tensors.items()}
 
     def _bytes_of(self, tensor: Tensor | Layer) -> Number:
-        size = product(tensor.shape) * bytes_of(tensor.dtype, self.itemsize)
+        size = self.widths.bytes(product(tensor.shape), tensor.dtype)
         return size * self.batch if tensor.batched else size
 
     def _raise_peak(self, path: str) -> None:
-        if is_plain(self._live) and is_plain(self._peak):
+        if self._single:
             if self._peak_layer is None or self._live > self._peak:
                 self._peak, self._peak_layer = self._live, path
         else:
@@ -193,8 +214,8 @@ class Walk:
         return Totals(
             completed(values, self.batch, self.itemsize, ("", "training") if self.training else ("",)),
             peak_layer=self._peak_layer,
-            receptive_field=self._view and self._view.field,
-            receptive_stride=self._view and self._view.stride,
+            receptive_field=self._field and self._field.size,
+            receptive_stride=self._field and self._field.stride,
         )
 
 
@@ -205,13 +226,16 @@ def _require_graph(graph: Any) -> None:
         raise CostModelError(f"a {type(graph).__name__} is no network; load it first: price(load({named}))")
 
 
-def _images(batch: Any) -> Number:
-    """Return `batch` as a whole number.
+def images(graph: LayerGraph, batch: Any) -> Number:
+    """Return how many images are priced at once: as many as asked for, else as the network says itself.
 
     Raises:
-        CostModelError: if it (or an element of it) is none, or less than 1.
+        CostModelError: if the batch (or an element of it) is no whole number of at least 1, or the network can be
+            priced at its own alone.
     """
-    images = whole(batch) if is_number(batch) else None
-    if images is None or not holds(images >= 1):
+    found = whole(graph.batch if batch is None else batch) if batch is None or is_number(batch) else None
+    if found is None or not holds(found >= 1):
         raise CostModelError(f"batch is {batch!r}; it is a whole number of at least 1")
-    return guarded(images)
+    if graph.whole and not holds((found >= graph.batch) & (found <= graph.batch)):
+        raise CostModelError(f"{graph.title}: no other batch can be asked for: {graph.whole}")
+    return guarded(found)

@@ -7,7 +7,7 @@ An answer is a page for people, and raw rows or data for programs. Adding a form
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from costmodel.render.page import Column, Page, Section
@@ -29,6 +29,12 @@ class Answer:
     """The columns of CSV, where there may be no row to tell them."""
     listing: bool = False
     """Whether its tables are lists of which nothing is cut where nobody's screen is known."""
+    own: Mapping[str, Callable[[Screen], str]] = field(default_factory=dict)
+    """Formats that it draws by itself: one that no other answer has, or a text that says more than its page."""
+    yes: bool = True
+    """False where what was asked came out as a no."""
+    notes: Sequence[str] = ()
+    """What is said beside the text."""
 
 
 def listing(columns: Callable[[], Sequence[Column]], rows: Rows) -> Answer:
@@ -37,7 +43,9 @@ def listing(columns: Callable[[], Sequence[Column]], rows: Rows) -> Answer:
 
 
 def drawn(answer: Answer, form: str, screen: Screen) -> str:
-    """Return an answer in one of the `FORMATS`."""
+    """Return an answer in one of the `FORMATS`, or in one of its own."""
+    if form in answer.own:
+        return answer.own[form](screen)
     return FORMATS[form](answer, screen)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from costmodel.judging.budget import Heavy, Judged
 from costmodel.render.amounts import amount, change
-from costmodel.render.markdown import fenced
 from costmodel.render.page import Column, Page, Section
 from costmodel.units import counted
 
@@ -91,14 +89,3 @@ def as_data(judged: Sequence[Judged]) -> list[dict[str, Any]]:
         }
         for one in judged
     ]
-
-
-def as_json(**parts: Any) -> str:
-    """Return a judgement as JSON."""
-    return json.dumps(parts, indent=2, ensure_ascii=False) + "\n"
-
-
-def faults_as_markdown(faults: Sequence[str]) -> str:
-    """Return what is wrong with files, each complaint as it reads in a terminal."""
-    blocks = "".join(f"{fenced(fault)}\n\n" for fault in faults)
-    return blocks or "All as expected.\n\n"

@@ -10,23 +10,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from costmodel.documents.safe_text import cell
+from costmodel.measures import Row
 from costmodel.pricing.table import CostTable
 from costmodel.render.report import WHOLE_INPUT, origin, shape_text, totals_row
-from costmodel.render.rows import Row, View, cut, ordered, viewed
+from costmodel.render.rows import Selection, cut, ordered, selected
 
 _RENAMED = {"output_shape": "output"}
 
 
-def as_dict(table: CostTable, view: View | None = None) -> dict[str, Any]:
-    """Return a cost table as plain data. `layers` is every layer; a view by block or kind adds `groups`.
+def as_dict(table: CostTable, selection: Selection | None = None) -> dict[str, Any]:
+    """Return a cost table as plain data. `layers` is every layer; a selection by block or kind adds `groups`.
 
     A receptive field is (height, width), or "whole input" where it is not bounded.
 
     Raises:
-        CostModelError: if the view names an unknown grouping or column.
+        CostModelError: if the selection names an unknown grouping or column.
     """
-    view = view or View()
-    by_layer = view.by in (None, "layer")
+    selection = selection or Selection()
+    by_layer = selection.by in (None, "layer")
     data: dict[str, Any] = {
         "name": table.name,
         "title": table.title,
@@ -37,14 +38,21 @@ def as_dict(table: CostTable, view: View | None = None) -> dict[str, Any]:
         "input": table.input_shape,
         **({"inputs": {name: given.shape for name, given in table.inputs.items()}} if len(table.inputs) > 1 else {}),
         **({"notes": table.notes} if table.notes else {}),
+        **({"partial": table.partial} if table.read else {}),
+        **({"unpriced": [_unpriced(path, *what) for path, what in table.unpriced.items()]} if table.partial else {}),
         "totals": table.totals.as_dict(),
-        "layers": [_layer(row) for row in viewed(table, view if by_layer else View())],
+        **({"mult_adds_by_dtype": dict(table.widths)} if table.widths else {}),
+        "layers": [_layer(row) for row in selected(table, selection if by_layer else Selection())],
     }
     if origin(table):
         data["file"] = table.file
     if not by_layer:
-        data["groups"] = viewed(table, view)
+        data["groups"] = selected(table, selection)
     return {name: _finite(value) for name, value in data.items()}
+
+
+def _unpriced(path: str, what: str, why: str) -> dict[str, str]:
+    return {"path": path, "is": what, "why": why}
 
 
 def _finite(value: Any) -> Any:
@@ -70,9 +78,9 @@ def as_json(data: Any) -> str:
     return rows_json(data)
 
 
-def as_data(tables: Sequence[CostTable], view: View | None = None) -> Any:
+def as_data(tables: Sequence[CostTable], selection: Selection | None = None) -> Any:
     """Return one table as plain data, or several as a list."""
-    found = [as_dict(table, view) for table in tables]
+    found = [as_dict(table, selection) for table in tables]
     return found[0] if len(found) == 1 else found
 
 
@@ -88,18 +96,18 @@ def _value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def rows_of(tables: Sequence[CostTable], view: View | None = None) -> list[Row]:
+def rows_of(tables: Sequence[CostTable], selection: Selection | None = None) -> list[Row]:
     """Return the rows of one table (its layers, blocks or kinds), or the totals of several, a row each.
 
     Raises:
-        CostModelError: if the view names an unknown grouping or column.
+        CostModelError: if the selection names an unknown grouping or column.
     """
-    view = view or View()
+    selection = selection or Selection()
     if len(tables) == 1:
-        rows = viewed(tables[0], view)
-        hidden = ("group", "layers") if view.by in (None, "layer") else ()
+        rows = selected(tables[0], selection)
+        hidden = ("group", "layers") if selection.by in (None, "layer") else ()
         return [{key: value for key, value in row.items() if key not in hidden} for row in rows]
-    return cut(ordered([totals_row(table) for table in tables], view.sort), view.top)[0]
+    return cut(ordered([totals_row(table) for table in tables], selection.sort), selection.top)[0]
 
 
 def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:

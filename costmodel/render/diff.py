@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from costmodel.judging.diff import Diff, Row, summed
-from costmodel.measures import MEASURES
+from costmodel.judging.diff import Diff, summed
+from costmodel.measures import MEASURES, Row
 from costmodel.render.amounts import amount, change
 from costmodel.render.page import Column, Page, Section
 from costmodel.render.report import shape_text

@@ -1,12 +1,17 @@
-"""Closed formulas as text, LaTeX and Python. They come as polynomials: (coefficient, powers) pairs of plain numbers."""
+"""Closed formulas as a page, rows, text, LaTeX and Python. They come as polynomials: pairs of a coefficient and powers,
+plain numbers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from costmodel.documents.safe_text import one_line
+from costmodel.measures import MEASURES
+from costmodel.render.page import Column, Page, Section
 
 Term = tuple[Fraction, tuple[int, ...]]
 """A coefficient, and the power of each variable."""
@@ -40,6 +45,54 @@ def text(sheet: Sheet) -> str:
         room = max(map(len, measures))
         lines += [f"  {name:<{room}} = {polynomial(terms, sheet.names)}" for name, terms in measures.items()]
     return "\n".join(lines) + "\n"
+
+
+def page(sheet: Sheet) -> Page:
+    """Return the formulas as tables, one for the network and one for each of its blocks."""
+    sections = [
+        Section(
+            title,
+            [
+                Column("measure", list(measures), left=True),
+                Column("unit", [MEASURES[name].unit for name in measures], left=True),
+                Column("formula", [polynomial(terms, sheet.names) for terms in measures.values()], left=True),
+            ],
+        )
+        for title, measures in sheet.groups.items()
+    ]
+    return Page(sheet.title, [sheet.where], (), sections)
+
+
+def rows(sheet: Sheet) -> list[dict[str, Any]]:
+    """Return a row for each formula, written in the signs that programs know: ``539492352*width**2*batch``."""
+    return [
+        {
+            "block": title,
+            "measure": name,
+            "unit": MEASURES[name].unit,
+            "formula": _signs(terms, sheet.names),
+            "where": ", ".join(sheet.conditions),
+        }
+        for title, measures in sheet.groups.items()
+        for name, terms in measures.items()
+    ]
+
+
+def data(sheet: Sheet) -> dict[str, Any]:
+    """Return everything as plain data."""
+    return {
+        "title": sheet.title,
+        "names": list(sheet.names),
+        "where": list(sheet.conditions),
+        "formulas": [{name: value for name, value in row.items() if name != "where"} for row in rows(sheet)],
+    }
+
+
+def _signs(terms: Sequence[Term], names: Sequence[str]) -> str:
+    def one(coefficient: Fraction, powers: tuple[int, ...]) -> str:
+        return "*".join([str(coefficient), *(name + (f"**{n}" if n > 1 else "") for name, n in _used(names, powers))])
+
+    return _joined(terms, one)
 
 
 def polynomial(terms: Sequence[Term], names: Sequence[str]) -> str:

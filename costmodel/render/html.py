@@ -23,7 +23,9 @@ _STYLE = """<style>
 
 def fragment(page: Page) -> str:
     """Return the page as a piece of HTML that carries its own style."""
-    parts = [_STYLE, '<div class="costmodel">', *([f"<h3>{escape(page.title)}</h3>"] if page.title else [])]
+    complaints = [f"<pre>{escape(text)}</pre>" for text in page.complaints]
+    title = [f"<h3>{escape(page.title)}</h3>"] if page.title else []
+    parts = [_STYLE, '<div class="costmodel">', *complaints, *title]
     parts += [f'<div class="quiet">{escape(line)}</div>' for line in page.lines]
     if page.facts:
         rows = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from costmodel.errors import CostModelError
 from costmodel.latency.device import Device
 from costmodel.render.palette import PALETTE, lettering, name_text
 from costmodel.units import short
@@ -126,9 +127,15 @@ def fit_chart(device: Device, measured: Mapping[tuple[str, int], float] | None =
     Args:
         device: whose residuals are drawn.
         measured: seconds by network and batch, where they are at hand.
+
+    Raises:
+        CostModelError: if there are no residuals, or none of what was measured.
     """
     from matplotlib.figure import Figure
 
+    if not [row for row in device.residuals if not measured or (row[0], row[1]) in measured]:
+        why = "none of its errors is of what was measured" if device.residuals else "it was scaled and not fitted"
+        raise CostModelError(f"{device.name}: {why}, so there are no errors to draw")
     families = list(dict.fromkeys(row[2] for row in device.residuals))
     figure = Figure(figsize=(8.5, 6.2 if measured else 0.32 * len(families) + 1.6), layout="constrained")
     axes = figure.add_subplot()

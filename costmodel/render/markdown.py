@@ -38,7 +38,7 @@ def fenced(text: str) -> str:
 
 def markdown(page: Page) -> str:
     """Return the page as Markdown. Bars are left out; every other column is there."""
-    parts = [f"# {escaped(page.title)}"] if page.title else []
+    parts = [*map(fenced, page.complaints), *([f"# {escaped(page.title)}"] if page.title else [])]
     parts += map(paragraph, page.lines)
     if page.facts:
         rows = [tuple(map(escaped, (fact.label, fact.value, fact.note))) for fact in page.facts]

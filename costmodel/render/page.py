@@ -1,30 +1,31 @@
 """What a report shows, before anything is said of how: a title, facts, and tables whose cells are already written.
 
-Every text in it is a line that only shows, whoever it came from: what draws a page need not ask.
+Every text in it only shows, whoever it came from, and is one line but for complaints: what draws a page need not ask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from costmodel.documents.safe_text import one_line
+from costmodel.documents.safe_text import one_line, safe
 
 
 class _Shown:
     """Whatever a page consists of: its texts are made safe as it is made, so that no renderer can go around it."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
-            object.__setattr__(self, field.name, _safe(getattr(self, field.name)))
+        for each in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            made = _safe(getattr(self, each.name), safe if each.metadata.get("lines") else one_line)
+            object.__setattr__(self, each.name, made)
 
 
-def _safe(value: Any) -> Any:
-    """Return a text, or a list of what may be texts, with each text as a line that only shows."""
+def _safe(value: Any, made: Callable[[str], str]) -> Any:
+    """Return a text, or a list of what may be texts, with each text as one that only shows."""
     if isinstance(value, str):
-        return one_line(value)
-    return [_safe(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return made(value)
+    return [_safe(item, made) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,13 @@ class Section(_Shown):
 
 @dataclass(frozen=True)
 class Page(_Shown):
-    """Everything that one report shows, in order. `hint` is the quiet line at its end."""
+    """Everything that one report shows, in order. `hint` is the quiet line at its end; `complaints`, each of several
+    lines as a terminal shows it, stand above all.
+    """
 
     title: str
     lines: Sequence[str] = ()
     facts: Sequence[Fact] = ()
     sections: Sequence[Section] = ()
     hint: str = ""
+    complaints: Sequence[str] = field(default=(), metadata={"lines": True})

@@ -153,9 +153,9 @@ def _label(
 
 
 def _setting(name: str, value: Any) -> str:
-    value = _plain(value)
+    value = _as_python(value)
     return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
 
 
-def _plain(value: Any) -> Any:
+def _as_python(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KINDS = (".png", ".svg", ".pdf")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that a notebook shows, whichever way Matplotlib is set up there."""
+
+    figure: Figure
+
+    def save(self, path: str | Path) -> None:
+        """Write it; the suffix says which kind of picture.
+
+        Raises:
+            CostModelError: if it cannot be written, or its name says no kind of picture.
+        """
+        save_picture(self.figure, Path(path))
+
+    def _repr_png_(self) -> bytes:
+        drawn = io.BytesIO()
+        self.figure.savefig(drawn, format="png", dpi=96)
+        return drawn.getvalue()
 
 
 def check_picture(path: Path | None) -> None:

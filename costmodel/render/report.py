@@ -8,17 +8,20 @@ Shares by kind are of the params in kernels and matrices, as table 2 of the Mobi
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from costmodel.measures import MEASURES, Measure, shown
+from costmodel.documents.bundled import is_bundled
+from costmodel.documents.scalars import written
+from costmodel.measures import MEASURES, Measure, Row, shown
 from costmodel.pricing.table import CostTable
 from costmodel.render.amounts import amount, amounts
 from costmodel.render.page import Column, Fact, Page, Section
-from costmodel.render.rows import Row, View, cut, grouped, ordered
+from costmodel.render.rows import Selection, cut, grouped, ordered
 from costmodel.render.seconds import seconds_text
-from costmodel.spec.library import is_bundled
-from costmodel.units import short
+from costmodel.render.tree import branches
+from costmodel.units import DTYPES, short
 
 
 def shape_text(shape: Sequence[Any] | None) -> str:
@@ -26,6 +29,8 @@ def shape_text(shape: Sequence[Any] | None) -> str:
     return "x".join(str(size) for size in shape or ())
 
 
+SAID = 5
+"""Kinds of what is not priced that are named."""
 WHOLE_INPUT = "whole input"
 
 
@@ -66,8 +71,17 @@ def _mult_adds(table: CostTable) -> Fact:
     return _fact(table, "mult_adds", note)
 
 
+def _widths(table: CostTable) -> Fact | None:
+    total = sum(table.widths.values())
+    if not total:
+        return None
+    shares = [f"{100 * number / total:.3g} % {dtype}" for dtype, number in table.widths.items()]
+    return Fact("of these", ", ".join(shares), "by what is multiplied")
+
+
 def _weights(table: CostTable) -> Fact:
-    return _fact(table, "weight_bytes", f"all params as {table.dtype}")
+    each = table.totals.weight_bytes == table.totals.params * DTYPES[table.dtype]
+    return _fact(table, "weight_bytes", f"all params as {table.dtype}" if each else "each array as the file stores it")
 
 
 def _peak(table: CostTable) -> Fact:
@@ -151,6 +165,7 @@ def _within(table: CostTable, low: str, high: str) -> str:
 HEADLINE: tuple[Callable[[CostTable], Fact | None], ...] = (
     _params,
     _mult_adds,
+    _widths,
     _weights,
     _peak,
     _traffic,
@@ -180,31 +195,41 @@ def columns_of(page: str, row: Row) -> list[Measure[Any]]:
 
 USUAL_ORDER = {"kind": "mult_adds"}
 """The column that rows are sorted by where nobody says; otherwise they stand in the order of execution."""
-TITLES = {"kind": "By kind", "block": "Blocks", "layer": "Layers"}
+TITLES = {"kind": "By kind", "block": "Blocks", "layer": "Layers", "tree": "Tree"}
 KIND_NOTE = "matrices: the params in kernels and matrices; those of biases and norms stand apart and are in no share."
 
 
-def page(table: CostTable, view: View | None = None, extra: Iterable[Fact] = (), hint: str = "") -> Page:
+def page(table: CostTable, selection: Selection | None = None, extra: Iterable[Fact] = (), hint: str = "") -> Page:
     """Return the report of one network. `extra` lines end the headline.
 
     Raises:
-        CostModelError: if the view names an unknown grouping or column.
+        CostModelError: if the selection names an unknown grouping or column.
     """
-    view = view or View()
+    selection = selection or Selection()
     facts = [fact for line in HEADLINE if (fact := line(table)) is not None]
-    if view.by is not None:
-        sections = [section(table, view.by, view)]
+    if selection.by is not None:
+        sections = [section(table, selection.by, selection)]
     else:
-        sections = [section(table, "kind", View()), section(table, "block", view)]
+        sections = [section(table, "kind", Selection()), section(table, "tree" if table.read else "block", selection)]
     return Page(table.title, _subtitle(table), [*facts, *extra], sections, hint)
 
 
 def _subtitle(table: CostTable) -> list[str]:
     given = f"{table.name}: {_inputs(table)}, batch {table.batch}, {table.dtype}, {len(table)} layers"
-    values = " ".join(f"{name}={_plain(value)}" for name, value in table.parameters.items())
-    notes = [f"note: {note}" for note in table.notes]
+    values = " ".join(f"{name}={written(value)}" for name, value in table.parameters.items())
+    notes = [*partly(table), *(f"note: {note}" for note in table.notes)]
     lines = (table.source, given, f"parameters: {values}" if values else "", origin(table), *notes)
     return [line for line in lines if line]
+
+
+def partly(table: CostTable) -> list[str]:
+    """Say first what is not priced, where something is not."""
+    if not table.partial:
+        return []
+    kinds = Counter(what for what, _ in table.unpriced.values())
+    said = ", ".join(f"{count} x {what}" if count > 1 else what for what, count in kinds.most_common(SAID))
+    more = f" and {len(kinds) - SAID} other kinds" if len(kinds) > SAID else ""
+    return [f"PARTIAL: not priced: {said}{more}; every total is a lower bound"]
 
 
 def _inputs(table: CostTable) -> str:
@@ -218,20 +243,20 @@ def origin(table: CostTable) -> str:
     return f"read from {table.file}" if table.file and not is_bundled(table.file) else ""
 
 
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def section(table: CostTable, by: str, view: View) -> Section:
+def section(table: CostTable, by: str, selection: Selection) -> Section:
     """Return a table of the network's cost by kind, block or layer.
 
     Raises:
         CostModelError: if the grouping or the column to sort by is unknown.
     """
-    rows = grouped(table, by, view.depth)
+    if by == "tree":
+        shown, rest = branches(table, selection.depth)
+        rows = [*shown, *rest]
+    else:
+        rows = grouped(table, by, selection.depth or 1)
+        shown, rest = cut(ordered(rows, selection.sort or USUAL_ORDER.get(by)), selection.top)
     measures = columns_of("kind" if by == "kind" else "block", rows[0]) if rows else []
-    sums = {m.name: sum(row[m.name] for row in rows) for m in measures if m.name in PAINT}
-    shown, rest = cut(ordered(rows, view.sort or USUAL_ORDER.get(by)), view.top)
+    sums = {m.name: sum(table.values(m.name)) for m in measures if m.name in PAINT}
     columns = [*_names(by, shown, rest), *_measured(measures, shown, rest, sums)]
     return Section(TITLES[by], columns, KIND_NOTE if by == "kind" else "")
 
@@ -240,7 +265,7 @@ def _names(by: str, shown: Sequence[Row], rest: Sequence[Row]) -> list[Column]:
     """Return the columns that say which row is which."""
     last = [""] if rest else []
     more = [f"and {len(rest)} more"] if rest else []
-    columns = [Column(by, [row["group"] for row in shown] + more, left=True)]
+    columns = [Column("part" if by == "tree" else by, [row["group"] for row in shown] + more, left=True)]
     if by == "layer":
         columns.append(Column("kind", [row["kind"] for row in shown] + last, left=True, rank=2))
     if by != "kind":
@@ -287,14 +312,14 @@ def totals_row(table: CostTable) -> Row:
     }
 
 
-def compare(tables: Sequence[CostTable], view: View | None = None, hint: str = "") -> Page:
+def compare(tables: Sequence[CostTable], selection: Selection | None = None, hint: str = "") -> Page:
     """Return a comparison of networks, a row each; `hint` stands below.
 
     Raises:
-        CostModelError: if the view sorts by an unknown column.
+        CostModelError: if the selection sorts by an unknown column.
     """
-    view = view or View()
-    rows, rest = cut(ordered([totals_row(table) for table in tables], view.sort), view.top)
+    selection = selection or Selection()
+    rows, rest = cut(ordered([totals_row(table) for table in tables], selection.sort), selection.top)
     columns = [
         Column("network", [row["name"] for row in rows], left=True),
         Column("input", [shape_text(row["input"]) for row in rows], left=True, rank=3),
@@ -314,5 +339,6 @@ def compare(tables: Sequence[CostTable], view: View | None = None, hint: str = "
         columns.insert(2, Column("dtype", [row["dtype"] for row in rows], left=True, rank=1))
     asked = f"batch {tables[0].batch}, {' or '.join(dtypes)}" if tables else ""
     origins = [f"{table.name}: {where}" for table in tables if (where := origin(table))]
-    notes = [f"note: {table.name}: {text}" for table in tables for text in table.notes]
+    notes = [f"{table.name}: {text}" for table in tables for text in partly(table)]
+    notes += [f"note: {table.name}: {text}" for table in tables for text in table.notes]
     return Page(f"{len(tables)} networks", [asked, *origins, *notes], (), [Section("", columns, note)], hint)

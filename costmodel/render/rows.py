@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.measures import meant
+from costmodel.measures import Row, meant
 from costmodel.pricing.table import CostTable
 
-Row = dict[str, Any]
 NAMES = ("path", "group", "name")
 """Columns that say which row is which."""
 
 
 @dataclass(frozen=True)
-class View:
-    """A way to look at a cost table: `by` layer, block or kind; None is as the report thinks best.
+class Selection:
+    """Which rows of a cost table are shown: `by` layer, block, kind or tree; None is as the report thinks best.
 
-    Blocks are the first `depth` names of a path. `sort` names a column: numbers fall, texts rise. `top` keeps the first
+    Blocks are the first `depth` names of a path, 1 by default; a tree goes so deep, by default as deep as is read at a
+    glance. `sort` names a column: numbers fall, texts rise. `top` keeps the first
     so many rows.
     """
 
     by: str | None = None
-    depth: int = 1
+    depth: int | None = None
     sort: str | None = None
     top: int | None = None
 
 
 def grouped(table: CostTable, by: str, depth: int = 1) -> list[Row]:
-    """Return the rows of a view in the order of execution, each with its `group` (the path of a layer is its own).
+    """Return the rows by layer, block or kind in the order of execution, each with its `group` (a layer's is its path).
 
     Raises:
         CostModelError: if there is no such grouping.
@@ -69,11 +68,11 @@ def cut(rows: Sequence[Row], top: int | None) -> tuple[list[Row], list[Row]]:
     return list(rows[:shown]), list(rows[shown:])
 
 
-def viewed(table: CostTable, view: View, by: str = "layer") -> list[Row]:
-    """Return the rows of a view, sorted and cut.
+def selected(table: CostTable, selection: Selection, by: str = "layer") -> list[Row]:
+    """Return the rows that are selected, sorted and cut.
 
     Raises:
         CostModelError: if there is no such grouping or column.
     """
-    rows = grouped(table, view.by or by, view.depth)
-    return cut(ordered(rows, view.sort), view.top)[0]
+    rows = grouped(table, selection.by or by, selection.depth or 1)
+    return cut(ordered(rows, selection.sort), selection.top)[0]

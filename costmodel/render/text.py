@@ -13,7 +13,7 @@ from costmodel.render.screen import Screen, shorten
 def text(page: Page, screen: Screen | None = None) -> str:
     """Return the page as text, no line wider than the screen."""
     screen = screen or Screen()
-    parts = [_heading(page, screen)]
+    parts = [*(complaint.splitlines() for complaint in page.complaints), _heading(page, screen)]
     if page.facts:
         parts.append(_facts(page.facts, screen))
     for section in page.sections:

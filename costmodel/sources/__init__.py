@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.graph import LayerGraph
 from costmodel.sources.source import Source
-from costmodel.spec import Spec
+
+if TYPE_CHECKING:
+    from costmodel.spec import Spec
 
 __all__ = ["KINDS", "Question", "Source", "open"]
 
 Question: TypeAlias = "str | os.PathLike[str] | Spec | LayerGraph"
-"""A name, a path (``FILE#VARIANT``, ONNX files too), ``-``, ``git:REVISION:PATH``, or what was opened before."""
+"""A name, a path (``FILE#VARIANT``, ONNX files too), ``-``, ``git:REVISION:PATH``, ``package.module:factory`` of a
+PyTorch module, or what was opened before.
+"""
 
-KINDS = ("stdin", "git", "onnx", "specs")
+KINDS = ("stdin", "git", "onnx", "torch", "specs")
 
 
 def open(question: Question, **parameters: Any) -> Source:
@@ -33,10 +37,13 @@ def open(question: Question, **parameters: Any) -> Source:
 
 
 def _opened(question: Question) -> Source:
-    if isinstance(question, Spec):
-        return Source(question.name, question, file=question.file)
     if isinstance(question, LayerGraph):
         return Source(question.name, build=lambda: question)
+    if not isinstance(question, (str, os.PathLike)):
+        from costmodel.spec import Spec
+
+        if isinstance(question, Spec):
+            return Source(question.name, question, file=question.file)
     asked = os.fspath(question)
     kinds = (import_module(f"costmodel.sources.{kind}") for kind in KINDS)
     found: Source = next(kind.opened(asked) for kind in kinds if kind.takes(asked))

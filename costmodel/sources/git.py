@@ -6,15 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costmodel.documents.text import MAX_BYTES, decode
 from costmodel.errors import CostModelError, quote
 from costmodel.sources import onnx, stdin
 from costmodel.sources.source import Source
-from costmodel.spec.document import Spec
-from costmodel.spec.library import checked, find
 
 if TYPE_CHECKING:
     import subprocess
+
+    from costmodel.spec import Spec
 
 GIT = "git:"
 LINK = "120000"
@@ -42,6 +41,8 @@ def opened(asked: str) -> Source:
     if not (revision and colon and path):
         raise CostModelError(f"{asked!r}: write git:REVISION:PATH, as in git:main:specs/my_network.yaml")
     _refuse_onnx(path)
+    from costmodel.spec.library import checked
+
     spec = checked(at_revision(revision, Path(path)), f"{GIT}{revision}:{path}")
     return Source(asked, spec.choose(variant) if variant else spec)
 
@@ -68,6 +69,8 @@ def _text(revision: str, path: Path, folder: Path, name: str) -> str:
         what = "a symbolic link" if mode == LINK else f"a {kind}"
         raise CostModelError(f"{path} in {revision} is {what}, and no file")
     raw = _git(folder, "cat-file", "blob", blob)
+    from costmodel.documents.text import MAX_BYTES, decode
+
     if len(raw) > MAX_BYTES:
         raise CostModelError(f"{path} in {revision}: {len(raw):,} bytes; a spec has at most {MAX_BYTES:,}")
     return decode(raw, f"{path} in {revision}")
@@ -119,6 +122,8 @@ def before_in(against: str, arch: str) -> tuple[str, Spec]:
         CostModelError: if there is no such architecture now, or git cannot show it.
         SpecError: with everything that was wrong in it.
     """
+    from costmodel.spec.library import checked, find
+
     _refuse_onnx(arch)
     if takes(arch) or stdin.takes(arch):
         raise CostModelError(f"{arch}: {against} looks a file up as it was, and this is none; name the file itself")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
-from costmodel.spec import Spec, expand
-from costmodel.spec.library import checked
+
+if TYPE_CHECKING:
+    from costmodel.sources.parametric import Parametric
+    from costmodel.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,12 @@ class Source:
     """What can be done with it though it is no spec."""
     file: str | None = None
     """The file on disk that it was read from, if it was."""
+    resize: Callable[[Mapping[str, Any]], Source] | None = None
+    """How sizes are set of what is no spec, where that can be."""
+    vary: Callable[[], Parametric] | None = None
+    """What is set to many values of what is no spec, where sizes are open."""
+    call: Callable[[Mapping[str, Any], bool], Source] | None = None
+    """How keywords are given to the code that builds it, and whether in eval mode, where code does."""
 
     @cached_property
     def graph(self) -> LayerGraph:
@@ -34,7 +42,11 @@ class Source:
         Raises:
             CostModelError: if it cannot be read, or the spec's sizes do not fit.
         """
-        return self.build() if self.build is not None else expand(self.needed_spec())
+        if self.build is not None:
+            return self.build()
+        from costmodel.spec import expand
+
+        return expand(self.needed_spec())
 
     def needed_spec(self) -> Spec:
         """Return the spec.
@@ -43,12 +55,28 @@ class Source:
             CostModelError: if there is none.
         """
         if self.spec is None:
-            takers = f"\n  {self.takers}" if self.takers else ""
-            raise CostModelError(
-                f"{self.asked}: {self.kind} is a network of fixed sizes: "
-                f"it has no parameters to set, no spec to show or edit{takers}"
-            )
+            raise CostModelError(f"{self.asked}: {self.kind} has no spec to show, edit or take formulas of{self._else}")
         return self.spec
+
+    def parametric(self) -> Parametric:
+        """Return the network as one whose parameters take many values.
+
+        Raises:
+            CostModelError: if it has none.
+        """
+        if self.spec is not None:
+            from costmodel.sources.parametric import OfSpec
+
+            return OfSpec(self.spec)
+        if self.vary is None:
+            raise CostModelError(
+                f"{self.asked}: {self.kind} is a network of fixed sizes: it has no parameters to vary{self._else}"
+            )
+        return self.vary()
+
+    @property
+    def _else(self) -> str:
+        return f"\n  {self.takers}" if self.takers else ""
 
     def set(self, **values: Any) -> Source:
         """Return the network with parameters of its spec set.
@@ -58,9 +86,24 @@ class Source:
         """
         if not values:
             return self
+        if self.resize is not None:
+            return self.resize(values)
         if self.spec is None:
             raise CostModelError(f"{self.asked}: {self.kind} has no parameters, so no {next(iter(values))} to set")
         return Source(self.asked, self.spec.set(**values), file=self.file)
+
+    def called(self, keywords: Mapping[str, Any], in_eval: bool = False) -> Source:
+        """Return the network with keywords given to the code that builds it, in eval mode or as it is built.
+
+        Raises:
+            CostModelError: if no code builds it.
+        """
+        if not keywords and not in_eval:
+            return self
+        if self.call is None:
+            asked = "none is in eval mode; --eval" if in_eval else f"none takes {next(iter(keywords))}; --arg"
+            raise CostModelError(f"{self.asked}: no code builds it, so {asked} is for code")
+        return self.call(keywords, in_eval)
 
     def family(self) -> Iterator[Spec]:
         """Yield every network that the spec's file describes: at its defaults, then each variant; none without a spec.
@@ -70,6 +113,8 @@ class Source:
         """
         if self.spec is None:
             return
+        from costmodel.spec.library import checked
+
         chosen = self.spec.name in self.spec.variants or self.spec.changed
         whole = checked(self.spec.text, self.spec.file) if chosen else self.spec
         yield whole

@@ -6,7 +6,6 @@ import sys
 
 from costmodel.errors import CostModelError
 from costmodel.sources.source import Source
-from costmodel.spec.library import read_stream
 
 STDIN = "-"
 
@@ -25,4 +24,6 @@ def opened(asked: str) -> Source:
     """
     if sys.stdin is None:
         raise CostModelError("standard input is closed, and - reads a spec from it")
+    from costmodel.spec.library import read_stream
+
     return Source(asked, read_stream(sys.stdin.buffer))

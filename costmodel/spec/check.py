@@ -17,13 +17,13 @@ from costmodel.errors import known_or_suggest, quote, suggest
 from costmodel.graph import INPUT
 from costmodel.ops import OPERATORS
 from costmodel.ops.fields import REQUIRED, FieldType, declared
-from costmodel.spec.document import WORDS, BlockSpec, LayerSpec, Spec
+from costmodel.spec.document import WORDS, Spec
 from costmodel.spec.form import shown
+from costmodel.spec.parts import WIRING, BlockSpec, LayerSpec
 
 INPUT_SIZES = ("in_channels", "in_height", "in_width", "in_features", "in_tokens", "in_length", "in_depth")
 BLOCK_INPUTS = ("in", "in2", "in3")
 INPUT_NAMES = {*BLOCK_INPUTS, INPUT}
-WIRING = tuple(field.alias or name for name, field in LayerSpec.model_fields.items())
 COPY = "copy"
 """The number of the copy, in the fields of a line with a `repeat`."""
 _COPY_HINT = "the number of the copy is called `copy`, as in power(2, copy)"
@@ -117,8 +117,9 @@ def _parameters(spec: Spec) -> Iterator[Fault]:
 def _parameter_value(spec: Spec, value: Any, path: KeyPath) -> Iterator[Fault]:
     if isinstance(value, str):
         if not spec.holds_name(value):
-            hint = suggest(value, [*OPERATORS, *spec.blocks]) or "a parameter is a number or such a name"
-            yield Fault(path, f"{quote(value)} is no operator and no block of this file", hint)
+            hint = suggest(value, [*OPERATORS, *spec.blocks, *WORDS])
+            hint = hint or "a parameter is a number, true, false or such a name; arithmetic stands where it is used"
+            yield Fault(path, f"{quote(value)} is no operator, block or word that a field takes", hint)
         return
     try:
         arithmetic.bounded(value, str(path[-1]))
@@ -217,6 +218,9 @@ def _not_above(name: str, path: KeyPath, scope: Scope, known: list[str], where: 
     if name in scope.layers:
         hint = "a layer reads only layers above it, so that there is no cycle"
         return Fault(where, f"{name!r} stands below {path[-1]!r}", hint)
+    if name in BLOCK_INPUTS:
+        hint = "name the inputs of the network under `inputs`, and read them by those names"
+        return Fault(where, f"{name!r} is a further input of a block, and stands only there", hint)
     return Fault(where, f"{quote(name)} is not a layer above {path[-1]!r}", known_or_suggest(name, known))
 
 
@@ -278,17 +282,20 @@ def _signature(
         yield Fault((*written, "op"), f"unknown operator {quote(op)}", hint)
         return
     unknown = [key for key in given if key not in known]
-    for key in unknown:
-        yield Fault(given[key], f"{op} takes no {quote(key)}", _field_hint(key, known), on_key=True)
     missing = [key for key, default in known.items() if default is REQUIRED and key not in given]
+    for key in unknown:
+        yield Fault(given[key], f"{op} takes no {quote(key)}", _field_hint(key, known, missing), on_key=True)
     if missing and not unknown:  # a misspelt key is most likely the missing one
         yield Fault(layer, f"{op} needs {' and '.join(map(repr, missing))}", on_key=True)
 
 
-def _field_hint(key: str, known: Mapping[str, Any]) -> str:
+def _field_hint(key: str, known: Mapping[str, Any], missing: list[str]) -> str:
     if key in INPUT_SIZES:
         return "leave it out: sizes of the input follow from the layer that is read"
-    return suggest(key, [*known, *WIRING]) or known_or_suggest(key, known) or "it takes nothing"
+    meant = suggest(key, [*known, *WIRING])
+    if meant or not missing:
+        return meant or known_or_suggest(key, known) or "it takes nothing"
+    return f"it needs {' and '.join(missing)}; {known_or_suggest(key, known)}"
 
 
 def takes_of(op: str, spec: Spec) -> dict[str, Any] | None:
@@ -322,6 +329,7 @@ def _values(op: Any, fields: Mapping[str, Any], path: KeyPath, scope: Scope) -> 
     types = declared(OPERATORS[op]) if known is not None and op in OPERATORS else {}
     for key, value in fields.items():
         if known is not None and key not in known:
+            scope.used.update(re.findall(r"\w+", str(value)))
             continue  # a complaint of its own
         wanted = _of_field(types[key][0]) if key in types else _ARGUMENT
         yield from _value(value, (*path, key), scope, wanted)

@@ -9,7 +9,8 @@ from costmodel.documents.text import KeyPath
 from costmodel.numbers.arithmetic import is_array, is_symbol
 from costmodel.ops import OPERATORS
 from costmodel.spec.bind import BadValueError, argument, repeats
-from costmodel.spec.document import LayerSpec, Spec
+from costmodel.spec.document import Spec
+from costmodel.spec.parts import LayerSpec
 
 MAX_STEPS = 5_000
 """Lines that are looked at: blocks that are called with ever other arguments are left to be built."""

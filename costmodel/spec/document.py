@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
-
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    ValidationError,
-)
+from typing import Any, NamedTuple
 
 from costmodel.documents.expressions import bounded
 from costmodel.documents.faults import Fault, complain
@@ -27,89 +16,14 @@ from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.graph import INPUT, MAX_SIZE
 from costmodel.numbers.arithmetic import is_array, is_symbol
 from costmodel.ops import OPERATORS
-from costmodel.ops.fields import FIELD_TYPES, MOST_AXES
+from costmodel.ops.fields import FIELD_TYPES
 from costmodel.spec import form
-from costmodel.spec.form import MAX_READ
+from costmodel.spec.parts import MAX_NAME, Document, Expect, InputSpec, built
 
 WORDS = tuple(dict.fromkeys(word for kind in FIELD_TYPES.values() for word in kind.words))
 """Texts that a parameter or an argument may hold besides names of operators and blocks: those that fields take."""
 DTYPES: dict[str | None, str | None] = {None: None, "index": "int64", "mask": "bool"}
 """What an input may hold instead of real numbers, and the dtype of its elements."""
-
-MAX_NAME = 60
-
-Scalar: TypeAlias = StrictBool | StrictInt | StrictFloat | StrictStr
-Arithmetic: TypeAlias = StrictInt | StrictStr
-Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=MAX_NAME)]
-
-Sizes: TypeAlias = Annotated[list[Arithmetic], Field(min_length=1, max_length=MOST_AXES)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # one validator is built, of the whole
-
-
-class LayerSpec(_Part):
-    """One line of a table: an operator or block with its fields, and how it is wired.
-
-    Fields stay as written until the graph is built.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    op: StrictStr = Field(description="an operator, a block of this file, or a parameter that holds such a name")
-    from_: StrictStr | Annotated[list[StrictStr], Field(min_length=1, max_length=MAX_READ)] | None = Field(
-        None, alias="from", description="the layers it reads; the one above by default"
-    )
-    repeat: Arithmetic | None = Field(None, description="chain so many copies; 0 leaves the layer out")
-    first: dict[str, Any] = Field({}, description="fields, or op, of the first copy only")
-    output: StrictBool = Field(False, description="a further output of the network")
-    shares: StrictStr | None = Field(None, description="the layer above whose weights it uses")
-    trainable: StrictBool = Field(True, description="whether its weights are trained")
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The operator's fields or the block's arguments, as written."""
-        return self.model_extra or {}
-
-    @property
-    def reads(self) -> tuple[str, ...] | None:
-        """The names after `from`, or None where it reads the layer above."""
-        if self.from_ is None:
-            return None
-        return (self.from_,) if isinstance(self.from_, str) else tuple(self.from_)
-
-
-class BlockSpec(_Part):
-    """A small named piece of network with its arguments."""
-
-    takes: dict[Name, Any] = Field({}, description="its arguments: 'required', or a default")
-    layers: Annotated[dict[Name, LayerSpec], Field(min_length=1)]
-
-
-class Expect(_Part):
-    """Exact figures at the defaults, which `costmodel check` holds."""
-
-    params: StrictInt | None = None
-    mult_adds: StrictInt | None = None
-
-
-class Variant(_Part):
-    """A named set of parameters."""
-
-    title: StrictStr = ""
-    source: StrictStr = ""
-    year: StrictInt | None = None
-    parameters: dict[Name, Scalar] = {}
-    expect: Expect = Expect()
-    reported: dict[str, Any] = {}
-
-
-class InputSpec(_Part):
-    """One of several inputs: its sizes, and what it holds where that is not real numbers."""
-
-    shape: Sizes
-    dtype: Literal["index", "mask"] | None = Field(None, description="indices or a mask instead of real numbers")
 
 
 class Input(NamedTuple):
@@ -120,42 +34,28 @@ class Input(NamedTuple):
     path: KeyPath
 
 
-class Spec(_Part):
+@dataclass(frozen=True, kw_only=True)
+class Spec(Document):
     """An architecture family as its file says it, with one variant chosen and some parameters set."""
 
-    name: Name = Field(description="what people type; the name of the file if left out")
-    title: StrictStr = ""
-    source: StrictStr = ""
-    year: StrictInt | None = None
-    parameters: dict[Name, Scalar] = {}
-    input: Sizes | None = Field(None, description="the sizes of its one input: [channels, height, width] of an image")
-    inputs: Annotated[dict[Name, Sizes | InputSpec], Field(min_length=1)] | None = Field(
-        None, description="instead of `input`: several inputs by name, or one of indices"
-    )
-    blocks: dict[Name, BlockSpec] = {}
-    layers: Annotated[dict[Name, LayerSpec], Field(min_length=1)]
-    expect: Expect = Expect()
-    reported: dict[str, Any] = Field({}, description="measured by people; shown beside, never computed")
-    variants: dict[Name, Variant] = {}
+    file: str = ""
+    """The file that it was read from, as the person named it."""
+    text: str = field(default="", repr=False)
+    """The text of the file."""
+    changed: dict[str, Any] = field(default_factory=dict)
+    """The parameters that were set away from the variant's own, with their values."""
 
-    _file: str = PrivateAttr("")
-    _text: str = PrivateAttr("")
-    _changed: dict[str, Any] = PrivateAttr({})
+    @classmethod
+    def from_data(cls, data: dict[str, Any], file: str = "", text: str = "") -> Spec:
+        """Return the spec that plain data is. Names and fields are not checked here: see `check`.
 
-    @property
-    def file(self) -> str:
-        """The file that it was read from, as the person named it."""
-        return self._file
-
-    @property
-    def text(self) -> str:
-        """The text of the file."""
-        return self._text
-
-    @property
-    def changed(self) -> dict[str, Any]:
-        """The parameters that were set away from the variant's own, with their values."""
-        return dict(self._changed)
+        Raises:
+            SpecError: with everything that is wrong with the document's form.
+        """
+        valid, wrong = form.validated(data)
+        if valid is None or wrong:
+            raise complain(file, text, wrong)
+        return cls(**vars(valid), file=file, text=text)
 
     @property
     def all_inputs(self) -> dict[str, Input]:
@@ -179,7 +79,8 @@ class Spec(_Part):
             hint = known_or_suggest(variant, self.variants) or "it has none"
             raise CostModelError(f"{self.name} has no variant {quote(variant)}; {hint}")
         chosen = self.variants[variant]
-        return self._copy(
+        return replace(
+            self,
             name=variant,
             title=chosen.title or f"{self.title or self.name} ({variant})",
             source=chosen.source or self.source,
@@ -206,21 +107,25 @@ class Spec(_Part):
         }
         if not changed and not resized:
             return self
-        spec = self._copy(
-            parameters=self.parameters | changed, expect=Expect(), reported={}, **self._with_sizes(resized)
+        spec = replace(
+            self,
+            parameters=self.parameters | changed,
+            expect=Expect(),
+            reported={},
+            changed=self.changed | changed | resized,
+            **self._with_sizes(resized),
         )
-        spec._changed = self._changed | changed | resized
         return spec._without_unread(changed, resized) if resized else spec
 
     def _without_unread(self, changed: dict[str, Any], resized: dict[str, Any]) -> Spec:
         """Return the spec without the parameters that nothing reads any more, since only an input read them."""
-        rest = self.model_dump(include={"input", "inputs", "blocks", "layers"}, warnings=False)
+        rest = [self.input, self.inputs, self.blocks, self.layers]
         read = {word for text in _texts(rest) for word in _WORD.findall(text)}
         unread = self.parameters.keys() - read
         for name in changed:
             if name in unread:
                 raise CostModelError(f"nothing reads {name} of {self.name} where {' and '.join(resized)} is set")
-        return self._copy(parameters={name: value for name, value in self.parameters.items() if name not in unread})
+        return replace(self, parameters={name: value for name, value in self.parameters.items() if name not in unread})
 
     def _with_sizes(self, sizes: dict[str, list[Any]]) -> dict[str, Any]:
         """Return `input` or `inputs` with other sizes."""
@@ -248,15 +153,17 @@ class Spec(_Part):
         """Return `value` as a value of the parameter `name`, refusing what cannot be one."""
         if name not in self.parameters:
             hint = known_or_suggest(name, [*self.parameters, *self.all_inputs])
+            if "." in name or "*" in name:
+                hint = f"to edit a layer: costmodel whatif ARCH --set '{name}={value}'"
             raise CostModelError(f"{self.name} has no parameter {quote(name)}; {hint}")
         now = self.parameters[name]
         if isinstance(now, str):
             if not isinstance(value, str):
-                wanted = f"the name of an operator or block, like {now!r}"
+                wanted = f"the name of an operator or block, or a word, like {now!r}"
                 raise CostModelError(f"{name} of {self.name} takes {wanted}, not {quote(value)}")
             if not self.holds_name(value):
-                hint = known_or_suggest(value, [*OPERATORS, *self.blocks])
-                raise CostModelError(f"{name} of {self.name}: no operator or block {quote(value)}; {hint}")
+                hint = known_or_suggest(value, [*OPERATORS, *self.blocks, *WORDS])
+                raise CostModelError(f"{name} of {self.name}: no operator, block or word {quote(value)}; {hint}")
             return value
         number = value.item() if getattr(value, "shape", None) == () else value  # a NumPy scalar
         many = is_symbol(number) or (is_array(number) and number.dtype.kind in "iuf")
@@ -272,22 +179,19 @@ class Spec(_Part):
         """Say whether a text names an operator or a block, or is one of the `WORDS`."""
         return text in OPERATORS or text in self.blocks or text in WORDS
 
-    def _copy(self, **update: Any) -> Spec:
-        spec = self.model_copy(update=update)
-        spec._file, spec._text, spec._changed = self._file, self._text, dict(self._changed)
-        return spec
-
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def _texts(data: Any) -> Iterator[str]:
-    """Yield every text among the values of plain data."""
+    """Yield every text among the values of a part of a spec."""
     if isinstance(data, str):
         yield data
     elif isinstance(data, (dict, list, tuple)):
         for item in data.values() if isinstance(data, dict) else data:
             yield from _texts(item)
+    elif is_dataclass(data):
+        yield from _texts(vars(data))
 
 
 def _differ(value: Any, now: Any) -> bool:
@@ -305,30 +209,24 @@ def read_spec(text: str, file: str) -> Spec:
     if not isinstance(data, dict):
         message = f"a spec is a map with input and layers, but this file holds {form.shown(data)}"
         raise complain(file, text, [Fault((), message)])
-    data = {"name": _name_of(file)} | data
-    wrong = form.inputs_faults(data)
-    try:
-        spec = Spec.model_validate(data)
-    except ValidationError as error:
-        wrong += form.faults(error, data, _known)
-    if wrong:
-        raise complain(file, text, wrong)
-    spec._file, spec._text = file, text
-    return spec
+    if form.of_ultralytics(data):
+        raise complain(file, text, [Fault(("backbone",), *form.ULTRALYTICS, on_key=True)])
+    return Spec.from_data({"name": _name_of(file)} | data, file, text)
+
+
+def built_spec(text: str, file: str) -> Spec:
+    """Return the spec that a YAML text holds whose form is known to be right: no validator is asked.
+
+    Raises:
+        Exception: of any kind, if it is not.
+    """
+    data = {"name": _name_of(file)} | parse(text, file)
+    if form.inputs_faults(data):
+        raise ValueError("one of input and inputs belongs here")
+    return Spec(**vars(built(Document, data)), file=file, text=text)
 
 
 def _name_of(file: str) -> str:
     """Return the name of a spec that does not say it: that of its file."""
     name = re.sub(r"\W", "_", PurePath(file).stem, flags=re.ASCII)[:MAX_NAME]
     return name if re.match(r"[A-Za-z_]", name) else f"_{name}"[:MAX_NAME]
-
-
-def _known(path: KeyPath) -> list[str]:
-    """Return the keys that may stand where the unknown key that ends `path` stands."""
-    model: type[_Part] = Spec
-    if path[-2:-1] == ("expect",):
-        model = Expect
-    elif len(path) == 3:
-        parts: dict[str, type[_Part]] = {"blocks": BlockSpec, "inputs": InputSpec}
-        model = parts.get(str(path[0]), Variant)
-    return list(model.model_fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
@@ -18,7 +18,8 @@ from costmodel.ops.fields import REQUIRED, FieldType, declared
 from costmodel.spec.bind import BadValueError, argument, field_value, input_size, input_sizes, repeats
 from costmodel.spec.check import BLOCK_INPUTS, COPIES, COPY, reads_nothing
 from costmodel.spec.count import excess
-from costmodel.spec.document import BlockSpec, LayerSpec, Spec
+from costmodel.spec.document import Spec
+from costmodel.spec.parts import BlockSpec, LayerSpec
 from costmodel.tensor import Tensor
 
 MAX_LAYERS = 50_000
@@ -29,6 +30,8 @@ IDLE_WORK, LAYER_WORK = 100_000, 50
 TEXT_WORK = 8
 """Characters of arithmetic that cost as much as one visit."""
 MAX_NESTING = 25
+MOST_SAID = 3
+"""Paths that one remark names."""
 
 
 _SO_FAR = "this is as far as it was built"
@@ -43,11 +46,21 @@ def expand(spec: Spec) -> LayerGraph:
     expanded = trace(spec)
     if expanded.faults:
         raise complain(spec.file, spec.text, expanded.faults, _circumstances(spec))
+    expanded.graph.notes += _unread(expanded.graph)
     return expanded.graph
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+def _unread(graph: LayerGraph) -> list[str]:
+    """Say which layers are counted though none is left that reads them."""
+    read = {*graph.outputs, *(path for layer in graph.layers for path in layer.inputs)}
+    unread = [layer.path for layer in graph.layers if layer.path not in read]
+    if not unread:
+        return []
+    more = f" and {len(unread) - MOST_SAID} more" if len(unread) > MOST_SAID else ""
+    return [f"{', '.join(unread[:MOST_SAID])}{more}: counted, though what reads it is left out by `repeat: 0`"]
+
+
+class Use(NamedTuple):
     """One copy of a line in the network: its path there, the keys of the line, and the operator or block it names."""
 
     path: str
@@ -83,8 +96,7 @@ class _StopError(Exception):
     """The network is too large to go on with."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(NamedTuple):
     """One map of layers being built: the values of names, the keys that lead to it, and the layers that led here."""
 
     env: Mapping[str, Any]
@@ -198,7 +210,7 @@ class _Builder:
         outs: list[str | None] = []
         for index in range(count):
             env = {**scope.env, COPY: index}
-            copy = line._replace(path=f"{line.path}.{index}", scope=replace(scope, env=env))
+            copy = line._replace(path=f"{line.path}.{index}", scope=scope._replace(env=env))
             if index == 0 and layer.first:
                 fields = {**line.fields, **layer.first}
                 copy = copy._replace(op=fields.pop("op", line.op), fields=fields)
@@ -210,7 +222,7 @@ class _Builder:
 
     def _build(self, line: _Line, inputs: list[str | None]) -> str | None:
         """Build one operator or block and return the path of its output, or None where that failed."""
-        self._spend(5 + len(inputs) + len(line.fields) + self._length(line.fields), line)
+        self._spend(5 + len(inputs) + self._length(line.fields), line)
         held = line.scope.env.get(line.op)
         name = held if isinstance(held, str) else line.op
         self.uses.append(Use(line.path, line.at, name))
@@ -220,9 +232,9 @@ class _Builder:
             operator = self._operator(name, line)
             if operator.inputs == 0 and line.layer.reads is None:
                 inputs = []
-            if None in inputs:
+            sources = tuple(filter(None, inputs))
+            if len(sources) < len(inputs):
                 return None
-            sources = tuple(source for source in inputs if source is not None)
             trainable = line.scope.trainable and line.layer.trainable
             self.graph.add(line.path, operator, sources, shares=self._shares(line), trainable=trainable)
         except BadValueError as bad:
@@ -235,12 +247,10 @@ class _Builder:
 
     def _blame(self, line: _Line, bad: BadValueError, field: str | None) -> None:
         """Note a fault where the field is written: in `first`, in the layer, or at the layer where it is a default."""
-        layer = line.layer
-        written = {*layer.fields, *layer.model_fields_set, *(["from"] if layer.from_ is not None else [])}
         path = line.at
-        if field in layer.first and line.path.endswith(".0"):
+        if field in line.layer.first and line.path.endswith(".0"):
             path = (*path, "first", field)
-        elif field in written:
+        elif field is not None and line.layer.says(field):
             path = (*path, field)
         self._fault(bad, path, line.scope.callers, on_key=path == line.at)
 
@@ -248,8 +258,8 @@ class _Builder:
         """Return the work of reading what is written in some places of the spec, looked at once."""
         known = self._lengths.get(id(written))
         if known is None:
-            text = sum(len(text) for text in written.values() if isinstance(text, str))
-            known = self._lengths[id(written)] = (text // TEXT_WORK, written)  # held, so that its id stays its own
+            work = len(written) + sum(len(text) for text in written.values() if isinstance(text, str)) // TEXT_WORK
+            known = self._lengths[id(written)] = (work, written)  # held, so that its id stays its own
         return known[0]
 
     def _shares(self, line: _Line) -> str | None:
@@ -284,9 +294,10 @@ class _Builder:
     def _spend(self, work: int, line: _Line) -> None:
         """Stop where the network has become too large."""
         self._work += work
-        if len(self.graph) >= MAX_LAYERS:
+        layers = len(self.graph.layers)
+        if layers >= MAX_LAYERS:
             self._stop(f"has more than {MAX_LAYERS:,} layers; {_SO_FAR}", line.at, line.scope.callers)
-        if self._work > min(MAX_WORK, IDLE_WORK + LAYER_WORK * len(self.graph)):
+        if self._work > MAX_WORK or self._work > IDLE_WORK + LAYER_WORK * layers:
             self._stop(f"has too many blocks to visit, or too much to compute; {_SO_FAR}", line.at, line.scope.callers)
 
     def _stop(self, many: str, line: KeyPath, callers: tuple[KeyPath, ...]) -> NoReturn:
@@ -332,7 +343,7 @@ class _Builder:
             raise BadValueError(f"{needs}, but is given {len(inputs)}", "name them with `from`", field="from")
         if inputs[0] is None:
             return None
-        self._spend(len(block.takes) + len(block.layers) + self._length(block.takes), line)
+        self._spend(len(block.layers) + self._length(block.takes), line)
         env = self._arguments(name, block, line, input_sizes(self.graph.shape(inputs[0])))
         callers = (line.at, *line.scope.callers)
         if len(callers) > MAX_NESTING:

@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-from pydantic import ValidationError
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from costmodel.documents.faults import MAX_FAULTS, Fault
 from costmodel.documents.text import KeyPath
 from costmodel.errors import known_or_suggest, quote
 from costmodel.ops.fields import MOST_AXES
+from costmodel.spec.parts import MAX_READ, BlockSpec, Document, Expect, InputSpec, Part, Variant, keys
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
     from pydantic_core import ErrorDetails
 
-MAX_READ = 200
-"""How many layers one layer may read."""
 
-Known: TypeAlias = Callable[[KeyPath], list[str]]
+@cache
+def validator() -> TypeAdapter[Document]:
+    """Return what validates a document, made when it is first needed: that takes as long as the rest of a report."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Document)
 
 
-def faults(error: ValidationError, data: Any, known: Known) -> list[Fault]:
-    """Return the validator's complaints about `data` as ours.
+def validated(data: dict[str, Any]) -> tuple[Document | None, list[Fault]]:
+    """Return the document that plain data is, or None and everything that is wrong with its form."""
+    from pydantic import ValidationError
 
-    `known` gives the keys that may stand where an unknown one stands.
-    """
-    found = [_fault(entry, data, known) for entry in error.errors()[:MAX_FAULTS]]
+    twice = inputs_faults(data)
+    try:
+        return validator().validate_python(data), twice
+    except ValidationError as error:
+        found = [_fault(entry, data) for entry in error.errors()[:MAX_FAULTS]]
     around = {fault.path[:end] for fault in found for end in range(len(fault.path))}
-    return [fault for fault in found if fault.on_key or fault.path not in around]
+    return None, twice + [fault for fault in found if fault.on_key or fault.path not in around]
+
+
+ULTRALYTICS = (
+    "`backbone` and `head` are the words of an Ultralytics model file, which is no spec",
+    "export the model to ONNX, or write its table as `input` and `layers`: specs/yolov8.yaml is one",
+)
+"""What is said of such a file, and what to do."""
+
+
+def of_ultralytics(data: dict[str, Any]) -> bool:
+    """Say whether a document is a model file of Ultralytics': two lists of rows, and none of our words for them."""
+    return all(isinstance(data.get(key), list) for key in ("backbone", "head")) and "layers" not in data
 
 
 def inputs_faults(data: dict[str, Any]) -> list[Fault]:
@@ -40,20 +58,31 @@ def inputs_faults(data: dict[str, Any]) -> list[Fault]:
     return [Fault((), f"'input' is missing: {_BELONGS['input']} belongs here", on_key=True)]
 
 
-def _fault(entry: ErrorDetails, data: Any, known: Known) -> Fault:
+def _fault(entry: ErrorDetails, data: Any) -> Fault:
     """Turn one complaint of the validator's into one of ours."""
     path, found = _follow(entry["loc"], data)
     kind, last = entry["type"], str(entry["loc"][-1])
     if kind == "missing":
         inside = f" in {'.'.join(map(str, path))}" if path else ""
         return Fault(path, f"{last!r} is missing{inside}: {_BELONGS[last]} belongs here", on_key=True)
-    if kind == "extra_forbidden":
-        return Fault(path, f"unknown key {quote(path[-1])}", known_or_suggest(str(path[-1]), known(path)), on_key=True)
+    if kind == "unexpected_keyword_argument":
+        return Fault(path, f"unknown key {quote(path[-1])}", known_or_suggest(str(path[-1]), _known(path)), on_key=True)
     if last == "[key]" or (path == ("name",) and isinstance(found, str)):
         name = path[-1] if last == "[key]" else found
         hint = "names are letters, digits and _, at most 60, and do not start with a digit"
         return Fault(path, f"{quote(name)} is no name", hint, on_key=last == "[key]")
     return Fault(path, f"{_belongs(path)} belongs here, not {shown(found)}")
+
+
+def _known(path: KeyPath) -> list[str]:
+    """Return the keys that may stand where the unknown key that ends `path` stands."""
+    kind: type[Part] = Document
+    if path[-2:-1] == ("expect",):
+        kind = Expect
+    elif len(path) == 3:
+        parts: dict[str, type[Part]] = {"blocks": BlockSpec, "inputs": InputSpec}
+        kind = parts.get(str(path[0]), Variant)
+    return list(keys(kind))
 
 
 def _follow(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
@@ -98,7 +127,7 @@ _BELONGS = {
 """What may stand under each key of the language."""
 _SIZE = "a whole number, or arithmetic,"
 _ITEM_BELONGS = {
-    "parameters": "a number, true, false, or the name of an operator or block,",
+    "parameters": "a number, true, false, the name of an operator or block, or a word,",
     "input": _SIZE,
     "inputs": "a list of sizes, or `{shape: [...], dtype: index}`,",
     "shape": _SIZE,
@@ -124,4 +153,6 @@ def shown(value: Any) -> str:
         return "a map" if value else "an empty map"
     if isinstance(value, list):
         return f"a list of {len(value)}" if value else "an empty list"
-    return {None: "nothing", True: "true", False: "false"}.get(value) or quote(value)
+    if value is None:
+        return "nothing"
+    return str(value).lower() if isinstance(value, bool) else quote(value)

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from costmodel.documents.bundled import INSTALLED, bundled
 from costmodel.documents.faults import complain
 from costmodel.documents.text import MAX_BYTES, decode, read_text
 from costmodel.errors import CostModelError, known_or_suggest, quote, suggest
 from costmodel.spec.check import check
-from costmodel.spec.document import Spec, read_spec
+from costmodel.spec.document import Spec, built_spec, read_spec
 
 
 def folders() -> list[Path]:
     """Return the folders that names are looked for in, first come first served."""
-    local, bundled = Path("specs"), _bundled()
-    return [local, bundled] if local.is_dir() and local.resolve() != bundled else [bundled]
-
-
-def _bundled() -> Path:
-    here = Path(__file__).resolve().parent.parent
-    return here / "specs" if (here / "specs").is_dir() else here.parent / "specs"
-
-
-def is_bundled(file: str) -> bool:
-    """Say whether a file is one of the package's own."""
-    return Path(file).resolve().parent == _bundled()
+    local, own = Path("specs"), bundled()
+    return [local, own] if local.is_dir() and local.resolve() != own else [own]
 
 
 def read_file(path: Path) -> Spec:
@@ -38,7 +30,18 @@ def read_file(path: Path) -> Spec:
         CostModelError: if the file cannot be read.
         SpecError: with everything that is wrong in it.
     """
-    return checked(read_text(path), str(path))
+    text, name = read_text(path), str(path)
+    if path.resolve().parent == INSTALLED and (spec := _taken(text, name)) is not None:
+        return spec
+    return checked(text, name)
+
+
+def _taken(text: str, name: str) -> Spec | None:
+    """Return the spec that came with the package, whose form was validated before it was, or None where it was not."""
+    with suppress(Exception):  # somebody has changed it: what is wrong is the validator's to say
+        spec = built_spec(text, name)
+        return None if check(spec) else spec
+    return None
 
 
 def read_stream(stream: BinaryIO, name: str = "standard input") -> Spec:
@@ -87,12 +90,13 @@ def find(arch: str) -> Spec:
         for file in here:
             if file.stem == arch:
                 return read_file(file)
-        for file in here:
+        for file in sorted(here, key=lambda file: not arch.startswith(file.stem)):  # most variants are called after it
             if arch in _variants(file):
                 return read_file(file).choose(arch)
     raise CostModelError(
         f"no architecture {quote(arch)}; {known_or_suggest(arch, names())}\n"
-        "  `costmodel list` shows them all; a path to a YAML or ONNX file works too"
+        "  `costmodel list` shows them all; a path to a YAML or ONNX file works too, and package.module:factory, code "
+        "that builds a PyTorch module"
     )
 
 
@@ -118,7 +122,14 @@ def files() -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.yaml") if path.is_file())
+    """Return the specs in a folder, in the order of their names; none where it cannot be looked into."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        return [folder / name for name in sorted(each.name for each in entries if _is_spec(each))]
+    return []
+
+
+def _is_spec(entry: os.DirEntry[str]) -> bool:
+    return entry.name.endswith(".yaml") and entry.is_file()
 
 
 def names() -> list[str]:

@@ -10,25 +10,31 @@ import json
 from typing import Any
 
 from costmodel.ops import OPERATORS, Operator
-from costmodel.ops.fields import REQUIRED, declared
-from costmodel.spec.check import WIRING
-from costmodel.spec.document import Spec
+from costmodel.ops.fields import FIELD_TYPES, REQUIRED, declared
+from costmodel.spec.form import validator
+from costmodel.spec.parts import WIRING
 
 Schema = dict[str, Any]
 
+_WIRING = f"^({'|'.join(WIRING)})$"
+_WHERE = {id(kind): f"#/$defs/{name}" for name, kind in FIELD_TYPES.items()}
+"""Where the schema says what a field of a type takes: once for all operators."""
 GROUPED: Schema = {"type": "string", "pattern": "^[0-9][0-9_]*$"}
 """4_231_976 is a whole number here, but a text to the YAML 1.2 that editors read."""
 
 
 def schema() -> Schema:
     """Return the JSON schema (draft 2020-12) of a spec."""
-    made = Spec.model_json_schema(by_alias=True)
+    made = validator().json_schema(by_alias=True)
     layer = made["$defs"]["LayerSpec"]
+    del layer["properties"]["fields"]  # they stand among the keys of the line
+    layer["additionalProperties"] = True
     layer["properties"]["op"] = {
         "anyOf": [{"enum": sorted(OPERATORS)}, {"type": "string"}],
         "description": layer["properties"]["op"]["description"],
     }
     layer["allOf"] = [_rule(operator) for _, operator in sorted(OPERATORS.items())]
+    made["$defs"] |= {name: kind.schema() for name, kind in FIELD_TYPES.items()}
     for figure in made["$defs"]["Expect"]["properties"].values():
         figure["anyOf"].insert(1, GROUPED)
     made["oneOf"] = [{"required": ["input"]}, {"required": ["inputs"]}]
@@ -40,11 +46,8 @@ def schema() -> Schema:
 def _rule(operator: type[Operator]) -> Schema:
     """Return what holds of a layer that names this operator: its fields, those required, and no others."""
     fields = declared(operator)
-    known: Schema = {name: takes.schema() | _default(default) for name, (takes, default) in fields.items()}
-    rule: Schema = {
-        "properties": known | dict.fromkeys(WIRING, True),
-        "additionalProperties": False,
-    }
+    known = {name: {"$ref": _WHERE[id(takes)]} | _default(default) for name, (takes, default) in fields.items()}
+    rule: Schema = {"properties": known, "patternProperties": {_WIRING: True}, "additionalProperties": False}
     required = [name for name, (_, default) in fields.items() if default is REQUIRED]
     if required:
         rule["required"] = required
@@ -66,5 +69,11 @@ def _tidied(node: Any) -> Any:
 
 
 def schema_text() -> str:
-    """Return the schema as the text of a file."""
-    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+    """Return the schema as the text of a file, the rule of each operator on a line of its own."""
+    made = schema()
+    layer = made["$defs"]["LayerSpec"]
+    rules = {f"@{place}": rule for place, rule in enumerate(layer["allOf"])}
+    text = json.dumps(made | {"$defs": made["$defs"] | {"LayerSpec": layer | {"allOf": [*rules]}}}, indent=1)
+    for mark, rule in rules.items():
+        text = text.replace(f'"{mark}"', json.dumps(rule))
+    return text + "\n"

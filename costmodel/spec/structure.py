@@ -11,7 +11,8 @@ from costmodel.ops import OPERATORS
 from costmodel.ops.fields import FIELD_TYPES, declared
 from costmodel.spec.bind import AXES
 from costmodel.spec.check import INPUT_SIZES
-from costmodel.spec.document import LayerSpec, Spec
+from costmodel.spec.document import Spec
+from costmodel.spec.parts import LayerSpec
 
 _ONE_VALUE = (FIELD_TYPES["bool"], *AXES)
 

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,7 +21,8 @@ LARGEST = 2**63
 SPOKEN = {"B": "bytes", "s": "seconds", "J": "joules", "W": "watts"}
 """What units are called in a sentence."""
 
-Row = Mapping[str, Any]
+Columns: TypeAlias = Mapping[str, Any]
+"""Values by the names of columns: numbers of one point, or arrays of many."""
 
 
 def _ratio(left: Any, right: Any) -> Any:
@@ -50,20 +51,20 @@ LANGUAGE = Language(
 
 @dataclass(frozen=True)
 class Comparison:
-    """One comparison of a condition; both sides are numbers, or arrays where the row holds arrays."""
+    """One comparison of a condition; both sides are numbers, or arrays where the columns are arrays."""
 
     text: str
     sign: str
     left: Evaluate
     right: Evaluate
 
-    def holds(self, row: Row) -> Any:
+    def holds(self, columns: Columns) -> Any:
         """Say whether it holds."""
-        return COMPARISONS[self.sign](self.left(row), self.right(row))
+        return COMPARISONS[self.sign](self.left(columns), self.right(columns))
 
-    def over(self, row: Row) -> Any:
+    def over(self, columns: Columns) -> Any:
         """Return by which share of its right side each point misses it, as floats; below zero where there is room."""
-        left, right = (np.asarray(side(row), dtype="float64") for side in (self.left, self.right))
+        left, right = (np.asarray(side(columns), dtype="float64") for side in (self.left, self.right))
         apart = {"<": left - right, ">": right - left}.get(self.sign[0], abs(left - right))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(right != 0, apart / abs(right), apart)
@@ -125,7 +126,7 @@ class _Condition(Parser):
         if unit:
             self._written.add(unit)
         found = value if value < LARGEST and unit in quantity.WHOLE else float(value)
-        return lambda row: found
+        return lambda columns: found
 
     def name(self, token: Token) -> Evaluate:
         name, size = (token.text, 1.0) if token.text in self.columns else meant(token.text)
@@ -135,10 +136,10 @@ class _Condition(Parser):
         self.names[name] = None
         if size != 1:
             each = round(1 / size)
-            return lambda row: row[name] * each
+            return lambda columns: columns[name] * each
         if name in MEASURES:
             self._counted.add(MEASURES[name].unit)
-        return lambda row: row[name]
+        return lambda columns: columns[name]
 
     def compared(self, text: str, offset: int, signs: Sequence[str], sides: Sequence[Evaluate]) -> Evaluate:
         for unit in sorted(self._written - self._counted):
@@ -148,7 +149,7 @@ class _Condition(Parser):
         pairs = zip(signs, sides, sides[1:], strict=False)
         chain = [Comparison(text, sign, left, right) for sign, left, right in pairs]
         self.comparisons += chain
-        return lambda row: _all([part.holds(row) for part in chain])
+        return lambda columns: _all([part.holds(columns) for part in chain])
 
 
 def _all(values: list[Any]) -> Any:

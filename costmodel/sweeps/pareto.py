@@ -35,6 +35,11 @@ def goal_of(word: str, columns: Collection[str], largest: bool) -> Goal:
     return Goal(column, -1 if largest else 1)
 
 
+def columns_in(text: str) -> list[str]:
+    """Return the columns that goals name, as they are written."""
+    return [part.rpartition(":")[2].strip() for part in text.split(",")]
+
+
 def parse_goals(text: str, columns: Collection[str]) -> tuple[Goal, ...]:
     """Return the goals of ``params,max:mult_adds``: columns to be small, or large after ``max:``.
 

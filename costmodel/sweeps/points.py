@@ -15,13 +15,11 @@ from typing import Any
 import numpy as np
 
 from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.spec import Spec
-from costmodel.spec.structure import structural
+from costmodel.sources.parametric import BATCH, Parametric
 from costmodel.sweeps.ranges import Axis
 
 CHUNK = 32_768
 """Points priced at once: enough that Python's share is small, few enough that arrays stay in the processor's cache."""
-BATCH = "batch"
 
 
 @dataclass(frozen=True)
@@ -155,20 +153,20 @@ class Pairs:
         return Box({}, numbers, next(iter(numbers.values())).shape)
 
 
-def grid(spec: Spec, axes: list[Axis], chunk: int = CHUNK) -> Grid:
-    """Return the grid of axes over parameters of a spec and ``batch``.
+def grid(network: Parametric, axes: list[Axis], chunk: int = CHUNK) -> Grid:
+    """Return the grid of axes over parameters of a network and ``batch``.
 
     Raises:
         CostModelError: if an axis is of an unknown parameter, stands twice, or holds what the parameter cannot be.
     """
-    shaping = structural(spec)
-    _check_names(spec, [axis.name for axis in axes])
+    shaping = network.shaping
+    _check_names(network, [axis.name for axis in axes])
     for axis in axes:
         if axis.name == BATCH:
             _check_batch([] if axis.words else axis.ends())
         else:
             for value in axis.words or axis.ends().tolist():
-                spec.set(**{axis.name: value})
+                network.check(axis.name, value)
     return Grid(
         tuple(axis for axis in axes if axis.name in shaping),
         tuple(axis for axis in axes if axis.name not in shaping),
@@ -176,14 +174,14 @@ def grid(spec: Spec, axes: list[Axis], chunk: int = CHUNK) -> Grid:
     )
 
 
-def pairs(spec: Spec, columns: Mapping[str, Any], chunk: int = CHUNK) -> Pairs:
-    """Return points given one by one, as equally long arrays over parameters of a spec and ``batch``.
+def pairs(network: Parametric, columns: Mapping[str, Any], chunk: int = CHUNK) -> Pairs:
+    """Return points given one by one, as equally long arrays over parameters of a network and ``batch``.
 
     Raises:
         CostModelError: if a parameter is unknown or shapes the network, or the arrays are not equally long.
     """
-    _check_names(spec, list(columns))
-    shaping = structural(spec)
+    _check_names(network, list(columns))
+    shaping = network.shaping
     arrays = {name: np.asarray(values) for name, values in columns.items()}
     for name, array in arrays.items():
         if name in shaping:
@@ -197,13 +195,13 @@ def pairs(spec: Spec, columns: Mapping[str, Any], chunk: int = CHUNK) -> Pairs:
     return Pairs(arrays, chunk)
 
 
-def _check_names(spec: Spec, names: list[str]) -> None:
+def _check_names(network: Parametric, names: list[str]) -> None:
     if not names:
         raise CostModelError("nothing varies; give --vary NAME=VALUES at least once")
-    known = [*spec.parameters, BATCH]
+    known = [*network.parameters, BATCH]
     for name in names:
         if name not in known:
-            raise CostModelError(f"{spec.name} has no parameter {name!r}; {known_or_suggest(name, known)}")
+            raise CostModelError(f"{network.name} has no parameter {name!r}; {known_or_suggest(name, known)}")
         if names.count(name) > 1:
             raise CostModelError(f"{name} is varied twice; list all its values once")
 

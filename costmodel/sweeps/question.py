@@ -1,7 +1,8 @@
-"""Price a spec over many values of its parameters: chunk by chunk, each an array through the operators' own rules."""
+"""Price a network over many values of its parameters: chunk by chunk, as arrays through the operators' own rules."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costmodel.errors import CostModelError, SpecError, known_or_suggest
+from costmodel.errors import CostModelError, SpecError, UnfitError, known_or_suggest
 from costmodel.latency.whole import askable, measured, require_device
 from costmodel.measures import MEASURES, find, meant, shown
 from costmodel.numbers.exact import LIMIT, exact
 from costmodel.numbers.verdicts import LISTENER
-from costmodel.spec import Spec, expand
+from costmodel.pricing.walk import dtype_of, images
+from costmodel.sources.parametric import Parametric
 from costmodel.sweeps.conditions import Condition, parse_condition
-from costmodel.sweeps.points import BATCH, Box, Grid, Pairs, grid, pairs
-from costmodel.units import DTYPES
+from costmodel.sweeps.points import Box, Grid, Pairs, grid, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,8 @@ TIMED = tuple(measure.name for measure in shown("sweep", ["", "device"]))
 """The same with a device."""
 
 
+SIZES = re.compile(r"(?<![\w.])[\d,]+(x[\d,]+)*")
+"""Numbers and shapes in a complaint, not those in names."""
 AHEAD = 4
 """Chunks each worker may be ahead of the reader: enough to keep it busy, few enough to bound memory."""
 
@@ -45,6 +48,7 @@ class LeftOut:
     count: int
     reason: str
     example: Mapping[str, Any]
+    what: str = "no network"
 
 
 Reasons = dict[str, LeftOut]
@@ -73,11 +77,12 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Question:
-    """One sweep: which points of which spec, which columns of them, and which condition rows must meet."""
+    """One sweep: which points of which network, which columns of them, and which condition rows must meet."""
 
-    spec: Spec
+    network: Parametric
     points: Grid | Pairs
-    dtype: str = "float32"
+    dtype: str | None = None
+    """None is the network's own."""
     measures: tuple[str, ...] = COLUMNS
     where: Condition | None = None
     device: Device | None = None
@@ -87,6 +92,15 @@ class Question:
     def columns(self) -> tuple[str, ...]:
         """The names of the columns, in order: what varies, then what it comes to."""
         return (*self.points.names, *self.measures)
+
+    @property
+    def priced_at(self) -> str:
+        """The dtype of its numbers."""
+        return dtype_of(self.network, self.dtype)
+
+    def notes(self, row: Mapping[str, Any]) -> list[str]:
+        """Return what a reader of a row has to know of its network."""
+        return self.network.at({name: row[name] for name in self.points.names})[0].notes
 
     def chunk(self, index: int) -> Chunk:
         """Price one chunk.
@@ -125,7 +139,7 @@ def _priced(question: Question, box: Box) -> Iterable[Rows]:
         if fault is None:  # the arrays could not decide what plain numbers can
             alone += [box.part(index) for index in points]
         else:
-            add_reasons(reasons, {_key(fault): LeftOut(len(points), _first_line(fault), first)})
+            add_reasons(reasons, {_key(fault): _left_out(fault, len(points), first)})
     yield _select(question, box, row, good), reasons
     for part in alone:
         yield _one(question, part)
@@ -150,23 +164,21 @@ def _without_arrays(question: Question, box: Box, error: CostModelError) -> Iter
 def _measure(question: Question, box: Box) -> dict[str, Any]:
     """Return the measures of a box, as arrays that spread over its shape."""
     numbers = {name: exact(array) for name, array in box.numbers.items()}
-    batch = numbers.pop(BATCH, box.structure.get(BATCH, 1))
-    structure = {name: value for name, value in box.structure.items() if name != BATCH}
-    return _ask(question, question.spec.set(**structure, **numbers), batch)
+    return _ask(question, {**box.structure, **numbers})
 
 
-def _ask(question: Question, spec: Spec, batch: Any) -> dict[str, Any]:
-    graph = expand(spec)
-    return measured(graph, question.measures, batch, question.dtype, question.device)
+def _ask(question: Question, values: Mapping[str, Any]) -> dict[str, Any]:
+    graph, batch = question.network.at(values)
+    return measured(graph, question.measures, images(graph, batch), question.dtype, question.device)
 
 
 def _one(question: Question, box: Box) -> Rows:
     """Price one point with plain numbers."""
     point = box.at(0)
     try:
-        row = _ask_plainly(question, point)
-    except SpecError as error:
-        return _select(question, box, {}, np.zeros(1, dtype=bool)), {_key(error): LeftOut(1, _first_line(error), point)}
+        row = _ask(question, point)
+    except (SpecError, UnfitError) as error:
+        return _select(question, box, {}, np.zeros(1, dtype=bool)), {_key(error): _left_out(error, 1, point)}
     if any(isinstance(value, int) and value > LIMIT for value in row.values()):
         at = ", ".join(f"{name} = {value}" for name, value in point.items())
         raise CostModelError(f"at {at} a count passes 2**63, more than a table of a sweep can hold; narrow the ranges")
@@ -175,16 +187,10 @@ def _one(question: Question, box: Box) -> Rows:
     ), {}
 
 
-def _ask_plainly(question: Question, point: Mapping[str, Any]) -> dict[str, Any]:
-    settings = dict(point)
-    batch = settings.pop(BATCH, 1)
-    return _ask(question, question.spec.set(**settings), batch)
-
-
 def _error(question: Question, box: Box) -> CostModelError | None:
     """Return why a point is no network, or None if it is one."""
     try:
-        _ask_plainly(question, box.at(0))
+        _ask(question, box.at(0))
     except CostModelError as error:
         return error
     return None
@@ -211,15 +217,18 @@ def _select(question: Question, box: Box, row: Mapping[str, Any], good: Any) -> 
 
 
 def _key(error: CostModelError) -> str:
-    """Return what two points with the same fault share: the place in the file."""
+    """Return what two points with the same fault share: the place in the file, or the words around the sizes."""
     if isinstance(error, SpecError) and error.problems and error.problems[0].place is not None:
         place = error.problems[0].place
         return f"{error.file}:{place.line}:{place.column}"
-    return str(error)
+    return SIZES.sub("", str(error))
 
 
-def _first_line(error: CostModelError) -> str:
-    return str(error).splitlines()[0]
+def _left_out(error: CostModelError, count: int, first: Mapping[str, Any]) -> LeftOut:
+    reason, *rest = str(error).splitlines()
+    if reason.endswith(":") and rest:
+        reason = f"{reason} {rest[0].strip()}"
+    return LeftOut(count, reason, first, error.what) if isinstance(error, UnfitError) else LeftOut(count, reason, first)
 
 
 class _Verdicts:
@@ -255,10 +264,10 @@ def _judged_by(verdicts: _Verdicts) -> Iterator[None]:
 
 
 def ask(
-    spec: Spec,
+    network: Parametric,
     axes: Any,
     *,
-    dtype: str = "float32",
+    dtype: str | None = None,
     measures: Iterable[str] | None = None,
     where: str | None = None,
     device: Device | None = None,
@@ -272,12 +281,11 @@ def ask(
     Raises:
         CostModelError: if a parameter, column or value cannot be.
     """
-    if dtype not in DTYPES:
-        raise CostModelError(f"unknown dtype {dtype!r}; {known_or_suggest(dtype, DTYPES)}")
-    if device is not None and device.conditions.dtype != dtype:
-        measured = device.conditions.dtype
-        raise CostModelError(f"{device.name} was measured at {measured}, so ask for --dtype {measured}, not {dtype}")
-    points = pairs(spec, axes) if isinstance(axes, Mapping) else grid(spec, axes)
+    priced_at = dtype_of(network, dtype)
+    if device is not None and device.conditions.dtype != priced_at:
+        own = device.conditions.dtype
+        raise CostModelError(f"{device.name} was measured at {own}, so ask for --dtype {own}, not {priced_at}")
+    points = pairs(network, axes) if isinstance(axes, Mapping) else grid(network, axes)
     columns = [*points.names, *MEASURES]
     condition = parse_condition(where, columns) if where else None
     read = [parse_condition(text, columns) for text in (*([where] if where else []), *constraints)]
@@ -291,8 +299,8 @@ def ask(
     )
     names = tuple(name for name in wanted if name not in points.names)
     require_device(names, device)
-    known = askable(dtype, device)
+    known = askable(priced_at, device)
     for name in names:
         if name not in known:
             raise CostModelError(f"there is no column {name!r}; {known_or_suggest(name, [*points.names, *known])}")
-    return Question(spec, points, dtype, names, condition, device)
+    return Question(network, points, dtype, names, condition, device)

@@ -84,8 +84,8 @@ class Outcome:
             "rows": self.rows,
             "left_out": {key: asdict(entry) for key, entry in self.left_out.items()},
             "first": self.first,
-            "front": _plain(self.front.columns) if self.front else None,
-            "sample": [self.sample.every, self.sample.seen, _plain(self.sample.columns)] if self.sample else None,
+            "front": _lists(self.front.columns) if self.front else None,
+            "sample": [self.sample.every, self.sample.seen, _lists(self.sample.columns)] if self.sample else None,
         }
 
     def go_on(self, notes: Mapping[str, Any]) -> None:
@@ -183,7 +183,7 @@ def _leave(store: Store | None, outcome: Outcome, whole: bool) -> None:
     store.close()
 
 
-def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:
+def _lists(columns: Mapping[str, Any]) -> dict[str, Any]:
     return {name: column.tolist() for name, column in columns.items()}
 
 

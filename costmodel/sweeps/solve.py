@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from costmodel.errors import CostModelError
+from costmodel.measures import Row
 from costmodel.sweeps.chunks import answers
 from costmodel.sweeps.conditions import Condition
 from costmodel.sweeps.pareto import Front, Goal
@@ -16,8 +17,6 @@ from costmodel.sweeps.question import Question, Reasons, add_reasons
 
 MAX_TIES = 10
 """Best points that are kept where several are equally good."""
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Limit:
 
 
 @dataclass
-class Answer:
+class Solution:
     """What the search found.
 
     best: the best points that meet every constraint (all are equally good; `ties` says how many there are).
@@ -61,14 +60,14 @@ class Solver:
                 raise CostModelError(f"--subject-to {condition.text!r}: `or` and `not` have no distance to be told by")
         self.question, self.goal, self.constraints = question, goal, constraints
         self.comparisons = [part for condition in constraints for part in condition.comparisons]
-        self.answer = Answer()
+        self.answer = Solution()
         columns = [name for condition in constraints for name in condition.names if name in question.measures]
         others = [Goal(name) for name in dict.fromkeys(columns) if name != goal.column]
         self.answer.front = Front([goal, *others]) if others else None
 
     def run(
         self, workers: int = 1, cluster: str | None = None, tell: Callable[[Any], None] = lambda answer: None
-    ) -> Answer:
+    ) -> Solution:
         """Look at every point, twice where the first look leaves open what stands in the way of a better one.
 
         Raises:
@@ -108,7 +107,7 @@ class Solver:
         value = columns[self.goal.column] * self.goal.sign  # small is good
         for wanted in np.unique(value[good])[:2]:
             at = np.flatnonzero(good & (value == wanted))
-            self._place([_row(columns, index) for index in at[:MAX_TIES]], len(at))
+            self._place([row_of(columns, index) for index in at[:MAX_TIES]], len(at))
         if answer.front is not None:
             answer.front.add({name: column[good] for name, column in columns.items()})
 
@@ -138,7 +137,7 @@ class Solver:
         worst = self._worst(columns)
         index = int(np.argmin(worst))
         if self.answer.nearest is None or worst[index] < self.answer.nearest_over:
-            self.answer.nearest, self.answer.nearest_over = _row(columns, index), float(worst[index])
+            self.answer.nearest, self.answer.nearest_over = row_of(columns, index), float(worst[index])
 
     def _worst(self, columns: Mapping[str, Any]) -> Any:
         """Return by which share each point breaks the constraint that it breaks most."""
@@ -157,8 +156,9 @@ class Solver:
             worst = np.where(better, self._worst(chunk.columns), np.inf)
             index = int(np.argmin(worst))
             if worst[index] < least:
-                self.answer.beyond, least = _row(chunk.columns, index), worst[index]
+                self.answer.beyond, least = row_of(chunk.columns, index), worst[index]
 
 
-def _row(columns: Mapping[str, Any], index: Any) -> Row:
+def row_of(columns: Mapping[str, Any], index: Any) -> Row:
+    """Return one row of columns as plain numbers and names."""
     return {name: column[index : index + 1].tolist()[0] for name, column in columns.items()}

@@ -133,12 +133,10 @@ class Store:
 
 
 def fingerprint(question: Question) -> str:
-    """Return what two runs of the same sweep share: program, spec, points, columns, condition and dtype."""
-    spec = question.spec
+    """Return what two runs of the same sweep share: program, network, points, columns, condition and dtype."""
     asked = [
         __version__,
-        spec.text,
-        {name: str(value) for name, value in spec.parameters.items()},
+        *question.network.identity,
         question.points.described,
         question.points.chunk,
         question.columns,

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costmodel.api import read
+from costmodel import sources
 from costmodel.errors import CostModelError
-from costmodel.latency.device import find_device
-from costmodel.spec import Spec
+from costmodel.sources import Question as Network
 from costmodel.sweeps.chunks import answers
 from costmodel.sweeps.conditions import parse_condition
 from costmodel.sweeps.pareto import goal_of
 from costmodel.sweeps.question import Reasons, add_reasons, ask
 from costmodel.sweeps.ranges import axis_of
-from costmodel.sweeps.solve import Answer, Solver
+from costmodel.sweeps.solve import Solution, Solver, row_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,9 +24,10 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    spec: Spec | str,
+    network: Network,
+    /,
     *,
-    dtype: str = "float32",
+    dtype: str | None = None,
     measures: Iterable[str] | None = None,
     where: str | None = None,
     paired: bool = False,
@@ -38,8 +38,8 @@ def sweep(
     """Return a pandas frame with a row for each combination of parameters' values, the last one varying fastest.
 
     Args:
-        spec: the architecture, or its name.
-        dtype: of weights and activations.
+        network: an architecture or its name, or an ONNX file that leaves sizes open.
+        dtype: of weights and activations; by default the network's own.
         measures: the columns wanted besides the parameters, as `costmodel.measures` lists them.
         where: keep only the rows that meet this condition: ``"mult_adds < 300e6"``.
         paired: take the i-th of each list as the i-th point, instead of all combinations.
@@ -48,7 +48,8 @@ def sweep(
         values: lists of values, by parameter; ``batch`` may be one.
 
     Points that are no network (a size that is not whole, a picture too small) are left out;
-    ``frame.attrs["left_out"]`` says how many, by the reason. Parameters that shape the network vary slowest.
+    ``frame.attrs["left_out"]`` says how many, by the reason; ``frame.attrs["notes"]`` what has to be known of the
+    first network, as of an ONNX file's. Parameters that shape the network vary slowest; all open sizes of a file do.
 
     Raises:
         CostModelError: if a parameter, column or value cannot be.
@@ -56,7 +57,8 @@ def sweep(
     import pandas as pd
 
     axes = values if paired else [axis_of(name, given) for name, given in values.items()]
-    question = ask(read(spec), axes, dtype=dtype, measures=measures, where=where, device=_device(device))
+    varied, at = sources.open(network).parametric(), _device(device)
+    question = ask(varied, axes, dtype=dtype, measures=measures, where=where, device=at)
     reasons: Reasons = {}
     chunks = []
     for chunk in answers(question, workers=workers):
@@ -65,28 +67,30 @@ def sweep(
     columns = {name: np.concatenate([chunk.columns[name] for chunk in chunks]) for name in question.columns}
     frame = pd.DataFrame(columns)
     frame.attrs["left_out"] = {entry.reason: entry.count for entry in reasons.values()}
+    frame.attrs["notes"] = question.notes(row_of(columns, 0)) if len(frame) else []
     return frame
 
 
 def solve(
-    spec: Spec | str,
+    network: Network,
+    /,
     *,
     maximize: str | None = None,
     minimize: str | None = None,
     subject_to: str | Iterable[str],
-    dtype: str = "float32",
+    dtype: str | None = None,
     workers: int = 1,
     device: str | None = None,
     **values: Any,
-) -> Answer:
+) -> Solution:
     """Return the best network of a grid under constraints; every point is priced, so it is the best there is.
 
     Args:
-        spec: the architecture, or its name.
+        network: an architecture or its name, or an ONNX file that leaves sizes open.
         maximize: the measure or parameter that is to be large; or
         minimize: the one that is to be small.
         subject_to: a condition that the network must meet, or several: ``"params < 5M"``.
-        dtype: of weights and activations.
+        dtype: of weights and activations; by default the network's own.
         workers: processes to spread the work over.
         device: the name of a device, whose latency may then be asked for.
         values: lists of values, by parameter; ``batch`` may be one.
@@ -102,10 +106,22 @@ def solve(
     wanted = maximize or minimize or ""
     constraints = (subject_to,) if isinstance(subject_to, str) else tuple(subject_to)
     axes = [axis_of(name, given) for name, given in values.items()]
-    question = ask(read(spec), axes, dtype=dtype, device=_device(device), goals=[wanted], constraints=constraints)
+    varied, at = sources.open(network).parametric(), _device(device)
+    question = ask(
+        varied,
+        axes,
+        dtype=dtype,
+        device=at,
+        goals=[wanted],
+        constraints=constraints,
+    )
     goal = goal_of(wanted, question.columns, largest=maximize is not None)
     return Solver(question, goal, [parse_condition(text, question.columns) for text in constraints]).run(workers)
 
 
 def _device(name: str | None) -> Device | None:
-    return find_device(name) if name is not None else None
+    if name is None:
+        return None
+    from costmodel.latency.device import find_device
+
+    return find_device(name)

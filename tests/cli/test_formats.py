@@ -25,6 +25,9 @@ COMMANDS = {
     "sweep to a front": "sweep nin_cifar10 --vary classes=2:9 --pareto params,max:mult_adds",
     "solve": "solve nin_cifar10 --vary classes=2:9 --maximize params --subject-to mult_adds<1G",
     "suggest": "suggest nin_cifar10 --goal params<900000 --top 2",
+    "formula": "formula nin_cifar10",
+    "formula of blocks": "formula mobilenet_v1 --by block",
+    "check": "check nin_cifar10 --max params=5M",
     "verify": "verify nin_cifar10",
     "verify --layers": "verify nin_cifar10 --layers",
 }

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 import costmodel as cm
 from cli.command import run
 from costmodel.latency.device import find_device, to_yaml
+from costmodel.render.answer import FORMATS
 
 ESCAPES = "\x1b]0;PWNED\x07\x1b[31;1mred\x1b[2J\x9b5m \u202eRTL\u200b\u2028line\r"
 EVIL = f"=HYPERLINK() {ESCAPES}<script>alert(1)</script> | `x` $y$ $\\bad$\n# forged heading\nerror: forged"
@@ -113,12 +114,11 @@ COMMANDS = [
     "solve evil --vary width=4,8 --device evil --dtype float16 --minimize params --subject-to mult_adds>1",
     "suggest evil --goal params<40",
 ]
-FORMATS = {"list": "text json csv markdown", "check": "text json markdown", "formula": "text latex python"}
-FORMATS |= {"report": "text json csv markdown html", "device-report": "text json markdown html"}
+OWN = {"formula": ["latex", "python"]}
 QUESTIONS = [
     (command.format(f" --format {form}" if form else ""), form)
     for command in COMMANDS
-    for form in (FORMATS.get(command.split()[0], "text json csv markdown").split() if "{}" in command else [""])
+    for form in ([*FORMATS, *OWN.get(command.split()[0], [])] if "{}" in command else [""])
 ]
 
 
@@ -178,9 +178,10 @@ def test_complaints_quote_and_do_not_act(capsys, tmp_path, name):
     assert (code, out) == (2, "")
     harmless(err)
     if name.endswith(".yaml") and name not in ASKED:
-        code, out, err = run(capsys, "check", tmp_path / name, "--format", "markdown")
-        assert code == 1
-        harmless(out + err)
+        for form in FORMATS:
+            code, out, err = run(capsys, "check", tmp_path / name, "--format", form)
+            assert code == 1
+            harmless(out + err, page=form == "html")
 
 
 @pytest.mark.parametrize("change", ["op_type", "domain", "input", "output", "attribute", "size"])
@@ -196,9 +197,12 @@ def test_complaints_about_nodes_do_not_act(capsys, tmp_path, change):
     else:
         setattr(node, change, EVIL)
     (tmp_path / "wrong.onnx").write_bytes(wrong.SerializeToString())
-    code, out, err = run(capsys, "report", tmp_path / "wrong.onnx")
-    assert (code, out) == (2, "")
-    harmless(err)
+    for form in FORMATS:
+        code, out, err = run(capsys, "report", tmp_path / "wrong.onnx", "--format", form)
+        assert (code, bool(out)) in ((2, False), (0, True))
+        assert code == 0 or change in ("op_type", "domain", "input", "output")
+        harmless(out, page=form in ("markdown", "html"))
+        harmless(err)
 
 
 def test_words_of_the_command_line_do_not_act(capsys):
@@ -298,8 +302,10 @@ def test_completion_offers_no_name_that_acts(odd):
 
 
 def test_names_of_files_do_not_act(capsys, odd, monkeypatch):
-    from costmodel.cli import check
+    from costmodel.cli.output import emit
+    from costmodel.judging.expected import Verdict, hold, unmet
     from costmodel.latency import device
+    from costmodel.render.verdicts import lines
 
     monkeypatch.setattr(device, "device_files", lambda: {odd.stem: odd})
     for words in ("report vgg16 --device zzz", "list evil"):
@@ -307,12 +313,12 @@ def test_names_of_files_do_not_act(capsys, odd, monkeypatch):
         assert (code, out) == (2, "")
         harmless(err)
     verdicts = {}
-    assert check._held(str(odd), verdicts) is None
-    check._say(verdicts | {f"{odd}/{odd.name}": check.Verdict(1, 1)}, 1, quiet=False)
+    assert hold(str(odd), verdicts) is None
+    emit(lines(verdicts | {f"{odd}/{odd.name}": Verdict(1, 1)}, quiet=False))
     harmless(capsys.readouterr().out)
-    unmet = list(check._unmet(cm.read("evil"), str(odd)))
-    assert len(unmet) == 1
-    harmless(unmet[0])
+    wrong = list(unmet(cm.read("evil"), str(odd)))
+    assert len(wrong) == 1
+    harmless(wrong[0])
     assert repr(cm.LayerGraph(odd.stem, (3, 8, 8))) == r"<LayerGraph evil\x1b[2J\nerror: forged: 0 layers>"
 
 

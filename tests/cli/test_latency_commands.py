@@ -243,6 +243,14 @@ def test_a_single_measurement_scales_a_device(tmp_path, capsys):
         assert new.seconds == pytest.approx(old.seconds / 2, rel=1e-4)
     assert made.interval.half_width > find_device("pi4").interval.half_width
     assert made.error is None
+    says = "fast-pi: it was scaled and not fitted, so there are no errors to draw"
+    for words in (
+        ["calibrate", "--from", table, "--scale", "pi4", "--name", "fast-pi", "--output", tmp_path / "other.yaml"],
+        ["device-report", output],
+    ):
+        code, _, err = run(capsys, *words, "--plot", tmp_path / "plot.svg")
+        assert (code, says in err) == (2, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fast-pi.yaml", "one.csv"]
 
 
 def test_an_architecture_is_exported_and_never_written_over(tmp_path, capsys):

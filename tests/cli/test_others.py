@@ -1,6 +1,7 @@
 """`costmodel list`, `show`, `verify`, `check`, `operators` and `schema`."""
 
 import csv
+import html
 import io
 import json
 import re
@@ -161,6 +162,30 @@ def test_check_says_computed_and_expected(capsys, tiny):
     assert "1 file fails" in out
 
 
+def test_check_gives_a_row_for_each_thing_it_looked_at(capsys, tiny):
+    tiny.write_text(tiny.read_text().replace("params: 122", "params: 100"))
+    code, out, err = run(capsys, "check", tiny, "alexnet", "--max", "params=200", "--format", "csv")
+    assert (code, err) == (1, "")
+    found = [(row["kind"], row["kept"], row["value"], row["says"]) for row in csv.DictReader(io.StringIO(out))]
+    assert found == [
+        ("file", "False", "", "1 fault"),
+        ("fault", "False", "", f"{tiny}: tiny_two: params are 122, but 100 is expected (+22)"),
+        ("file", "True", "", "4 networks as expected"),
+        ("max", "True", "162", ""),
+        ("max", "False", str(cm.price(cm.load("alexnet")).totals.params), ""),
+    ]
+
+
+def test_check_shows_a_complaint_as_it_is_said_on_a_page(capsys, tiny):
+    tiny.write_text(tiny.read_text().replace("op: conv,", "op: cnov,"))
+    said = run(capsys, "check", tiny)[1].partition("\n1 network")[0].rpartition("\n0 networks")[0]
+    assert "^" in said
+    code, out, err = run(capsys, "check", tiny, "--format", "html")
+    assert (code, err) == (1, "")
+    assert f"<pre>{html.escape(said)}</pre>" in out
+    assert f"\n{said}\n" in run(capsys, "check", tiny, "--format", "markdown")[1]
+
+
 def test_check_goes_on_after_a_broken_file(capsys, tiny):
     broken = tiny.with_name("broken.yaml")
     broken.write_text(tiny.read_text().replace("op: conv,", "op: cnov,"))
@@ -275,7 +300,7 @@ def test_bundled_specs_are_asked_for_title_and_source(capsys, tmp_path, monkeypa
     mine.parent.mkdir()
     mine.write_text("input: [3]\nlayers: {a: {op: relu}}\n")
     assert "1 network as expected" in answer(capsys, "check", mine)
-    monkeypatch.setattr("costmodel.spec.library._bundled", lambda: mine.parent.resolve())
+    monkeypatch.setattr("costmodel.documents.bundled.bundled", lambda: mine.parent.resolve())
     code, out, _ = run(capsys, "check", mine)
     assert code == 1
     assert f"{mine}: a bundled spec has a title\n{mine}: a bundled spec has a source\n" in out

@@ -45,6 +45,13 @@ def test_what_is_slow_need_not_be_there(words):
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True)
 
 
+def test_a_file_is_read_without_the_library_of_its_format():
+    """Nor with what reads specs. NumPy is needed: the constants of files are computed with."""
+    loaded = imported_by(["report", "tests/mobilenet_v3_small.onnx"])
+    assert "costmodel.onnx.read" in loaded
+    assert not (HEAVY - {"numpy"} | {"google.protobuf", "pydantic", "yaml", "costmodel.spec"}) & loaded
+
+
 def test_help_imports_no_subcommand():
     assert not {"costmodel.spec", "costmodel.pricing", "pydantic"} & imported_by(["--help"])
 

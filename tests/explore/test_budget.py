@@ -163,7 +163,7 @@ def test_a_new_network_fails_unless_it_may_be_new(committed, command):
     assert "4 budgets, all kept; 1 network could not be compared" in fresh.out
     assert "fails: new.yaml is new since git:main: git has no new.yaml in main" in fresh.out
     raw = json.loads(command("check", "new.yaml", "--against", "git:main", "--format", "json").out)
-    assert (raw["kept"], len(raw["new"]), raw["budgets"]) == (False, 1, [])
+    assert (raw["kept"], len(raw["unheld"]), raw["budgets"]) == (False, 1, [])
     allowed = command("check", "new.yaml", "--against", "git:main", "--allow-new")
     assert allowed.code == 0
     assert "new.yaml is new since git:main" in allowed.out

@@ -1,5 +1,8 @@
 """Closed formulas: the known ones of MobileNet v1, and equal to the walk wherever they say that they hold."""
 
+import csv
+import io
+import json
 import sys
 from fractions import Fraction
 
@@ -112,6 +115,21 @@ def test_python_runs_and_equals_the_walk():
     assert made["params"](Fraction(3, 4)) == totals.params
     blocks = cm.price(cm.load("mobilenet_v1", width=0.75, resolution=160), batch=3).by("block")
     assert made["ds4_mult_adds"](Fraction(3, 4), 160, 3) == next(b["mult_adds"] for b in blocks if b["group"] == "ds4")
+
+
+def test_rows_hold_what_can_be_computed_and_where_it_is_true():
+    asked = ("mobilenet_v1", "--in", "width,resolution,batch", "--by", "block")
+    rows = list(csv.DictReader(io.StringIO(run(*asked, "--format", "csv").output)))
+    priced = cm.price(cm.load("mobilenet_v1", width=0.75, resolution=160), batch=3)
+    costs = {"": priced.totals.values} | {row["group"]: row for row in priced.by("block")}
+    assert {row["block"] for row in rows} == set(costs)
+    for row in rows:
+        values = {"width": 0.75, "resolution": 160, "batch": 3}
+        assert eval(row["formula"], values) == costs[row["block"]][row["measure"]], row
+        assert row["where"] == "width is a multiple of 1/32, resolution is a multiple of 32"
+    raw = json.loads(run(*asked, "--format", "json").output)
+    assert [(one["block"], one["formula"]) for one in raw["formulas"]] == [(r["block"], r["formula"]) for r in rows]
+    assert ", ".join(raw["where"]) == rows[0]["where"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import costmodel as cm
 from costmodel.cli import costmodel
 from costmodel.errors import CostModelError
+from costmodel.sources.parametric import OfSpec
 from costmodel.sweeps.conditions import parse_condition
 from costmodel.sweeps.pareto import Goal
 from costmodel.sweeps.points import grid
@@ -16,6 +17,7 @@ from costmodel.sweeps.ranges import parse_vary
 from costmodel.sweeps.solve import Solver
 
 SPEC = cm.read("mobilenet_v1")
+NETWORK = OfSpec(SPEC)
 AXES = [parse_vary(text) for text in ("width=0.1:1.5:0.05", "resolution=0,96:288:32", "batch=1,4", "deep=1,6")]
 ROWS = cm.sweep(
     SPEC,
@@ -27,7 +29,7 @@ ROWS = cm.sweep(
 
 
 def solve(goal, *constraints, chunk=97):
-    question = Question(SPEC, grid(SPEC, AXES, chunk), measures=COLUMNS)
+    question = Question(NETWORK, grid(NETWORK, AXES, chunk), measures=COLUMNS)
     solver = Solver(question, goal, [parse_condition(text, question.columns) for text in constraints])
     return solver, solver.run()
 

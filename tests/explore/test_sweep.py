@@ -24,6 +24,7 @@ from costmodel.errors import CostModelError
 from costmodel.measures import names
 from costmodel.numbers.exact import exact
 from costmodel.pricing.sums import sums
+from costmodel.sources.parametric import OfSpec
 from costmodel.spec.library import files, read_file
 from costmodel.spec.structure import structural
 from costmodel.sweeps.chunks import answers
@@ -183,9 +184,9 @@ QUESTION = ("width=0.25:1.5:0.125", "resolution=0,96:288:32", "batch=1,8", "deep
 
 
 def question(chunk=32, where="mult_adds < 900M"):
-    asked = ask(cm.read("mobilenet_v1"), [parse_vary(text) for text in QUESTION], where=where)
-    points = grid(asked.spec, [parse_vary(text) for text in QUESTION], chunk)
-    return asked.__class__(asked.spec, points, asked.dtype, asked.measures, asked.where)
+    asked = ask(OfSpec(cm.read("mobilenet_v1")), [parse_vary(text) for text in QUESTION], where=where)
+    points = grid(asked.network, [parse_vary(text) for text in QUESTION], chunk)
+    return asked.__class__(asked.network, points, asked.dtype, asked.measures, asked.where)
 
 
 def frame_of(chunks):
@@ -429,7 +430,7 @@ def command(*arguments, **options):
         (["--vary", "width=1,2", "--pareto", "params,mult_add"], "did you mean 'mult_adds'?"),
         (["--vary", "width=1,2", "--plot", "x.png"], "--pareto"),
         (["--vary", "width=1,2", "--resume"], "-o"),
-        (["--vary", "unit=separable,nonsense"], "no operator or block 'nonsense'"),
+        (["--vary", "unit=separable,nonsense"], "no operator, block or word 'nonsense'"),
         (["--vary", "batch=0,1"], "batch is a whole number of at least 1"),
         (["--vary", "width=1,2", "--vary", "width=3"], "varied twice"),
         (["--vary", "width=1,2", "-o", "no/such/place.csv"], "there is no folder"),

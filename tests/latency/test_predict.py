@@ -23,8 +23,9 @@ from costmodel.latency.lowering import Lowering
 from costmodel.latency.predict import latency_of, over_batches
 from costmodel.numbers.arithmetic import product
 from costmodel.ops.activation import Relu
-from costmodel.ops.base import OPERATORS, Cost, Operator
+from costmodel.ops.base import Cost, Operator
 from costmodel.ops.conv import Conv
+from costmodel.ops.embedding import Embedding
 from costmodel.ops.fields import Size
 from costmodel.ops.layouts import Flatten
 from costmodel.ops.linear import Linear
@@ -104,7 +105,7 @@ def alone(case):
     return graph
 
 
-@pytest.mark.parametrize("name", sorted(OPERATORS))
+@pytest.mark.parametrize("name", sorted(CASES))
 @settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_every_operator_takes_time_on_every_shipped_device_or_is_named(name, data):
@@ -341,3 +342,13 @@ def test_energy_on_the_jetson_is_power_times_time():
     assert device_energy(timed.totals.values, tx1)["energy_j"] == pytest.approx(11.8 * 3.2, rel=1e-4)
     with pytest.raises(cm.CostModelError, match="nobody measured the power of planted"):
         device_energy(timed.totals.values, device())
+
+
+def test_a_lookup_takes_the_time_of_its_rows_and_not_of_its_table():
+    """A table of 34 million numbers, of which one row of 8 is read."""
+    times = []
+    for rows in (8, 2**22):
+        graph = LayerGraph("lookup", {"x": Tensor((1,), "int64")})
+        graph.add("table", Embedding(num_embeddings=rows, embedding_dim=8), ("x",))
+        times.append(latency_of(graph, "epyc-1t")["latency_s"])
+    assert 0 < times[0] == times[1]

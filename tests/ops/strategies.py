@@ -33,6 +33,8 @@ class Case:
     positive: bool = False
     masks: tuple[int, ...] = ()
     """Which inputs hold true and false."""
+    drawn: Callable[[np.random.Generator, int], np.ndarray[Any, Any]] | None = None
+    """Draws its indices of so many images, where not all will do."""
     axes: tuple[str, ...] = ()
     """Names of the inputs' axes, apart by spaces, where axes of one name have to grow alike; those in capitals grow by
     factors, and those with an @ stay what the field of that name is.
@@ -55,6 +57,8 @@ class Case:
         def drawn(shape: Shape, dtype: str | None) -> np.ndarray[Any, Any]:
             if dtype is None:
                 real = rng.standard_normal((batch, *shape), dtype=np.float32) * 3
+                if isinstance(self.op, ops.function.Isnan):
+                    real[real > 0] = np.nan
                 return abs(real) + np.float32(0.1) if self.positive else real
             if dtype == "bool":
                 return (rng.random((batch, *shape)) < 0.6) | (np.arange(shape[-1]) == 0)  # the first is always seen
@@ -64,7 +68,11 @@ class Case:
                 return np.array(places).reshape(batch, *shape)
             if dtype == "int8":
                 return rng.integers(-64, 64, (batch, *shape), dtype=np.int8)
+            if self.drawn:
+                return self.drawn(rng, batch)
             most = self.op.most_index(*self.shapes)
+            if isinstance(self.op, ops.arithmetic.Mod):
+                return rng.integers(-3, 4, (batch, *shape)) | 1  # nothing is divided by 0
             return rng.integers(-3, 4, (batch, *shape)) if most is None else rng.integers(0, most, (batch, *shape))
 
         return [drawn(shape, dtype) for shape, dtype in zip(self.shapes, self.dtypes, strict=True)]
@@ -261,6 +269,101 @@ def gathers(draw: Draw) -> Case:
     return Case(ops.embedding.Gather(axis=axes_in(draw, x)), (x, places))
 
 
+def within(draw: Draw, x: Shape) -> Shape:
+    """Sizes none of which is larger."""
+    return tuple(draw(sizes(1, size)) for size in x)
+
+
+kinds = st.sampled_from(["float", "int64", "int32", "bool"])
+reductions = st.sampled_from(["none", "none", "add", "multiply", "minimum", "maximum"])
+
+
+@st.composite
+def one_hots(draw: Draw) -> Case:
+    x = draw(tensors)
+    op = ops.places.OneHot(classes=draw(sizes(1, 5)), axis=axes_in(draw, (*x, 1)), to=draw(kinds))
+    return Case(op, (x,))
+
+
+@st.composite
+def gathered_elements(draw: Draw) -> Case:
+    x = draw(tensors)
+    return Case(ops.places.GatherElements(axis=axes_in(draw, x)), (x, within(draw, x)))
+
+
+@st.composite
+def scattered(draw: Draw) -> Case:
+    """No two indices are the same where one would replace the other: which of both stays nobody says."""
+    x = draw(tensors)
+    axis, own, dtype = axes_in(draw, x), within(draw, x), draw(st.sampled_from([None, "int64"]))
+
+    def drawn(rng: np.random.Generator, batch: int) -> np.ndarray[Any, Any]:
+        rows = (*own[: axis % len(x)], x[axis], *own[axis % len(x) + 1 :])
+        order = rng.random((batch, *rows)).argsort(1 + axis % len(x))
+        return order.take(np.arange(own[axis]), 1 + axis % len(x))
+
+    op = ops.places.Scatter(axis=axis, reduction=draw(reductions))
+    return Case(op, (x, own, own), (dtype, "int64", dtype), drawn=None if dtype else drawn)
+
+
+def tuples(write: bool) -> Strategy:
+    @st.composite
+    def drawn(draw: Draw) -> Case:
+        x = draw(tensors)
+        axes = draw(st.lists(st.integers(0, len(x) - 1), min_size=1, max_size=len(x), unique=True).map(tuple))
+        own = [x[axis] for axis in sorted(axes)]
+        number = draw(sizes(1, int(np.prod(own))))
+        others = [axis for axis in range(len(x)) if axis not in axes]
+        places = draw(st.sampled_from([(number,), (1, number)]))
+        shapes = (x, (*places, len(axes)))
+        names = "abc"[: len(x)]
+        named = (" ".join(names), " ".join("pq"[: len(places)]) + " @tuple")
+        if not write:
+            return Case(ops.places.GatherNd(axis=axes), shapes, axes=named)
+
+        def distinct(rng: np.random.Generator, batch: int) -> np.ndarray[Any, Any]:
+            flat = rng.random((batch, int(np.prod(own)))).argsort(1)[:, :number]
+            return np.stack(np.unravel_index(flat, own), -1).reshape(batch, *places, len(axes))
+
+        op = ops.places.ScatterNd(axis=axes, reduction=draw(reductions))
+        updates = (*places, *(x[axis] for axis in others))
+        names = " ".join(["pq"[: len(places)][n] for n in range(len(places))] + [names[axis] for axis in others])
+        return Case(op, (*shapes, updates), (None, "int64", None), drawn=distinct, axes=(*named, names))
+
+    return drawn()
+
+
+@st.composite
+def sampled(draw: Draw) -> Case:
+    border, corners = draw(st.sampled_from(["constant", "edge", "reflect"])), draw(st.booleans())
+    least = 2 if border == "reflect" and corners else 1  # one pixel has no other side to reflect from
+    x = (draw(sizes(1, 3)), draw(sizes(least, 6)), draw(sizes(least, 6)))
+    grid = (draw(sizes(1, 4)), draw(sizes(1, 4)), 2)
+    before, mode = draw(st.sampled_from([(), (2,)])), draw(st.sampled_from(["nearest", "bilinear"]))
+    op = ops.grid.GridSample(mode=mode, padding_mode=border, align_corners=corners)
+    names = ("b c h w", "b i j @two") if before else ("c h w", "i j @two")
+    return Case(op, ((*before, *x), (*before, *grid)), axes=names)
+
+
+@st.composite
+def reshapes(draw: Draw) -> Case:
+    parts = draw(st.lists(sizes(1, 4), min_size=1, max_size=4))
+    before = draw(st.sampled_from([(), (3,)]))
+
+    def grouped() -> list[int]:
+        found: list[int] = []
+        for part in draw(st.permutations(parts)):
+            if found and draw(st.booleans()):
+                found[-1] *= part
+            else:
+                found.append(part)
+        return found
+
+    there = grouped()
+    start = draw(st.sampled_from([len(before), -len(there)]))
+    return Case(ops.layouts.Reshape(sizes=tuple(grouped()), start_dim=start), ((*before, *there),))
+
+
 def source(build: Callable[..., Operator], **fields: st.SearchStrategy[Any]) -> Strategy:
     return st.builds(lambda op: Case(op, ()), st.builds(build, **fields))
 
@@ -391,8 +494,10 @@ def largest(build: Callable[..., Operator]) -> Strategy:
 
 @st.composite
 def clamps(draw: Draw) -> Case:
-    low, high = draw(st.sampled_from([(-1, 2.5), (None, 0.5), (-0.25, None), (1, 1)]))
-    return Case(ops.function.Clamp(min=low, max=high), (draw(tensors),))
+    low, high = draw(st.sampled_from([(-1, 2.5), (None, 0.5), (-0.25, None), (1, 1), (-2, 1.0), (0, None)]))
+    whole = all(end is None or end == int(end) for end in (low, high))
+    dtype = draw(st.sampled_from([None, "int64"])) if whole else None
+    return Case(ops.function.Clamp(min=low, max=high), (draw(tensors),), (dtype,))
 
 
 @st.composite
@@ -560,6 +665,11 @@ def rolls(draw: Draw) -> Case:
     return Case(ops.move.Roll(shifts=shifts, axis=said(list(axes))), (x,))
 
 
+def triangles(build: Callable[..., Operator]) -> Strategy:
+    reads, diagonal = st.one_of(maps, sequences), st.integers(-4, 4)
+    return st.one_of(*(one(build, reads, kind=kind, diagonal=diagonal) for kind in (None, "int64", "bool")))
+
+
 @st.composite
 def broadcasts(draw: Draw) -> Case:
     x = list(draw(tensors))
@@ -641,8 +751,20 @@ CASES: dict[str, Strategy] = {
     "lstm": lstms(),
     "embedding": one(ops.embedding.Embedding, num_embeddings=sizes(1, 8), embedding_dim=sizes(1, 5)),
     "gather": gathers(),
+    "one_hot": one_hots(),
+    "gather_elements": gathered_elements(),
+    "scatter": scattered(),
+    "gather_nd": tuples(write=False),
+    "scatter_nd": tuples(write=True),
+    "grid_sample": sampled(),
+    "cast": st.one_of(*(one(ops.cast.Cast, to=kinds, kind=kind) for kind in (None, "int64", "bool"))),
     "parameter": source(ops.source.Parameter, size=tensors),
-    "constant": source(ops.source.Constant, size=tensors, value=st.sampled_from([None, 0.0, 2.5])),
+    "constant": st.one_of(
+        source(ops.source.Constant, size=tensors, value=st.sampled_from([None, 0.0, 2.5])),
+        source(ops.source.Constant, size=tensors, below=sizes(1, 9)),
+        source(ops.source.Constant, size=tensors, below=st.just(8), value=st.sampled_from([0, 7.0])),
+        source(ops.source.Constant, size=tensors, mask=st.just(True), value=st.sampled_from([None, 0, 1])),
+    ),
     "arange": source(ops.source.Arange, start=st.integers(0, 3), stop=st.integers(4, 9)),
     "batch_norm": along(ops.norm.BatchNorm, affine=st.booleans(), eps=eps),
     "layer_norm": over_axes(ops.norm.LayerNorm, affine=st.booleans(), eps=eps),
@@ -702,8 +824,12 @@ CASES: dict[str, Strategy] = {
     "floor": one(ops.function.Floor),
     "ceil": one(ops.function.Ceil),
     "round": one(ops.function.Round),
+    "isnan": one(ops.function.Isnan),
     "clamp": clamps(),
-    "shift": one(ops.function.Shift, amount=st.sampled_from([1, -0.5])),
+    "shift": st.one_of(
+        one(ops.function.Shift, amount=st.sampled_from([1, -0.5])),
+        one(ops.function.Shift, kind="int64", amount=st.sampled_from([1, -2.0])),
+    ),
     "not": one(ops.function.Not, kind="bool"),
     "max_pool": pools(ops.pool.MaxPool, dilation=pairs(1, 2)),
     "max_pool_indices": pools(ops.pool.MaxPoolIndices, dilation=pairs(1, 2)),
@@ -722,6 +848,7 @@ CASES: dict[str, Strategy] = {
     "subtract": spreading(ops.arithmetic.Subtract, (None, None), ("int64", "int64")),
     "divide": spreading(ops.arithmetic.Divide, (None, None), positive=True),
     "power": powers(),
+    "mod": spreading(ops.arithmetic.Mod, (None, None), ("int64", "int64"), truncated=st.booleans()),
     "minimum": spreading(ops.arithmetic.Minimum, (None, None), ("int64", "int64")),
     "maximum": spreading(ops.arithmetic.Maximum, (None, None), ("int64", "int64")),
     "compare": spreading(
@@ -729,6 +856,7 @@ CASES: dict[str, Strategy] = {
     ),
     "and": spreading(ops.arithmetic.And, ("bool", "bool")),
     "or": spreading(ops.arithmetic.Or, ("bool", "bool")),
+    "xor": spreading(ops.arithmetic.Xor, ("bool", "bool")),
     "where": spreading(ops.arithmetic.Where, ("bool", None, None), ("bool", "int64", "int64")),
     "concat": concats(),
     "sum": over_axes(ops.reduce.Sum, kinds=(None, "int64"), keep_dims=st.booleans()),
@@ -744,6 +872,7 @@ CASES: dict[str, Strategy] = {
     "identity": one(ops.reshape.Identity),
     "dropout": one(ops.reshape.Dropout, rate=st.sampled_from([0.0, 0.5])),
     "flatten": flattens(),
+    "reshape": reshapes(),
     "rearrange": rearrangements(),
     "transpose": transposes(),
     "squeeze": squeezes(),
@@ -759,6 +888,9 @@ CASES: dict[str, Strategy] = {
     "crop": crops(),
     "pad": pads(),
     "roll": rolls(),
+    "flip": over_axes(ops.move.Flip),
+    "tril": triangles(ops.triangle.Tril),
+    "triu": triangles(ops.triangle.Triu),
     "broadcast_to": broadcasts(),
     "tile": tiles(),
     "stack": stacks(),
@@ -767,7 +899,10 @@ CASES: dict[str, Strategy] = {
     "channel_shuffle": shuffles(),
     "upsample": one(ops.resize.Upsample, maps, scale=pairs(1, 3), bilinear=st.booleans()),
     "resize": resizes(),
-    "scale": one(ops.reshape.Scale, factor=st.sampled_from([0.17, 2.0, -1.0])),
+    "scale": st.one_of(
+        one(ops.reshape.Scale, factor=st.sampled_from([0.17, 2.0, -1.0])),
+        one(ops.reshape.Scale, kind="int64", factor=st.sampled_from([2.0, -1])),
+    ),
     "tokens": one(ops.layouts.Tokens, maps),
     "class_token": one(ops.reshape.ClassToken, sequences),
     "position_embedding": one(ops.reshape.PositionEmbedding, sequences),

@@ -72,6 +72,14 @@ X = numbered(4, 6, 9)
         ("crop", {"size": (3, 5)}, (4, 3, 5), lambda c, h, w: (c, h + 1, w + 2)),
         ("crop", {"size": 4, "start": (2, 1)}, (4, 4, 4), lambda c, h, w: (c, h + 2, w + 1)),
         ("roll", {"shifts": (-1, 2), "axis": (1, 2)}, (4, 6, 9), lambda c, h, w: (c, (h + 1) % 6, (w - 2) % 9)),
+        ("flip", {"axis": (0, -1)}, (4, 6, 9), lambda c, h, w: (3 - c, h, 8 - w)),
+        ("reshape", {"sizes": (8, 27)}, (8, 27), lambda a, b: ((a * 27 + b) // 54, (a * 27 + b) // 9 % 6, b % 9)),
+        (
+            "reshape",
+            {"sizes": (27, 2), "start_dim": 1},
+            (4, 27, 2),
+            lambda c, a, b: (c, (2 * a + b) // 9, (2 * a + b) % 9),
+        ),
         ("tile", {"repeats": 2, "axis": 1}, (4, 12, 9), lambda c, h, w: (c, h % 6, w)),
         (
             "pad",
@@ -264,6 +272,8 @@ def test_says_what_a_pattern_does_not_fit(pattern: str, sizes: dict[str, int], m
         ("crop", {"size": 2}, [(4, 6), (2, 2)], "crop takes either a size or a second input that has it", "size"),
         ("pad", {"before": 9, "mode": "reflect"}, [(4, 6, 9)], "an axis of 9 has too little to mirror", "before"),
         ("broadcast_to", {"sizes": (4, 3)}, [(4, 6)], "broadcast_to cannot spread 4x6 to 4x3", "sizes"),
+        ("reshape", {"sizes": (5, 5)}, [(4, 6)], "5x5 has 25 elements, but 4x6 has 24", "sizes"),
+        ("tril", {}, [(4,)], "tril reads (..., rows, columns), but its input is 4", None),
         ("stack", {}, [(4, 6), (4, 5)], "stack needs inputs of one shape, but got 4x6 and 4x5", None),
         ("resize", {}, [(4, 6, 9)], "resize takes either a size or a scale", None),
         ("resize", {"scale": 0.0}, [(4, 6, 9)], "scale must be more than 0, but is 0.0", "scale"),
@@ -340,3 +350,44 @@ def test_int8_rounds_to_even_and_stops_at_its_ends() -> None:
     assert whole.dtype == "int8"
     back = OPERATORS["dequantize"](axis=0).run(weights, whole)
     np.testing.assert_array_equal(back, [[[0, 1, 63], [0, 4, -256]]])
+
+
+def test_what_is_put_at_places_is_found_there() -> None:
+    x, indices = np.zeros((1, 3, 2)), np.array([[[2, 0], [0, 0]]])
+    values = np.array([[[5.0, 6.0], [7.0, 8.0]]])
+    np.testing.assert_array_equal(run("scatter", x, indices, values), [[7, 8], [0, 0], [5, 0]])
+    np.testing.assert_array_equal(run("scatter", x, indices, values, reduction="add"), [[7, 14], [0, 0], [5, 0]])
+    np.testing.assert_array_equal(run("gather_elements", X[:, :3, :2, 0], indices), [[108, 9], [0, 9]])
+
+
+def test_tuples_of_indices_name_one_element_of_each_axis() -> None:
+    places = np.array([[[3, 8], [0, 1]]])
+    np.testing.assert_array_equal(run("gather_nd", X, places, axis=(0, 2)), [X[0, 3, :, 8], X[0, 0, :, 1]])
+    out = run("scatter_nd", X, places, np.array([[[-1] * 6, [-2] * 6]]), axis=(0, 2))
+    assert set(map(tuple, np.argwhere(out == -1))) == {(3, h, 8) for h in range(6)}
+    assert set(map(tuple, np.argwhere(out == -2))) == {(0, h, 1) for h in range(6)}
+    assert (out < 0).sum() == 12
+
+
+def test_remainders_have_the_sign_of_the_divisor_or_where_truncated_of_the_dividend() -> None:
+    x, by = np.array([[-7.0, 7.0, -7.0, 7.0]]), np.array([[3.0, -3.0, -3.0, 3.0]])
+    assert run("mod", x, by).tolist() == [2, -2, -1, 1]
+    assert run("mod", x, by, truncated=True).tolist() == [-1, 1, -1, 1]
+
+
+def test_casting_drops_what_stands_behind_the_point_and_finds_zero_false() -> None:
+    x = np.array([[-1.75, -0.5, 0.0, 2.5]], np.float32)
+    assert run("cast", x, to="int64").tolist() == [-1, 0, 0, 2]
+    assert run("cast", x, to="bool").tolist() == [True, True, False, True]
+    assert OPERATORS["cast"](to="float").run({}, x > 0).dtype == np.float32
+
+
+def test_whole_numbers_stay_whole_under_a_shift_a_factor_and_bounds() -> None:
+    x = np.array([[-3, 0, 4]])
+    for name, fields, expected in (
+        ("shift", {"amount": 1.0}, [-2, 1, 5]),
+        ("scale", {"factor": -2.0}, [6, 0, -8]),
+        ("clamp", {"min": -1.0, "max": 2}, [-1, 0, 2]),
+    ):
+        out = run(name, x, **fields)
+        assert (out.tolist(), out.dtype) == (expected, np.int64)

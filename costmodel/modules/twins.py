@@ -1,0 +1,136 @@
+"""Tensors without numbers that stand for those of a module while it is looked at, so that nothing of it is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from costmodel.modules.shadows import FEW, Shadows
+from costmodel.modules.tensors import bare, geometry, key, within
+from costmodel.reading.value import Array, Value
+
+
+class Twins:
+    """The parameters and buffers of a module: their twins by storage, and what each is as a value of a network."""
+
+    def __init__(self, module: nn.Module, shadows: Shadows) -> None:
+        self.shadows = shadows
+        self.owners: dict[int, tuple[str, str]] = {}
+        """By storage: the module that it is registered with, and its name there; the first where there are several."""
+        self.stored: dict[int, dict[object, Array]] = {}
+        self.parameters: dict[str, int] = {}
+        """Numbers of each parameter that is a tensor of its own, by name."""
+        self._wholes: dict[int, torch.Tensor] = {}
+        self._of_twin: dict[int, int] = {}
+        self._keep: list[torch.Tensor] = []
+        trained = [(name, one, True) for name, one in module.named_parameters()]
+        for name, tensor, is_trained in [*trained, *((name, one, False) for name, one in module.named_buffers())]:
+            self._enter(name, tensor, is_trained)
+
+    def _enter(self, name: str, tensor: torch.Tensor, trained: bool) -> None:
+        if isinstance(tensor, nn.parameter.UninitializedTensorMixin) or tensor.layout is not torch.strided:
+            return
+        self._keep.append(tensor)
+        own = key(tensor)
+        place, _, last = name.rpartition(".")
+        self.owners.setdefault(own, (place, last))
+        arrays = self.stored.setdefault(own, {})
+        at = geometry(tensor)
+        if at not in arrays:
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            arrays[at] = Array(name, tuple(tensor.shape), dtype, trained)
+            if trained:
+                self.parameters[name] = tensor.numel()
+
+    def holds(self, tensor: torch.Tensor) -> bool:
+        """Say whether a tensor lies in a storage of the module."""
+        return key(tensor) in self.stored
+
+    def of(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the twin of a tensor that lies in a storage of the module."""
+        own = key(tensor)
+        whole = self._wholes.get(own)
+        if whole is None:
+            whole = self._wholes[own] = bare(tensor)
+            self._of_twin[key(whole)] = own
+            if tensor.device.type == "cpu" and whole.numel() <= FEW:
+                with torch.inference_mode(False), torch.no_grad():
+                    numbers = tensor.detach().as_strided((whole.numel(),), (1,), 0)
+                    self.shadows.keep(whole, numbers)
+        return within(whole, tensor)
+
+    def value(self, tensor: torch.Tensor) -> Value | None:
+        """Return what a twin, or a part of one, is as a value: the array that it is, or some of its numbers."""
+        own = self._of_twin.get(key(tensor))
+        if own is None:
+            return None
+        arrays = self.stored[own]
+        found = arrays.get(geometry(tensor))
+        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        numbers = self.shadows.of(tensor)
+        held = None if numbers is None or found is None or found.trained else as_numpy(numbers)
+        if found is not None:
+            return Value(shape, dtype, arrays=(found,), held=held, whole=True)
+        first = next(iter(arrays.values()))
+        return Value(shape, dtype, arrays=(first,), whole=len(arrays) == 1 and first.size == tensor.numel())
+
+    @contextmanager
+    def unwritten(self) -> Iterator[None]:
+        """Give tensors of the module back the count of writes that PyTorch keeps: it counts before a write is turned
+        aside.
+        """
+        counted = tuple(tensor for tensor in self._keep if not tensor.is_inference())
+        with torch.autograd._unsafe_preserve_version_counter(counted):
+            yield
+
+    def owner(self, array: Array) -> str:
+        """Return the name of the module that an array is registered with."""
+        return array.name.rpartition(".")[0]
+
+
+def as_numpy(numbers: torch.Tensor) -> object:
+    """Return known numbers as NumPy has them, None for kinds that it does not have."""
+    try:
+        with torch.inference_mode(False):
+            return numbers.detach().clone().numpy()
+    except (TypeError, RuntimeError):
+        return None
+
+
+def untouched(module: nn.Module) -> list[tuple[nn.Module, dict[str, object], dict[str, object]]]:
+    """Return what is put back after a module was looked at: its attributes, and what containers among them held."""
+    found = []
+    for one in module.modules():
+        if isinstance(one, torch.jit.ScriptModule):
+            continue
+        held: dict[str, object] = {
+            name: value.copy() for name, value in vars(one).items() if isinstance(value, (dict, list, set))
+        }
+        found.append((one, dict(vars(one)), held))
+    return found
+
+
+def put_back(state: list[tuple[nn.Module, dict[str, object], dict[str, object]]]) -> None:
+    """Give modules the attributes back that they had."""
+    for module, attributes, held in state:
+        own = vars(module)
+        if own.keys() != attributes.keys() or any(own[name] is not value for name, value in attributes.items()):
+            own.clear()
+            own.update(attributes)
+        for name, before in held.items():
+            container = attributes[name]
+            if isinstance(container, list) and isinstance(before, list):
+                if len(container) != len(before) or any(a is not b for a, b in zip(container, before, strict=True)):
+                    container[:] = before
+            elif container != before if isinstance(container, set) else _differ(container, before):
+                container.clear()  # type: ignore[attr-defined]
+                container.update(before)  # type: ignore[attr-defined]
+
+
+def _differ(now: object, before: object) -> bool:
+    assert isinstance(now, dict)
+    assert isinstance(before, dict)
+    return list(now) != list(before) or any(now[name] is not before[name] for name in before)

@@ -1,0 +1,1 @@
+"""What ONNX's nodes make of arrays that are known beforehand."""

@@ -1,0 +1,28 @@
+"""How nodes are read, a module for each kind of operation; importing it fills the rules."""
+
+from costmodel.onnx.types import (  # noqa: F401
+    arithmetic,
+    attention,
+    constants,
+    control,
+    decoders,
+    elementwise,
+    fused,
+    indexing,
+    loops,
+    losses,
+    microsoft,
+    norms,
+    parts,
+    pools,
+    products,
+    quantized,
+    recurrent,
+    reductions,
+    resize,
+    sequences,
+    shapes,
+    signal,
+    text,
+    windows,
+)

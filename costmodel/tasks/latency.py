@@ -1,0 +1,42 @@
+"""Predicted latency over batch sizes, with the interval that the device's model has earned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from costmodel.latency.device import find_device
+from costmodel.latency.predict import over_batches
+from costmodel.render.answer import Answer, listing
+from costmodel.render.latency import latency_columns
+from costmodel.render.picture import check_picture, save_picture
+from costmodel.sources import Question
+from costmodel.tasks.request import OfNetworks
+
+
+@dataclass(frozen=True)
+class Request(OfNetworks):
+    """How long networks (what `load` takes) run on a device, at each batch. plot: where a picture of it is drawn."""
+
+    networks: tuple[Question, ...]
+    device: str
+    batches: tuple[int, ...] = (1,)
+    plot: Path | None = None
+
+
+def answer(request: Request) -> Answer:
+    """Return the predictions, a row for each network and batch, and draw the picture where one is asked for.
+
+    Raises:
+        CostModelError: if a network or device cannot be had, or the picture not be put there.
+    """
+    check_picture(request.plot)
+    device = find_device(request.device)
+    graphs = [request.opened(network).graph for network in request.networks]
+    rows = [row for graph in graphs for row in over_batches(graph, device, request.batches)]
+    if request.plot is not None:
+        from costmodel.render.latency_plots import batch_chart
+
+        save_picture(batch_chart(rows, f"{device.title}: predicted"), request.plot)
+    notes = list(dict.fromkeys(note for row in rows for note in row["notes"]))
+    return replace(listing(lambda: latency_columns(rows), rows), notes=notes)

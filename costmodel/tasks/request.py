@@ -1,0 +1,95 @@
+"""What requests share: how their networks are opened, and how a task tells how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from costmodel import sources
+from costmodel.errors import CostModelError
+from costmodel.sources import Question, Source
+
+if TYPE_CHECKING:
+    from costmodel.latency.device import Device
+    from costmodel.spec import Spec
+
+
+class Tell(Protocol):
+    """Is told how many things are done, and of how many."""
+
+    def __call__(self, done: int, total: int, about: str = "", left: float | None = None) -> None:
+        """Say so; `about` names what comes now, and `left` the seconds to come, where somebody knows better than the
+        pace so far.
+        """
+
+
+def unheard(done: int, total: int, about: str = "", left: float | None = None) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfNetworks:
+    """What every request says of its networks: values of their parameters, the (height, width) of their images, and the
+    shapes of their inputs, by name ("" for the only one); keywords for code that builds them, and whether
+    what it builds is put in eval mode.
+    """
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    resolution: tuple[int, int] | None = None
+    inputs: Sequence[tuple[str, Sequence[int]]] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    in_eval: bool = False
+
+    def opened(self, network: Question) -> Source:
+        """Return a network that is asked about, with what is set.
+
+        Raises:
+            CostModelError: if there is no such network or parameter, or nothing can be set.
+            SpecError: with everything that is wrong in its file.
+        """
+        source = sources.open(network).called(self.keywords, self.in_eval)
+        only = next(iter(source.spec.all_inputs)) if source.spec is not None else ""
+        values = {**self.parameters, **{name or only: list(shape) for name, shape in self.inputs}}
+        if self.resolution is not None:
+            if source.spec is None:
+                values["resolution"] = list(self.resolution)
+            else:
+                _add_resolution(values, source.spec, self.resolution)
+        return source.set(**values)
+
+
+def _add_resolution(values: dict[str, Any], spec: Spec, sizes: tuple[int, int]) -> None:
+    """Add to the parameters what a resolution means for a spec: its own, or another height and width of its image.
+
+    Raises:
+        CostModelError: if something else is set too, or the network has no such image.
+    """
+    said = "x".join(map(str, dict.fromkeys(sizes)))
+    name: str = "resolution"
+    value: Any = sizes[0]
+    if sizes[0] != sizes[1]:
+        given = spec.input or []
+        if len(given) != 3 or given[1:] != ["resolution", "resolution"]:
+            known = ", ".join(f"{name}=[{', '.join(map(str, each.sizes))}]" for name, each in spec.all_inputs.items())
+            raise CostModelError(
+                f"--resolution {said}: {spec.name} does not read an image of [channels, resolution, resolution]\n"
+                f"it reads {known}; its sizes are set by --set {next(iter(spec.all_inputs))}=[...]"
+            )
+        name, value = "input", [given[0], *sizes]
+    if values.get(name, value) != value:
+        raise CostModelError(f"--resolution {said} and --set {name}={values[name]} differ")
+    values[name] = value
+
+
+def found_device(name: str | None) -> Device | None:
+    """Return a device by its name or path, or None for None.
+
+    Raises:
+        CostModelError: if there is none.
+    """
+    if name is None:
+        return None
+    from costmodel.latency.device import find_device
+
+    return find_device(name)

@@ -1,0 +1,105 @@
+"""Design moves that reach a goal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from costmodel import sources
+from costmodel.render.answer import Answer
+from costmodel.render.page import Column, Page, Section
+from costmodel.render.screen import Screen
+from costmodel.tasks.request import Tell, found_device, unheard
+
+if TYPE_CHECKING:
+    from costmodel.edits.suggest import Found, Suggestion
+    from costmodel.graph import LayerGraph
+    from costmodel.sweeps.conditions import Condition
+
+
+@dataclass(frozen=True)
+class Request:
+    """Edits of a network (its name or path, written as a spec) that reach a goal: ``"mult_adds < 1e9"``.
+
+    top: how many ways are shown.
+    """
+
+    network: str
+    goal: str
+    top: int = 8
+    batch: int = 1
+    dtype: str = "float32"
+    device: str | None = None
+
+
+def answer(request: Request, tell: Tell = unheard) -> Answer:
+    """Return the ways, with the commands that make them; a no where none reaches the goal, with the nearest.
+
+    Raises:
+        CostModelError: if the network cannot be had, or the goal has no distance or is of no known measure.
+    """
+    from costmodel.edits.suggest import suggest
+    from costmodel.latency.whole import askable, measured, require_device
+    from costmodel.measures import MEASURES
+    from costmodel.sweeps.conditions import parse_condition
+    from costmodel.sweeps.question import COLUMNS, TIMED
+
+    device = found_device(request.device)
+    require_device(parse_condition(request.goal, MEASURES).names, device)
+    goal = parse_condition(request.goal, askable(request.dtype, device))
+    names = list(dict.fromkeys([*(TIMED if device else COLUMNS), *goal.names]))
+
+    def measure(graph: LayerGraph) -> dict[str, Any]:
+        return measured(graph, names, request.batch, request.dtype, device)
+
+    found = suggest(sources.open(request.network).needed_spec(), goal, measure, tell)
+    told = _told(request, goal, found)
+    return Answer(
+        lambda: _page(goal, found.now, told),
+        lambda: told,
+        own={"text": lambda screen: _text(request, goal, found, screen)},
+        yes=bool(goal.holds(found.now)) or (bool(found.ways) and found.ways[0].reached),
+    )
+
+
+def _told(request: Request, goal: Condition, found: Found) -> list[dict[str, Any]]:
+    """Return a row for each way, below the network as it is."""
+    now = {"command": "", "reached": bool(goal.holds(found.now)), **found.now}
+    ways = found.ways[: request.top]
+    return [now, *({"command": way.command(request.network), "reached": way.reached, **way.row} for way in ways)]
+
+
+def _page(goal: Condition, now: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> Page:
+    commands = Column("command", [row["command"] or "now" for row in told], left=True)
+    costs = [{name: row[name] for name in now} for row in told]
+    return Page(f"Ways to {goal.text}", sections=[Section("", [*_costs(costs), commands])])
+
+
+def _costs(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
+    from costmodel.render.pareto import columns_of
+
+    return columns_of(rows, list(rows[0]))
+
+
+def _text(request: Request, goal: Condition, found: Found, screen: Screen) -> str:
+    """Return a table of the ways, then the commands that make them, each on a line that can be copied."""
+    if goal.holds(found.now):
+        return f"{request.network} meets {request.goal} as it is\n"
+    more = f"\n{found.tried:,} networks were tried; {found.left_out:,} more were left out, for they are large\n"
+    return _ways(request, found, screen) + (more if found.left_out else "")
+
+
+def _ways(request: Request, found: Found, screen: Screen) -> str:
+    from costmodel.render.text import text
+
+    ways: list[Suggestion] = found.ways[: request.top]
+    if not ways:
+        return f"no design move and no parameter that was tried changes {request.network}\n"
+    reached = f"{len(found.ways):,} ways to {request.goal}"
+    title = reached if ways[0].reached else f"Nothing tried reaches {request.goal}; this comes nearest"
+    numbers = Column("", ["now", *map(str, range(1, len(ways) + 1))])
+    costs = _costs([found.now, *(way.row for way in ways)])
+    page = text(Page("", (), (), [Section(title, [numbers, *costs])]), screen)
+    commands = [f"{place:>3}  {way.command(request.network)}" for place, way in enumerate(ways, 1)]
+    return page + "\n" + "\n".join(commands) + "\n"
