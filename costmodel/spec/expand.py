@@ -387,8 +387,10 @@ class _Builder:
 def _paths(
     source: str, known: Mapping[str, str | None], copies: Mapping[str, list[str | None]]
 ) -> Sequence[str | None]:
-    """Return the paths that one name after `from` means: of a layer, or of all copies of a `repeat`."""
-    return [known[source]] if source in known else copies[source.removesuffix(COPIES)]
+    """Return the paths that one name after `from` means: of a layer, or of all copies of a `repeat`; none of a layer
+    that an edit took away, which is complained of where the whole is checked.
+    """
+    return [known[source]] if source in known else copies.get(source.removesuffix(COPIES), ())
 
 
 def _require(missing: list[str], name: str) -> None:

@@ -285,3 +285,8 @@ def test_any_edit_of_any_network_is_refused_in_words_or_gives_a_spec_that_reads_
     assert [(layer.path, layer.op, layer.inputs, layer.shape) for layer in expand(again).layers] == [
         (layer.path, layer.op, layer.inputs, layer.shape) for layer in edited.graph.layers
     ]
+
+
+def test_what_reads_all_copies_of_a_layer_that_is_dropped_is_complained_of():
+    with pytest.raises(CostModelError, match="'m' is not a layer above 'concat'"):
+        edit(cm.read("yolov8n"), ["drop c2.m.0"])
