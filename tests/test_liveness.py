@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import costmodel as cm
 from costmodel.execute import random_images, run
 from costmodel.graph import INPUT, Layer, LayerGraph
-from costmodel.pricing.liveness import lifetimes, storages
+from costmodel.pricing.memory.liveness import lifetimes, storages
 from costmodel.weights import RandomWeights
 
 CHAIN = [

@@ -17,7 +17,7 @@ from costmodel.numbers.arithmetic import Number, guarded, is_plain, largest, pro
 from costmodel.ops.base import Cost
 from costmodel.pricing.elements import Widths, element_bits, own_cost, packed
 from costmodel.pricing.fusion import kernels
-from costmodel.pricing.liveness import lifetimes
+from costmodel.pricing.memory.liveness import lifetimes
 from costmodel.pricing.training import require_gradients, steps
 from costmodel.units import DTYPES
 

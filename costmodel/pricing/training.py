@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
-from costmodel.pricing.liveness import storages
+from costmodel.pricing.memory.liveness import storages
 from costmodel.units import TRAINED
 
 BESIDES = {"mask": 1, "places": 8}

@@ -12,7 +12,7 @@ from costmodel.measures import MEASURES, Measure, completed, names
 from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, product, whole
 from costmodel.pricing.elements import Widths, own_cost
 from costmodel.pricing.fusion import kernels
-from costmodel.pricing.liveness import lifetimes
+from costmodel.pricing.memory.liveness import lifetimes
 from costmodel.pricing.receptive import ReceptiveField, receptive_field_of, receptive_fields
 from costmodel.pricing.table import Totals
 from costmodel.pricing.training import require_gradients, steps
