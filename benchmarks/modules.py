@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import argparse
 import csv
+import datetime
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -341,10 +343,11 @@ HEAD = """# PyTorch modules, read
 
 What came of every module of torchvision's classification, segmentation and video, {timm} of timm and {transformers} of
 transformers from small configurations, each in eval mode at batch 1 and in training mode at batch 2:
-`python benchmarks/modules.py --write`, with PyTorch {torch} on tensors without numbers. *Read whole*: every operator is
-priced. *Equal*: params are the module's (with those that are said not to be used), mult-adds are FlopCounterMode / 2.
-Seconds are of one processor that others used too, reading and naming together, without imports. The lines, with what
-was noted of each module, are in `modules/`.
+`python benchmarks/modules.py --write`, one run, on {date}, with PyTorch {torch}, torchvision {torchvision}, timm
+{timm_of} and transformers {transformers_of}, on tensors without numbers. *Read whole*: every operator is priced.
+*Equal*: params are the module's (with those that are said not to be used), mult-adds are FlopCounterMode / 2. Seconds
+are of one processor that others used too, reading and naming together, without imports. The lines, with what was noted
+of each module, are in `modules/`.
 
 """
 
@@ -353,7 +356,7 @@ def page() -> str:
     """Return the table of everything that was kept."""
     found = {part: kept(part) for part in (f"{name}{mode}" for name in PARTS for mode in ("", "-train"))}
     numbers = {name: len(found[name]) for name in ("timm", "transformers")}
-    text = HEAD.format(torch=torch.__version__.split("+")[0], **numbers)
+    text = HEAD.format(**numbers, **_versions(), date=datetime.date.today())
     text += "| part | modules | read whole | equal | seconds: median | most |\n|---|---:|---:|---:|---:|---:|\n"
     for part, lines in found.items():
         if lines:
@@ -371,6 +374,12 @@ def page() -> str:
             more = (said(other), f"{other.seconds:.2f}") if other else ("", "")
             text += f"| {' | '.join(map(str, (*row, *more)))} |\n"
     return text
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what was read, and of what it runs on."""
+    own = {"torch": "torch", "torchvision": "torchvision", "timm_of": "timm", "transformers_of": "transformers"}
+    return {name: version(package).split("+")[0] for name, package in own.items()}
 
 
 def said(line: Line) -> str:

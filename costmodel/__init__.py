@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from costmodel.latency.device import Device as Device
     from costmodel.latency.predict import time as time
     from costmodel.pricing import price as price
+    from costmodel.pricing.memory.asked import Runtime as Runtime
+    from costmodel.pricing.memory.asked import Training as Training
     from costmodel.pricing.table import CostTable as CostTable
     from costmodel.render.bars import plot as plot
     from costmodel.spec.document import Spec as Spec
@@ -58,6 +60,8 @@ _WHERE = {
     "SpecError": "costmodel.errors",
     "LayerGraph": "costmodel.graph",
     "CostTable": "costmodel.pricing.table",
+    "Training": "costmodel.pricing.memory.asked",
+    "Runtime": "costmodel.pricing.memory.asked",
     "Spec": "costmodel.spec.document",
 }
 __all__ = [*_WHERE, "__version__"]

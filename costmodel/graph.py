@@ -50,6 +50,23 @@ class Layer:
         return Tensor(self.shape, self.dtype, self.batched)
 
 
+@dataclass(frozen=True, slots=True)
+class Lies:
+    """Where the tensor of a layer lay when a module was seen to run.
+
+    within: the path of the node in whose tensor it lies, "" if it takes no memory of its own (it lies among the
+    weights, or was never there), None if its own. until: the last layer that ran while it was there, "" if that is not
+    known. more: by how many elements, of one image, its own memory is larger than the tensor. once, each: bytes that
+    its kernel held besides while it ran, in all and for each image.
+    """
+
+    within: str | None = None
+    until: str = ""
+    more: int = 0
+    once: int = 0
+    each: int = 0
+
+
 class LayerGraph:
     """A network as a directed graph of layers, in the order in which they are executed.
 
@@ -73,6 +90,7 @@ class LayerGraph:
         dtype: str = "float32",
         batch: int = 1,
         whole: str = "",
+        batch_size: str = "",
     ) -> None:
         """Begin a network that reads one real-valued tensor of a shape, called ``input``, or several by their names."""
         self.name = name
@@ -83,8 +101,14 @@ class LayerGraph:
         self.dtype = dtype
         """The dtype of its real numbers, where a question names no other."""
         self.batch, self.whole = batch, whole
+        self.batch_size = batch_size
+        """The size that says how many images there are, where it is `whole` and that size was assumed."""
         self.notes: list[str] = []
+        self.unseen = ""
+        """What to say where it is priced at another batch than its own, which nobody has seen it at."""
         self.unpriced: dict[str, tuple[str, str]] = {}
+        self.lies: dict[str, Lies] = {}
+        """Where tensors lay, of layers that were seen to run; of all others that follows from who reads them."""
         self.read = False
         """It was read from what others wrote; its paths are theirs."""
         given = inputs if isinstance(inputs, Mapping) else {INPUT: Tensor(inputs)}

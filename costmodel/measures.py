@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar, get_args, overload
 
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.numbers.arithmetic import Number, is_plain
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Row: TypeAlias = dict[str, Any]
 """A row of a table, whatever table it is: its values by the names of the columns."""
 T = TypeVar("T")
-Needs = Literal["", "training", "device", "energy"]
+Needs = Literal["", "training", "step", "memory", "device", "energy"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,8 @@ class Measure(Generic[T]):
     row: whether a layer has it too, as a column of the cost table.
     counted: "once" a network or for each "image", where it is a figure of the operator's `Cost` of that name.
     rule: what it comes to, from the measures above it that its arguments name, `batch` and `itemsize`.
-    needs: what has to be asked for to have it: a step of training, a device, or energy.
+    needs: what has to be asked for to have it: the costs of training, the walk of a training step, the plan of a
+    runtime's memory, a device, or energy.
     shown: the pages that show it without being asked: kind, block, network (comparisons), diff, growth, sweep, formula,
     list, gallery.
     """
@@ -83,6 +84,8 @@ class Measure(Generic[T]):
 HOW = {
     "": "a table of its own network has it",
     "training": "price with training=True",
+    "step": "price with training=True",
+    "memory": "price with memory='onnxruntime', or another runtime",
     "device": "time(table, device) adds it",
     "energy": "with_energy(table) adds it",
 }
@@ -122,8 +125,24 @@ class Measured:
     weight_bytes = Measure[int](
         "weights", "B", rank=6, shown="network diff sweep gallery", rule=lambda params, itemsize: params * itemsize
     )
-    peak_live_bytes = Measure[int]("peak", "B", rank=4, adds="peak", shown="block network diff growth sweep gallery")
-    """The most activation bytes alive at once while these layers run; weights are not in it."""
+    peak_live_bytes = Measure[int](
+        "peak live", "B", rank=4, adds="peak", shown="block network diff growth sweep gallery"
+    )
+    """The most activation bytes alive at once while these layers run as written; weights are not in it."""
+    peak_fused_bytes = Measure[int]("peak fused", "B", rank=10, adds="peak", shown="block network diff")
+    """The same of a runtime that fuses norms and activations into the convolution or product before them, and writes
+    activations and merges over what nothing else needs: of a layer, while its kernel runs.
+    """
+    held_bytes = Measure[int](
+        "held",
+        "B",
+        rank=13,
+        row=False,
+        rule=lambda weight_bytes, buffers, itemsize, peak_live_bytes: (
+            weight_bytes + buffers * itemsize + peak_live_bytes
+        ),
+    )
+    """What inference holds at most: weights, buffers and peak_live_bytes."""
     input_bytes = Measure[int]("inputs", "B", rank=13)
     output_bytes = Measure[int]("outputs", "B", rank=13)
     traffic_bytes = Measure[int]("traffic", "B", rank=5, shown="kind block network diff growth sweep formula gallery")
@@ -146,19 +165,32 @@ class Measured:
     )
     saved_bytes = Measure[int]("saved", "B", rank=4, needs="training", shown="kind block network")
     """Activations kept for the backward pass. A batch norm's statistics of the batch are not in it."""
+    trained_bytes = Measure[int]("trained weights", "B", rank=13, needs="training")
+    """The weights that are trained: all but those of layers that are not."""
     gradient_bytes = Measure[int](
-        "gradients", "B", rank=13, row=False, needs="training", rule=lambda weight_bytes: weight_bytes
+        "gradients", "B", rank=13, row=False, needs="training", rule=lambda trained_bytes: trained_bytes
     )
     sgd_momentum_bytes = Measure[int](
-        "SGD state", "B", rank=13, row=False, needs="training", rule=lambda weight_bytes: weight_bytes
+        "SGD state", "B", rank=13, row=False, needs="training", rule=lambda trained_bytes: trained_bytes
     )
     """What SGD with momentum keeps besides: a number a weight. Mixed precision keeps float32 weights and state: price
     those at float32.
     """
     adam_bytes = Measure[int](
-        "Adam state", "B", rank=13, row=False, needs="training", rule=lambda weight_bytes: 2 * weight_bytes
+        "Adam state", "B", rank=13, row=False, needs="training", rule=lambda trained_bytes: 2 * trained_bytes
     )
     """What Adam keeps besides: two numbers a weight."""
+    step_peak_bytes = Measure[int]("step peak", "B", rank=1, row=False, needs="step", shown="network diff")
+    """The most that a training step holds at once: weights, buffers, optimizer state, gradients and activations."""
+    recomputed_mult_adds = Measure[int]("recomputed", rank=13, row=False, needs="step")
+    """Mult-adds that checkpoints compute a second time."""
+
+    arena_bytes = Measure[int]("arena", "B", rank=1, adds="peak", row=False, needs="memory", shown="network diff")
+    """The block that a runtime plans for activations."""
+    whole_arena_bytes = Measure[int]("whole arena", "B", rank=13, row=False, needs="memory")
+    """The arena of a microcontroller with what is kept there throughout; a fit, for 64 bits."""
+    flash_bytes = Measure[int]("flash", "B", rank=6, row=False, needs="memory")
+    """What a microcontroller stores: weights, biases of int32 and scales."""
 
     latency_s = Measure[float]("latency", "s", needs="device", shown="kind block network sweep")
     latency_low_s = Measure[float]("latency low", "s", rank=2, needs="device", shown="sweep")
@@ -189,7 +221,11 @@ def names(needs: Collection[str] = ("",), rows: bool = False) -> tuple[str, ...]
     return tuple(m.name for m in MEASURES.values() if m.needs in needs and (m.row or not rows))
 
 
-def shown(page: str, needs: Collection[str] = ("", "training", "device", "energy")) -> tuple[Measure[Any], ...]:
+EVERYTHING: tuple[Needs, ...] = get_args(Needs)
+"""All that can be asked for."""
+
+
+def shown(page: str, needs: Collection[str] = EVERYTHING) -> tuple[Measure[Any], ...]:
     """Return the measures that a page shows without being asked."""
     return tuple(m for m in MEASURES.values() if page in m.shown.split() and m.needs in needs)
 

@@ -33,6 +33,7 @@ COLUMNS = {
     "traffic_bytes": "traffic_bytes",
     "fused_bytes": "fused_traffic_bytes",
     "live_bytes": "peak_live_bytes",
+    "fused_live_bytes": "peak_fused_bytes",
 }
 TOTALS = {
     "layers": "layers",
@@ -48,6 +49,7 @@ TOTALS = {
     "fused_bytes": "fused_traffic_bytes",
     "live_bytes": "peak_live_bytes",
     "live_layer": "peak_layer",
+    "fused_live_bytes": "peak_fused_bytes",
     "intensity": "arithmetic_intensity",
     "receptive_field": "receptive_field",
     "receptive_stride": "receptive_stride",

@@ -7,6 +7,7 @@ from typing import Any
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import Operator, axes_of
 from costmodel.ops.move import Part
+from costmodel.ops.product import parsed
 from costmodel.reading.recognise.order import normal, order_of
 
 DEFAULTS = ("padding", "ceil_mode", "count_include_pad")
@@ -46,7 +47,20 @@ def meaning(op: Operator, *shapes: Any) -> Any:
         return "compare", getattr(op, "how", "not_equal")
     if op.name in ("layer_norm", "rms_norm") or op.name in ("batch_norm", "group_norm", "instance_norm"):
         return op.name, _fields(op, shapes[0])
+    if op.name == "einsum":
+        return "einsum", _letters(parsed(op.equation))  # type: ignore[attr-defined]
     return op.name, _fields(op, shapes[0] if shapes else ())
+
+
+def _letters(equation: Any) -> list[list[int]]:
+    """Return an equation with numbers for its letters, in the order in which they come, without those that are first
+    in all of it: they repeat.
+    """
+    terms = [*equation.inputs, equation.output]
+    while all(terms) and len({term[0] for term in terms}) == 1:
+        terms = [term[1:] for term in terms]
+    numbers = {letter: at for at, letter in enumerate(dict.fromkeys(letter for term in terms for letter in term))}
+    return [[numbers[letter] for letter in term] for term in terms]
 
 
 def _pieces(pieces: dict[int, Any], shape: Any) -> dict[int, Any]:
@@ -66,7 +80,7 @@ def _fields(op: Operator, shape: Any) -> dict[str, Any]:
         if name in DEFAULTS:
             continue
         if name == "axis" and value is not None:
-            rank = len(shape) + (op.name == "stack")
+            rank = len(shape) + (op.name in ("stack", "one_hot"))
             found[name] = axes_of((1,) * rank, value, "axis")
         elif isinstance(value, tuple) and value and all(one == value[0] for one in value):
             found[name] = value[0]

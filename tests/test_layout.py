@@ -34,6 +34,7 @@ NO_NUMPY = {
     "measures",
     "graph",
     "spec",
+    "reading",
     "pricing",
     "sources",
     "api",

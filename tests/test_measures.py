@@ -13,16 +13,20 @@ from costmodel.judging.budget import judge, limit
 from costmodel.latency.device import find_device
 from costmodel.latency.whole import measured, table
 from costmodel.measures import MEASURES, meant, names
+from costmodel.pricing.memory.asked import Levels, Runtime
 from costmodel.sweeps.conditions import parse_condition
 
 ENDINGS = {"_bytes": "B", "_s": "s", "_j": "J", "_w": "W", "_per_s": "images/s", "_intensity": "FLOP/B"}
 ON = "jetson-tx1"
 """A device whose power somebody measured."""
+ARENA = Levels(Runtime("tflm"))
+"""A runtime whose plan has every measure of memory."""
 
 
 def everything(**parameters: int) -> cm.CostTable:
     """Return a network with whatever can be asked of it."""
-    return table(cm.load("mobilenet_v1", **parameters), [*MEASURES_OF_A_DEVICE], 4, "float32", find_device(ON))
+    graph = cm.load("mobilenet_v1", **parameters)
+    return table(graph, [*MEASURES_OF_A_DEVICE], 4, "float32", find_device(ON), ARENA)
 
 
 CHIP = {"mult_adds_j", "dram_j"}
@@ -74,7 +78,9 @@ def test_a_measure_that_needs_a_device_is_not_zero_without_one() -> None:
 
 def test_a_sweep_of_every_measure_gives_what_single_networks_have() -> None:
     sizes = [96, 160]
-    frame = cm.sweep("mobilenet_v1", measures=MEASURES_OF_A_DEVICE, device=ON, resolution=sizes, batch=[4])
+    frame = cm.sweep(
+        "mobilenet_v1", measures=MEASURES_OF_A_DEVICE, device=ON, memory="tflm", resolution=sizes, batch=[4]
+    )
     for row, size in zip(frame.to_dict("records"), sizes, strict=True):
         assert {name: row[name] for name in MEASURES_OF_A_DEVICE} == pytest.approx(
             dict(everything(resolution=size).totals.values)

@@ -13,16 +13,39 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from costmodel.onnx.fold import FOLDED, folded
+from costmodel.onnx import fold
+from costmodel.onnx.fold import foldable
 from costmodel.onnx.messages import model_of
 from costmodel.onnx.model import Node
 from costmodel.onnx.stored import Stored
+from costmodel.reading.held import LETTERS, Held, of_array
 
 OPSET = 21
 LATER = {"CumProd": 26, "RMSNormalization": 23, "Swish": 24}
 """Nodes that ONNX has only since a later version than `OPSET`."""
 BEFORE = {"Scatter": 10}
 """Nodes that it has no longer."""
+
+
+FOLDED = foldable()
+
+
+def as_bytes(array):
+    """Return an array's numbers as they lie in a file."""
+    return Held(array.shape, array.dtype.name, array.tobytes()) if array.dtype.name in LETTERS else of_array(array)
+
+
+def folded(node, opset, arrays):
+    """Return what is made of arrays, which is the same whether their numbers come as bytes or as arrays."""
+    results = [
+        fold.folded(node, opset, [None if array is None else form(array) for array in arrays])
+        for form in (as_bytes, of_array)
+    ]
+    one, other = ([held.array() for held in made or ()] for made in results)
+    assert (results[0] is None) == (results[1] is None)
+    for result, same in zip(one, other, strict=True):
+        assert (result.dtype, result.shape, result.tobytes()) == (same.dtype, same.shape, same.tobytes())
+    return None if results[0] is None else one
 
 
 # -- ONNX's own tests
@@ -654,10 +677,11 @@ def test_nothing_vast_is_made(name):
     import tracemalloc
 
     op, arrays, attributes = VAST[name]
-    arrays = [np.asarray(one) for one in arrays]
+    node = Node(op, "n", [f"x{place}" for place in range(len(arrays))], ["y"], attributes)
+    inputs = [as_bytes(np.asarray(one)) for one in arrays]
     tracemalloc.start()
     try:
-        assert made(op, *arrays, **attributes) is None
+        assert fold.folded(node, OPSET, inputs) is None
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
@@ -703,6 +727,51 @@ def test_a_node_of_another_vocabulary_or_with_more_outputs_than_are_made_has_no_
     relu = Node("Relu", "n", ["x"], ["y"], domain="com.example")
     assert folded(relu, 1, [np.ones(2)]) is None
     assert made("Relu", np.ones(2), gives=2) is None
+
+
+@pytest.mark.parametrize(
+    ("op", "arrays", "attributes", "wanted"),
+    [
+        ("Add", [array(2**63 - 1), array(1)], {}, -(2**63)),
+        ("Sub", [np.array([1], np.uint8), np.array([2], np.uint8)], {}, 255),
+        ("Mul", [np.array([100, 1], np.int8), np.array(2, np.int8)], {}, [-56, 2]),
+        ("Div", [array(-7, 7), array(2, -2)], {}, [-3, -3]),
+        ("Cast", [array(2**32 + 5)], {"to": TensorProto.INT32}, 5),
+        ("Cast", [array(-1)], {"to": TensorProto.UINT8}, 255),
+        ("Cast", [array(-2, 0)], {"to": TensorProto.BOOL}, [True, False]),
+        ("Cast", [np.array([True, False])], {"to": TensorProto.INT64}, [1, 0]),
+    ],
+)
+def test_whole_numbers_begin_again_from_the_other_end_of_their_type(op, arrays, attributes, wanted):
+    (result,) = made(op, *arrays, **attributes)
+    assert np.array_equal(result, np.atleast_1d(wanted))
+
+
+SIZES = array(1, 8, 6)
+WORKED_OUT = {
+    "Shape": ([SIZES], {}),
+    "Gather": ([SIZES, array(1)], {}),
+    "Concat": ([SIZES, array(-1)], {"axis": 0}),
+    "Slice": ([SIZES, array(-1), array(-9), array(0), array(-1)], {}),
+    "Unsqueeze": ([SIZES, array(0)], {}),
+    "Transpose": ([SIZES.reshape(3, 1)], {}),
+    "Reshape": ([SIZES, array(-1, 3)], {}),
+    "ConstantOfShape": ([SIZES], {}),
+    "Mul": ([SIZES, np.int64(2)], {}),
+    "Div": ([SIZES, np.int64(2)], {}),
+    "Cast": ([SIZES], {"to": TensorProto.INT32}),
+}
+
+
+@pytest.mark.parametrize("op", WORKED_OUT)
+def test_a_few_sizes_are_worked_out_without_arrays(op, monkeypatch):
+    """Loading NumPy takes as long as reading a network does."""
+    arrays, attributes = WORKED_OUT[op]
+    node = Node(op, "n", [f"x{place}" for place in range(len(arrays))], ["y"], attributes)
+    inputs = [as_bytes(np.asarray(one)) for one in arrays]
+    monkeypatch.setattr(Held, "array", None)
+    (result,) = fold.folded(node, OPSET, inputs)
+    assert result.raw is not None
 
 
 # -- versions of the vocabulary

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import costmodel as cm
 from costmodel.onnx import types  # noqa: F401 - fills the rules
 from costmodel.onnx.messages import model_of
 from costmodel.onnx.read import graph_of
@@ -273,6 +274,50 @@ def test_a_scan_takes_and_puts_together_along_the_axes_that_it_names(length: int
     first = reader.draft.steps[0].op
     assert length > 64 or first.start == length - 1  # type: ignore[attr-defined]
     assert mult_adds(reader) == length * 64
+
+
+def priced(node: onnx.NodeProto, arrays: list[onnx.TensorProto]) -> tuple[int, int]:
+    """Return the mult-adds and params of a network of one node that reads x (3, 8) and arrays, and gives y (3, 8)."""
+    graph = helper.make_graph([node], "g", [info("x", 3, 8)], [info("y", 3, 8)], arrays)
+    totals = cm.price(graph_of(model_of(helper.make_model(graph).SerializeToString(), "f"), "f", "net")).totals
+    return totals.mult_adds, totals.params
+
+
+STACKED = {
+    "each of 5": (5, 5, "trip", 5 * 64),
+    "each of 100": (100, 100, "trip", 100 * 64),
+    "100 of 150": (100, 150, "trip", 100 * 64),
+    "one of 5": (5, 5, "last", 64),
+    "one of 100": (100, 100, "last", 64),
+}
+
+
+@pytest.mark.parametrize("case", STACKED)
+def test_a_loop_over_weights_that_lie_stacked_has_all_that_its_trips_read(case: str) -> None:
+    """8 x 8 numbers a trip, however many trips there are; the same ones again are no more."""
+    trips, stacked, place, wanted = STACKED[case]
+    body = helper.make_graph(
+        [
+            helper.make_node("Gather", ["all", place], ["one"], axis=0),
+            matmul("state", "one", "after"),
+            helper.make_node("Identity", ["on"], ["more"]),
+        ],
+        "body",
+        [info("trip", kind=TensorProto.INT64), info("on", kind=TensorProto.BOOL), info("state", 3, 8)],
+        [info("more", kind=TensorProto.BOOL), info("after", 3, 8)],
+    )
+    node = helper.make_node("Loop", ["trips", "", "x"], ["y"], "loop", body=body)
+    arrays = [array("trips", np.int64(trips)), array("last", np.int64(stacked - 1)), weights("all", stacked, 8, 8)]
+    assert priced(node, arrays) == (trips * 192, wanted)
+
+
+@pytest.mark.parametrize("length", [5, 200])
+def test_a_scan_over_weights_has_all_of_them(length: int) -> None:
+    body = helper.make_graph(
+        [matmul("state", "one", "after")], "body", [info("state", 3, 8), info("one", 8, 8)], [info("after", 3, 8)]
+    )
+    node = helper.make_node("Scan", ["x", "all"], ["y"], "scan", body=body, num_scan_inputs=1)
+    assert priced(node, [weights("all", length, 8, 8)]) == (length * 192, length * 64)
 
 
 def test_a_map_over_a_sequence_runs_once_for_each_tensor() -> None:

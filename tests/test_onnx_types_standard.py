@@ -16,18 +16,18 @@ from costmodel.onnx.messages import model_of
 from costmodel.onnx.read import graph_of
 
 MODULES = (
-    "attention averagepool batch_normalization col2im conv convinteger convtranspose deformconv dequantizelinear "
-    "dynamicquantizelinear einsum gemm globalaveragepool globalmaxpool gridsample groupnormalization gru "
-    "instance_normalization layernormalization lpnormalization lppool lrn lstm matmul matmulinteger maxpool maxunpool "
-    "meanvariancenormalization qlinearconv qlinearmatmul quantizelinear resize rmsnormalization rnn roialign "
-    "rotaryembedding tensorscatter upsample"
+    "attention averagepool batch_normalization causal_conv_with_state col2im conv convinteger convtranspose "
+    "deformconv dequantizelinear dynamicquantizelinear einsum gemm globalaveragepool globalmaxpool gridsample "
+    "groupnormalization gru instance_normalization layernormalization linear_attention lpnormalization lppool lrn "
+    "lstm matmul matmulinteger maxpool maxunpool meanvariancenormalization qlinearconv qlinearmatmul "
+    "quantizelinear resize rmsnormalization rnn roialign rotaryembedding tensorscatter upsample"
 ).split()
 TYPES = (
-    "Attention AveragePool BatchNormalization Col2Im Conv ConvInteger ConvTranspose DeformConv DequantizeLinear "
-    "DynamicQuantizeLinear Einsum Gemm GlobalAveragePool GlobalMaxPool GridSample GroupNormalization GRU "
-    "InstanceNormalization LayerNormalization LpNormalization LpPool LRN LSTM MatMul MatMulInteger MaxPool MaxUnpool "
-    "MeanVarianceNormalization QLinearConv QLinearMatMul QuantizeLinear Resize RMSNormalization RNN RoiAlign "
-    "RotaryEmbedding TensorScatter Upsample"
+    "Attention AveragePool BatchNormalization CausalConvWithState Col2Im Conv ConvInteger ConvTranspose "
+    "DeformConv DequantizeLinear DynamicQuantizeLinear Einsum Gemm GlobalAveragePool GlobalMaxPool GridSample "
+    "GroupNormalization GRU InstanceNormalization LayerNormalization LinearAttention LpNormalization LpPool LRN "
+    "LSTM MatMul MatMulInteger MaxPool MaxUnpool MeanVarianceNormalization QLinearConv QLinearMatMul "
+    "QuantizeLinear Resize RMSNormalization RNN RoiAlign RotaryEmbedding TensorScatter Upsample"
 ).split()
 SHAPED_BY_NUMBERS = {"Col2Im": (0,), "MaxUnpool": (0, 1), "Resize": (0,), "Upsample": (0,)}
 """Types whose outputs have sizes that inputs hold: which inputs may be computed all the same."""
@@ -146,6 +146,39 @@ COUNTED = {
         attributes={"q_num_heads": 4, "kv_num_heads": 4, "is_causal": 1, "softcap": 2.0},
         opset=23,
     ),
+    # places x channels x taps, those in the padding included
+    "CausalConvWithState": Case(
+        "CausalConvWithState",
+        [x(2, 6, 9), w(6, 1, 4), w(6)],
+        2 * 9 * 6 * 4,
+        outputs=2,
+        attributes={"activation": "silu"},
+        opset=27,
+        params=30,
+    ),
+    "CausalConvWithState of one place": Case(
+        "CausalConvWithState", [x(2, 6, 1), x(6, 1, 4), None, x(2, 6, 3)], 2 * 6 * 4, outputs=2, opset=27, params=0
+    ),
+    "CausalConvWithState, shorter than its kernel": Case(
+        "CausalConvWithState", [x(2, 6, 2), w(6, 1, 5)], 2 * 2 * 6 * 5, outputs=2, opset=27, params=30
+    ),
+    # tokens x width of keys x width of values x (heads of queries + of keys, these twice where they are looked up)
+    "LinearAttention": Case(
+        "LinearAttention",
+        [x(2, 5, 4 * 3), x(2, 5, 2 * 3), x(2, 5, 2 * 7)],
+        10 * 21 * (4 + 2),
+        outputs=2,
+        attributes={"q_num_heads": 4, "kv_num_heads": 2, "update_rule": "linear"},
+        opset=27,
+    ),
+    "LinearAttention, gated, with a delta": Case(
+        "LinearAttention",
+        [x(2, 5, 6), x(2, 5, 6), x(2, 5, 14), x(2, 2, 3, 7), x(2, 5, 2), x(2, 5, 1)],
+        10 * 21 * (2 + 4),
+        outputs=2,
+        attributes={"q_num_heads": 2, "kv_num_heads": 2},
+        opset=27,
+    ),
     "QLinearConv": Case(
         "QLinearConv",
         [
@@ -215,6 +248,24 @@ def test_what_a_node_takes_is_counted_and_its_shapes_are_those_of_onnx(name: str
     if case.params is not None:
         assert found.params == case.params
     assert found.shapes == (case.by_hand or _inferred(whole))
+
+
+QKV = [x(2, 5, 6), x(2, 5, 6), x(2, 5, 14), None, x(2, 5, 2), x(2, 5, 2)]
+UPDATES = {
+    "linear": 10 * 2 * 7,  # the scale of each feature that comes out
+    "gated": 10 * 2 * 7 + 10 * 2 * (1 + 21),  # and an exp, by which the state is multiplied
+    "delta": 10 * 2 * 7 + 10 * 2 * (7 + 7),  # a subtraction and a factor for each feature of a value
+    "gated_delta": 10 * 2 * 7 + 10 * 2 * (1 + 21) + 10 * 2 * (7 + 7),
+}
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_what_linear_attention_takes_besides_its_products(update: str) -> None:
+    """2 x 5 tokens of 2 heads, keys of 3 features and values of 7."""
+    for scale, fewer in ((0.0, 0), (1.0, 140)):
+        how = {"q_num_heads": 2, "kv_num_heads": 2, "update_rule": update, "scale": scale}
+        whole, _ = model(Case("LinearAttention", list(QKV), outputs=1, attributes=how, opset=27))
+        assert sum(step.op.cost().other_ops for step in read(whole).reader.draft.steps) == UPDATES[update] - fewer
 
 
 def test_a_layer_of_known_cost_takes_its_share_for_each_image() -> None:

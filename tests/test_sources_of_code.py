@@ -6,6 +6,7 @@ import pytest
 from cli.command import run
 
 from costmodel import sources
+from costmodel.cli.arguments import keyword
 from costmodel.sources import torch as of_code
 
 
@@ -51,6 +52,26 @@ def test_a_keyword_is_written_with_its_value(capsys):
     code, _, err = run(capsys, "report", "m:f", "--arg", "num_classes")
     assert code == 2
     assert "--arg num_classes: write KEYWORD=VALUE, as in --arg num_classes=10" in err
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("[32,64]", [32, 64]),
+        ("(3, 5)", (3, 5)),
+        ("{'depth': 2}", {"depth": 2}),
+        ("[None, 'a']", [None, "a"]),
+        ("a[1]", "a[1]"),
+    ],
+)
+def test_a_keyword_may_be_a_list_a_tuple_or_a_map(written, meant):
+    assert keyword(f"channels={written}") == ("channels", meant)
+
+
+def test_what_is_no_list_is_said(capsys):
+    code, _, err = run(capsys, "report", "m:f", "--arg", "channels=[32,x]")
+    assert code == 2
+    assert "--arg channels=[32,x]: [32,x] is no list, tuple or map of Python's; write [32, 64], (3, 5) or" in err
 
 
 def test_that_code_is_run_is_said_before_it_is(capsys):

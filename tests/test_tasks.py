@@ -39,6 +39,7 @@ ASKED = {
         "nin --vary classes=2:5 --maximize params --subject-to params<9",
         {"network": "nin", "vary": ("classes=2:5",), "goal": "params", "largest": True, "constraints": ("params<9",)},
     ),
+    "fit_batch": ("nin_cifar10 --fits 99MB --training", {"network": "nin_cifar10", "fits": "99MB", "training": True}),
     "suggest": ("nin_cifar10 --goal params<9", {"network": "nin_cifar10", "goal": "params<9"}),
     "latency": (
         "nin --device rtx3090 --resolution 128",

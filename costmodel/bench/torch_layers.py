@@ -116,10 +116,11 @@ def _attention(layer: Layer, arrays: Arrays) -> Step:
     past = (0, 0, op.past, 0)
     seen = torch.ones(queries, keys + op.past, dtype=torch.bool).tril(op.past) if op.causal else None
     plain = op.causal and op.past == 0 and len(layer.inputs) == 3
+    alone = op.heads == 1 and rank == 5 and len(layer.inputs) == 3  # the axis before the tokens is one of heads
     how: dict[str, Any] = {"scale": op.scale, "enable_gqa": groups != op.heads, "is_causal": plain}
 
     def split(x: Tensor, heads: int) -> Tensor:
-        return x.unflatten(-1, (heads, -1)).transpose(-2, -3)
+        return x if alone else x.unflatten(-1, (heads, -1)).transpose(-2, -3)
 
     def kept(x: Tensor) -> Tensor:
         return split(F.pad(x, past) if op.past else x, groups)
@@ -138,7 +139,7 @@ def _attention(layer: Layer, arrays: Arrays) -> Step:
 
     def run(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         out = F.scaled_dot_product_attention(split(q, op.heads), kept(k), kept(v), masked(mask, q), **how)
-        return out.transpose(-2, -3).flatten(-2)
+        return out if alone else out.transpose(-2, -3).flatten(-2)
 
     return run
 
@@ -170,14 +171,25 @@ def _einsum(layer: Layer, arrays: Arrays) -> Step:
     return lambda *inputs: torch.einsum(f"{','.join(left)}->{right}", *_level(inputs, own))
 
 
-def _recurrent(layer: Layer, arrays: Arrays) -> Step:
-    """PyTorch's module, whose arrays are cut from the stacks that the operator keeps."""
+def recurrent_module(layer: Layer, device: Any = None) -> torch.nn.Module:
+    """Return PyTorch's module of a recurrent layer, which reads (batch, tokens, features)."""
     op: Any = layer.op
     how: dict[str, Any] = {"num_layers": op.layers, "bidirectional": op.bidirectional, "bias": op.bias}
     how |= {name: getattr(op, name) for name in ("nonlinearity", "proj_size") if hasattr(op, name)}
-    module = getattr(torch.nn, op.name.upper())(
-        layer.input_shapes[0][-1], op.hidden_size, batch_first=True, device=arrays["weight_hh"].device, **how
-    )
+    kind = getattr(torch.nn, op.name.upper())
+    module: torch.nn.Module = kind(layer.input_shapes[0][-1], op.hidden_size, batch_first=True, device=device, **how)
+    return module
+
+
+def run_recurrent(module: torch.nn.Module, x: Tensor) -> Tensor:
+    """Return what a recurrent module gives for (batch, ..., tokens, features)."""
+    return module(x.flatten(0, -3))[0].reshape(*x.shape[:-1], -1)
+
+
+def _recurrent(layer: Layer, arrays: Arrays) -> Step:
+    """PyTorch's module, whose arrays are cut from the stacks that the operator keeps."""
+    op: Any = layer.op
+    module = recurrent_module(layer, arrays["weight_hh"].device)
     ways = 2 if op.bidirectional else 1
 
     def own(name: str, at: int, way: int) -> Tensor:
@@ -192,7 +204,7 @@ def _recurrent(layer: Layer, arrays: Arrays) -> Step:
             for way in range(ways):
                 for name in arrays.keys() - {"weight_ih_above"}:
                     getattr(module, f"{name}_l{at}{'_reverse' * way}").copy_(own(name, at, way))
-    return lambda x: module(x.flatten(0, -3))[0].reshape(*x.shape[:-1], -1)
+    return lambda x: run_recurrent(module, x)
 
 
 def _gather(layer: Layer, arrays: Arrays) -> Step:

@@ -25,6 +25,7 @@ COMMANDS = {
     "watch": "Report a file again each time it is saved.",
     "sweep": "Price an architecture over ranges of its parameters.",
     "solve": "Find the best parameters that meet constraints.",
+    "fit-batch": "The largest batch that fits a memory.",
     "suggest": "Find design moves that reach a goal.",
     "formula": "Closed formulas of an architecture's costs.",
     "latency": "Predicted latency over batch sizes, as table and plot.",

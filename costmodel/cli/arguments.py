@@ -96,7 +96,8 @@ input_option = click.option(
 
 
 def keyword(text: str) -> tuple[str, Any]:
-    """Return the keyword and the value of ``KEYWORD=VALUE``: a number, true, false, none, or a text.
+    """Return the keyword and the value of ``KEYWORD=VALUE``: a number, true, false, none, a list, tuple or map as
+    Python writes them, or a text.
 
     Raises:
         CostModelError: if it is not that.
@@ -106,8 +107,21 @@ def keyword(text: str) -> tuple[str, Any]:
         raise CostModelError(f"--arg {text}: write KEYWORD=VALUE, as in --arg num_classes=10")
     if written.lower() == "none":
         return name, None
+    if written[:1] in ("[", "(", "{"):
+        return name, _literal(text, written)
     value = scalar(written)
     return name, written if value is None else value
+
+
+def _literal(text: str, written: str) -> Any:
+    from ast import literal_eval
+
+    try:
+        return literal_eval(written)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        raise CostModelError(
+            f"--arg {text}: {written} is no list, tuple or map of Python's; write [32, 64], (3, 5) or {{'depth': 2}}"
+        ) from None
 
 
 arg_option = click.option(
@@ -116,7 +130,7 @@ arg_option = click.option(
     multiple=True,
     callback=lambda ctx, param, values: dict(map(keyword, values)),
     metavar="KEYWORD=VALUE",
-    help="Give a keyword to the code that builds a PyTorch module: num_classes=10. Repeatable.",
+    help="Give a keyword to the code that builds a PyTorch module: num_classes=10, channels=[32,64]. Repeatable.",
 )
 
 
@@ -147,6 +161,13 @@ resolution_option = click.option(
     metavar="N|HxW",
     help="Short for --set resolution=N; 320x640 is height and width of the input.",
 )
+
+
+def network_options(command: Command) -> Command:
+    """Add the options that set something of a network, whatever it was written as."""
+    for option in (eval_option, arg_option, input_option, resolution_option, set_option):
+        command = option(command)
+    return command
 
 
 class Batches(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH
+from costmodel.cli.arguments import ARCH, network_options
+from costmodel.cli.memory import memory_options
 from costmodel.cli.output import format_option, show
 from costmodel.cli.progress import progress
 from costmodel.tasks import check
@@ -16,6 +17,7 @@ from costmodel.units import DTYPES, MOST_IMAGES
 
 @click.command("check")
 @click.argument("networks", metavar="[FILE]...", nargs=-1, type=ARCH)
+@network_options
 @click.option("-q", "--quiet", is_flag=True, help="Show only what is wrong.")
 @click.option("--budget", type=click.Path(path_type=Path), metavar="FILE", help="Hold to the budgets in a file.")
 @click.option("--max", "limits", multiple=True, metavar="NAME=LIMIT", help="Hold to a limit: params=5M. Repeatable.")
@@ -26,6 +28,7 @@ from costmodel.units import DTYPES, MOST_IMAGES
 @click.option("--batch", type=click.IntRange(1, MOST_IMAGES), metavar="N", help="Images at once, for budgets.")
 @click.option("--dtype", type=click.Choice(list(DTYPES)), help="Of weights and activations, for budgets.")
 @click.option("--device", metavar="NAME", help="Whose latency is limited (see `costmodel devices`).")
+@memory_options
 @format_option
 def check_command(form: str, **asked: Any) -> None:
     """Check that specs can be built and that their params and mult-adds are what they `expect`, each variant too.
@@ -39,6 +42,7 @@ def check_command(form: str, **asked: Any) -> None:
       costmodel check my_net.yaml
       costmodel check --quiet specs/*.yaml
       costmodel check model.onnx --max params=5M
+      costmodel check encoder.onnx --set tokens=512 --max mult_adds=2G
       costmodel check my_net.yaml --max params=5M --max mult_adds=600M --max peak_live_bytes=8MB
       costmodel check nets/*.yaml --budget budget.yaml --against git:main --growth 5%
     """

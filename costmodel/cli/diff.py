@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from costmodel.cli.arguments import ARCH, own_batch_option, own_dtype_option, top_option
+from costmodel.cli.memory import memory_options
 from costmodel.cli.output import format_option, output_option, show
 from costmodel.tasks import diff
 
@@ -18,6 +19,7 @@ from costmodel.tasks import diff
 @own_batch_option
 @own_dtype_option
 @top_option
+@memory_options
 @format_option
 @output_option
 def diff_command(form: str, output: Path | None, **asked: Any) -> None:

@@ -9,25 +9,18 @@ import click
 
 from costmodel.cli.arguments import (
     ARCH,
-    arg_option,
-    eval_option,
-    input_option,
+    network_options,
     own_batch_option,
     own_dtype_option,
-    resolution_option,
-    set_option,
 )
+from costmodel.cli.memory import every_level_option, step_options
 from costmodel.cli.output import format_option, output_option, show
 from costmodel.tasks import report
 
 
 @click.command("report")
 @click.argument("networks", metavar="ARCH...", nargs=-1, required=True, type=ARCH)
-@set_option
-@resolution_option
-@input_option
-@arg_option
-@eval_option
+@network_options
 @own_batch_option
 @own_dtype_option
 @click.option("--device", metavar="NAME", help="Add latency on a device (see `costmodel devices`), at its dtype.")
@@ -48,9 +41,16 @@ from costmodel.tasks import report
     "--sort", metavar="COLUMN", help="Sort by path, or by a measure, largest first: params, peak_live_bytes, ..."
 )
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Show the first N rows, and the rest as one.")
-@click.option("--training", is_flag=True, help="Add the costs of a training step.")
+@click.option("--training", is_flag=True, help="Add the costs of a training step, and the memory that it takes.")
+@every_level_option
+@step_options
 @click.option("--strict", is_flag=True, help="Refuse what can be priced in part only.")
-@click.option("--in-place", is_flag=True, help="Let activations overwrite their input where nothing else reads it.")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.png|svg",
+    help="Draw memory over time (with --memory or --training), or mult-adds by module.",
+)
 @format_option
 @output_option
 def report_command(form: str, output: Path | None, **asked: Any) -> None:

@@ -8,6 +8,7 @@ import click
 
 from costmodel.cli.arguments import ARCH, device_option, own_dtype_option, set_option
 from costmodel.cli.grid import cluster_option, vary_option, workers_option, yes_option
+from costmodel.cli.memory import memory_options
 from costmodel.cli.output import format_option, show
 from costmodel.cli.progress import progress
 from costmodel.tasks import solve
@@ -22,6 +23,7 @@ from costmodel.tasks import solve
 @click.option("--subject-to", "constraints", multiple=True, metavar="CONDITION", help='"latency_ms <= 20". Repeatable.')
 @own_dtype_option
 @device_option
+@memory_options
 @workers_option
 @cluster_option
 @yes_option

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from costmodel.cli.arguments import ARCH, batch_option, device_option, dtype_option
+from costmodel.cli.memory import memory_options
 from costmodel.cli.output import format_option, show
 from costmodel.cli.progress import progress
 from costmodel.tasks import suggest
@@ -19,6 +20,7 @@ from costmodel.tasks import suggest
 @batch_option
 @dtype_option
 @device_option
+@memory_options
 @format_option
 def suggest_command(form: str, **asked: Any) -> None:
     """Find design moves that reach a goal.

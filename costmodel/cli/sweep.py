@@ -10,6 +10,7 @@ import click
 
 from costmodel.cli.arguments import ARCH, device_option, own_dtype_option, set_option
 from costmodel.cli.grid import cluster_option, vary_option, workers_option, yes_option
+from costmodel.cli.memory import memory_options
 from costmodel.cli.output import format_option, show
 from costmodel.cli.progress import progress
 from costmodel.cli.streams import say
@@ -31,6 +32,7 @@ from costmodel.tasks import sweep
 )
 @own_dtype_option
 @device_option
+@memory_options
 @workers_option
 @cluster_option
 @click.option("--resume", is_flag=True, help="Go on with a sweep into the same FILE that was cut off.")

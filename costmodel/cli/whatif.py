@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from costmodel.cli.arguments import ARCH, batch_option, dtype_option, top_option
+from costmodel.cli.memory import memory_options
 from costmodel.cli.output import emit, format_option, output_option, show
 from costmodel.tasks import whatif
 
@@ -26,31 +28,51 @@ class InOrder(click.Command):
 
 @click.command("whatif", cls=InOrder)
 @click.argument("network", metavar="ARCH", type=ARCH)
-@click.option("--set", multiple=True, metavar="PATH=VALUE", help="Set a parameter, or a field of the layers at a path.")
-@click.option("--swap", multiple=True, metavar="OLD=NEW", help="Use another operator or block wherever OLD is named.")
-@click.option("--drop", multiple=True, metavar="PATH", help="Remove layers; whoever read them reads their input.")
-@click.option("--insert", multiple=True, metavar="AFTER:NAME={op: ...}", help="Add a layer after those at a path.")
-@click.option("--move", multiple=True, metavar="NAME:PATTERN", help="Make a design move; `costmodel moves` lists them.")
+@click.option(
+    "--set",
+    multiple=True,
+    expose_value=False,
+    metavar="PATH=VALUE",
+    help="Set a parameter, or a field of the layers at a path.",
+)
+@click.option(
+    "--swap",
+    multiple=True,
+    expose_value=False,
+    metavar="OLD=NEW",
+    help="Use another operator or block wherever OLD is named.",
+)
+@click.option(
+    "--drop",
+    multiple=True,
+    expose_value=False,
+    metavar="PATH",
+    help="Remove layers; whoever read them reads their input.",
+)
+@click.option(
+    "--insert",
+    multiple=True,
+    expose_value=False,
+    metavar="AFTER:NAME={op: ...}",
+    help="Add a layer after those at a path.",
+)
+@click.option(
+    "--move",
+    multiple=True,
+    expose_value=False,
+    metavar="NAME:PATTERN",
+    help="Make a design move; `costmodel moves` lists them.",
+)
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the edited spec.")
 @click.option("--force", is_flag=True, help="Let --save write over a file other than the edited one.")
 @click.option("--dry-run", is_flag=True, help="Show the edits of the text, price nothing, write nothing.")
 @batch_option
 @dtype_option
 @top_option
+@memory_options
 @format_option
 @output_option
-def whatif_command(
-    network: str,
-    batch: int,
-    dtype: str,
-    top: int,
-    save: Path | None,
-    force: bool,
-    dry_run: bool,
-    form: str,
-    output: Path | None,
-    **_: object,
-) -> None:
+def whatif_command(dry_run: bool, form: str, output: Path | None, **asked: Any) -> None:
     """Edit an architecture and see what changes, before -> after.
 
     Edits are made in the order given. PATH is a layer's path, where * stands for any text and numbers of copies may be
@@ -70,7 +92,7 @@ def whatif_command(
     edits = tuple(click.get_current_context().meta["edits"])
     if not edits:
         raise click.UsageError("no edit is given; as in --set width=0.75")
-    request = whatif.Request(network, edits, batch, dtype, top, save, force)
+    request = whatif.Request(edits=edits, **asked)
     if dry_run:
         emit(whatif.changes(request), output)
     else:

@@ -14,7 +14,7 @@ from costmodel.edits.edit import edit
 from costmodel.edits.moves import MOVES
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
-from costmodel.measures import Row
+from costmodel.measures import Measured, Row
 from costmodel.spec import Spec, expand
 from costmodel.spec.structure import structural
 from costmodel.sweeps.conditions import Condition
@@ -30,7 +30,11 @@ MOST_LAYERS = 800_000
 TINY = 1e-12
 """Told apart from 0: a goal met exactly at its limit."""
 
-Pricer = Callable[[LayerGraph], Row]
+RECOMPUTED = Measured.recomputed_mult_adds.name
+CHECKPOINT = "checkpoint"
+"""What names layers that a training step computes again: no edit of the text, but a way all the same."""
+Pricer = Callable[[LayerGraph, tuple[str, ...]], Row]
+"""Prices a network whose training step checkpoints the layers of some patterns."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +45,23 @@ class Suggestion:
     row: Row
     over: float
     change: float
-    """How much the network changes: the sum of |log| of the ratios of params and mult-adds."""
+    """How much the network changes: the sum of |log| of the ratios of params and mult-adds, and what it computes
+    again as a share of its mult-adds.
+    """
 
     @property
     def reached(self) -> bool:
         """Whether the goal is met."""
         return self.over < 0
 
-    def command(self, arch: str) -> str:
-        """Return the command that makes these edits."""
-        options = (one.split(" ", 1) for one in self.edits)
-        return " ".join(["costmodel whatif", shlex.quote(arch), *(f"--{k} {shlex.quote(what)}" for k, what in options)])
+    def command(self, arch: str, asked: Sequence[str] = ()) -> str:
+        """Return the command that makes these edits; `asked` are options that stand behind."""
+        options = [one.split(" ", 1) for one in self.edits]
+        edits = any(kind != CHECKPOINT for kind, _ in options)
+        command = (
+            ["costmodel whatif", shlex.quote(arch)] if edits else ["costmodel report", shlex.quote(arch), "--training"]
+        )
+        return " ".join([*command, *(f"--{kind} {shlex.quote(what)}" for kind, what in options), *asked])
 
 
 class Found(NamedTuple):
@@ -64,7 +74,11 @@ class Found(NamedTuple):
 
 
 def suggest(
-    spec: Spec, goal: Condition, measure: Pricer, tell: Callable[[int, int], None] = lambda tried, planned: None
+    spec: Spec,
+    goal: Condition,
+    measure: Pricer,
+    tell: Callable[[int, int], None] = lambda tried, planned: None,
+    checkpoints: bool = False,
 ) -> Found:
     """Return what the network costs now, and ways to the goal: fewest edits first, then those that change least.
 
@@ -73,30 +87,34 @@ def suggest(
     Args:
         spec: the architecture.
         goal: a condition on what `measure` returns, without ``or`` and ``not``.
-        measure: prices a graph.
+        measure: prices a graph, and patterns of layers that a training step checkpoints.
         tell: is called with the number of networks tried, and of those known to come.
+        checkpoints: whether checkpoints of a training step are tried too.
 
     Raises:
         CostModelError: if the goal has no distance.
     """
     if not goal.conjunction:
         raise CostModelError(f"--goal {goal.text!r}: `or` and `not` have no distance to be told by")
-    search = _Search(spec, goal, measure, tell)
+    search = _Search(spec, goal, measure, tell, checkpoints)
     ways = [] if goal.holds(search.now) else search.run()
     return Found(search.now, ways, len(search.tried), len(search.left_out))
 
 
 class _Search:
-    def __init__(self, spec: Spec, goal: Condition, measure: Pricer, tell: Callable[[int, int], None]) -> None:
-        self.spec, self.goal, self.measure, self.tell = spec, goal, measure, tell
+    def __init__(
+        self, spec: Spec, goal: Condition, measure: Pricer, tell: Callable[[int, int], None], checkpoints: bool
+    ) -> None:
+        self.spec, self.goal, self.measure, self.tell, self.checkpoints = spec, goal, measure, tell, checkpoints
         graph = expand(spec)
-        self.now = measure(graph)
+        self.now = measure(graph, ())
         self.most = max(1, MOST_LAYERS // max(1, len(graph)))
         self.left_out: set[tuple[str, ...]] = set()
         self.tried: dict[tuple[str, ...], Suggestion | None] = {}
 
     def run(self) -> list[Suggestion]:
-        alone = self._all((one,) for one in _candidates(self.spec))
+        again = [f"{CHECKPOINT} {pattern}" for pattern in _patterns(self.spec)] if self.checkpoints else []
+        alone = self._all((one,) for one in (*_candidates(self.spec), *again))
         useful = sorted((found for found in alone if found.change > 0), key=lambda found: found.over)[:PAIRED]
         pairs = self._all((*a.edits, *b.edits) for a in useful for b in useful if _together(a.edits, b.edits))
         greedy = self._greedy(useful)
@@ -119,11 +137,14 @@ class _Search:
 
     def _try(self, edits: tuple[str, ...]) -> Suggestion | None:
         """Make edits; None if they cannot be made."""
+        made = [one for one in edits if not one.startswith(f"{CHECKPOINT} ")]
+        patterns = tuple(one.partition(" ")[2] for one in edits if one not in made)
         try:
-            row = self.measure(edit(self.spec, edits).graph)
+            row = self.measure(edit(self.spec, made).graph, patterns)
         except CostModelError:
             return None
         change = sum(abs(math.log(row[name] / self.now[name])) for name in ("params", "mult_adds") if row[name])
+        change += row.get(RECOMPUTED, 0) / (row["mult_adds"] or 1)
         return Suggestion(edits, row, self._over(row), change)
 
     def _over(self, row: Row) -> float:

@@ -6,14 +6,13 @@ every copy: ``ds4.pointwise`` is ``ds4.0.pointwise``, ``ds4.1.pointwise``, ...
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
 from costmodel.documents.faults import Fault
+from costmodel.documents.patterns import means, nearest
 from costmodel.documents.text import KeyPath
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
@@ -70,20 +69,13 @@ class Tree:
         """
         matched = [use for use in self.uses.values() if means(pattern, use.path)]
         if not matched:
-            raise CostModelError(f"{pattern!r} matches no layer of {self.spec.name}; {self._nearest(pattern)}")
+            raise CostModelError(f"{pattern!r} matches no layer of {self.spec.name}; {nearest(pattern, self.uses)}")
         kept = {use.path: use for use in matched if keep(use)}
         return [use for path, use in kept.items() if not any(above in kept for above in self._above(path))]
 
     def _above(self, path: str) -> Iterator[str]:
         while path := parent(self.uses[path]):
             yield path
-
-    def _nearest(self, pattern: str) -> str:
-        known = dict.fromkeys(without_copies(path) for path in self.uses)
-        near = difflib.get_close_matches(pattern, known, n=3, cutoff=0.5)
-        if near:
-            return f"did you mean {' or '.join(map(repr, near))}?"
-        return f"its layers are {', '.join(_few(dict.fromkeys(p.partition('.')[0] for p in known)))}"
 
 
 def parent(use: Use) -> str:
@@ -103,18 +95,3 @@ def copy_of(use: Use) -> int | None:
 def block_of(line: KeyPath) -> str | None:
     """Return the block that a line stands in, or None for the network's own."""
     return str(line[1]) if line[0] == "blocks" else None
-
-
-def without_copies(path: str) -> str:
-    """Return a path without the numbers of copies."""
-    return ".".join(step for step in path.split(".") if not step.isdigit())
-
-
-def means(pattern: str, path: str) -> bool:
-    """Say whether a pattern means a path."""
-    return fnmatchcase(path, pattern) or fnmatchcase(without_copies(path), pattern)
-
-
-def _few(names: Iterable[str], most: int = 12) -> list[str]:
-    shown = list(names)
-    return shown if len(shown) <= most else [*shown[:most], "..."]

@@ -14,10 +14,11 @@ from costmodel.documents.text import parse, read_text
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.judging.diff import compare
 from costmodel.measures import MEASURES, find, shown
+from costmodel.pricing.memory.asked import OPTIMIZERS, RUNTIMES
 from costmodel.pricing.table import CostTable
 from costmodel.units import DTYPES
 
-KEYS = ("max", "networks", "growth", "batch", "dtype", "device")
+KEYS = ("max", "networks", "growth", "batch", "dtype", "device", "memory", "optimizer")
 """What a budget file may say."""
 SHOWN = 3
 """How many layers explain a broken budget."""
@@ -78,6 +79,8 @@ class Budget:
     batch: int | None = None
     dtype: str | None = None
     device: str | None = None
+    memory: str | None = None
+    optimizer: str | None = None
     file: str = ""
     text: str = ""
 
@@ -127,8 +130,8 @@ def _limit(name: str, written: Any) -> tuple[str, float]:
 
 
 def read_budget(path: Path) -> Budget:
-    """Return the budget in a YAML file: `max`, `networks`, `growth`, `batch`, `dtype` and `device`, each
-    optional.
+    """Return the budget in a YAML file: `max`, `networks`, `growth`, `batch`, `dtype`, `device`, `memory`
+    (the runtime whose plan is meant) and `optimizer` (of a training step), each optional.
 
     Raises:
         CostModelError: if the file cannot be read.
@@ -149,7 +152,7 @@ def read_budget(path: Path) -> Budget:
         faults.append(Fault(("networks",), "a map of names belongs here"))
         named = {}
     networks = {name: _limits(limits, ("networks", name), faults) for name, limits in named.items()}
-    growth, batch, dtype, device = (data.get(key) for key in KEYS[2:])
+    growth, batch, dtype, device, memory, optimizer = (data.get(key) for key in KEYS[2:])
     if growth is not None:
         growth = _read(("growth",), lambda: share(str(growth)), faults)
     if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
@@ -158,9 +161,12 @@ def read_budget(path: Path) -> Budget:
         faults.append(Fault(("dtype",), f"unknown dtype {dtype!r}", known_or_suggest(str(dtype), DTYPES)))
     if device is not None and not isinstance(device, str):
         faults.append(Fault(("device",), "the name of a device belongs here"))
+    for name, among, given in (("memory", RUNTIMES, memory), ("optimizer", OPTIMIZERS, optimizer)):
+        if given is not None and given not in among:
+            faults.append(Fault((name,), f"unknown name {given!r}", known_or_suggest(str(given), among)))
     if faults:
         raise complain(str(path), text, faults)
-    return Budget(every, networks, growth, batch, dtype, device, str(path), text)
+    return Budget(every, networks, growth, batch, dtype, device, memory, optimizer, str(path), text)
 
 
 def _limits(data: Any, path: tuple[str, ...], faults: list[Fault]) -> dict[str, float]:
@@ -201,11 +207,23 @@ def judge(table: CostTable, limits: Mapping[str, float]) -> list[Judged]:
 def _heaviest(table: CostTable, metric: str) -> Iterator[Heavy]:
     """Yield the layers that weigh most in a total."""
     if metric not in table.columns:
+        yield from _held(table, metric)
         return
     total = table.totals.values[metric]
     adds_up = MEASURES[metric].adds == "sum"
     for row in sorted(table, key=lambda row: -row[metric])[:SHOWN]:
         yield Heavy(row["path"], row[metric], row[metric] / total if adds_up else None)
+
+
+def _held(table: CostTable, metric: str) -> Iterator[Heavy]:
+    """Yield what a plan of memory holds most of at its peak."""
+    from costmodel.pricing.memory.planned import figures
+
+    for plan in table.plans:
+        if metric in figures(plan):
+            for block in list(plan.alive(plan.peak))[:SHOWN]:
+                named = f"{block.path} ({block.what})" if block.path else block.what
+                yield Heavy(named, block.bytes, block.bytes / plan.bytes)
 
 
 def growth(before: CostTable, after: CostTable, percent: float) -> list[Judged]:

@@ -8,9 +8,11 @@ from typing import Any
 from costmodel import sources
 from costmodel.edits.edit import Edit, Edited, edit
 from costmodel.edits.lines import flow
+from costmodel.graph import LayerGraph
 from costmodel.judging.diff import Diff
 from costmodel.judging.diff import compare as compare_tables
 from costmodel.pricing import price
+from costmodel.pricing.memory.asked import Levels, Runtime, Training, levels_of
 from costmodel.pricing.table import CostTable
 from costmodel.sources import Question
 from costmodel.spec import expand
@@ -23,7 +25,15 @@ class WhatIf(Diff):
     edited: Edited
 
 
-def whatif(arch: Question, *edits: str | Edit, batch: int = 1, dtype: str = "float32", **parameters: Any) -> WhatIf:
+def whatif(
+    arch: Question,
+    *edits: str | Edit,
+    batch: int = 1,
+    dtype: str = "float32",
+    memory: str | Runtime | None = None,
+    training: bool | str | Training | None = None,
+    **parameters: Any,
+) -> WhatIf:
     """Return what changes if a spec is edited: ``whatif("vgg16", "move separable:conv*", resolution=192)``.
 
     Args:
@@ -32,6 +42,8 @@ def whatif(arch: Question, *edits: str | Edit, batch: int = 1, dtype: str = "flo
             ``"insert pool:drop={op: dropout}"``, ``"move separable:conv*"``; made in this order, after the parameters.
         batch: images at once.
         dtype: of weights and activations.
+        memory: the runtime whose plan is compared, and
+        training: how a step trains, where one is: as for `price`.
         parameters: new values of the spec's parameters.
 
     Raises:
@@ -40,7 +52,8 @@ def whatif(arch: Question, *edits: str | Edit, batch: int = 1, dtype: str = "flo
     spec = sources.open(arch).needed_spec()
     settings = [Edit("set", f"{name}={flow(value)}") for name, value in parameters.items()]
     edited = edit(spec, [*settings, *edits])
-    tables = price(expand(spec), batch, dtype), price(edited.graph, batch, dtype)
+    levels = levels_of(memory, training)
+    tables = _priced(expand(spec), batch, dtype, levels), _priced(edited.graph, batch, dtype, levels)
     return WhatIf(*tables, compare_tables(*tables).rows, edited)
 
 
@@ -50,6 +63,8 @@ def diff(
     *,
     batch: int | None = None,
     dtype: str | None = None,
+    memory: str | Runtime | None = None,
+    training: bool | str | Training | None = None,
 ) -> Diff:
     """Return what differs from `a` to `b`, layer by layer and in all: ``diff("resnet50", "resnet50_v1_5").frame``.
 
@@ -59,14 +74,22 @@ def diff(
         b: after, the same.
         batch: images at once, and
         dtype: of weights and activations; by default each network's own.
+        memory: and
+        training: as for `price`.
 
     Raises:
         CostModelError: if there is no such architecture, or it is wrong.
     """
-    return compare_tables(*(_table(one, batch, dtype) for one in (a, b)))
+    levels = levels_of(memory, training)
+    return compare_tables(*(_table(one, batch, dtype, levels) for one in (a, b)))
 
 
-def _table(one: Question | CostTable, batch: int | None, dtype: str | None) -> CostTable:
+def _table(one: Question | CostTable, batch: int | None, dtype: str | None, levels: Levels) -> CostTable:
     if isinstance(one, CostTable):
         return one
-    return price(sources.open(one).graph, batch, dtype)
+    graph, images = sources.open(one).at_batch(batch)
+    return _priced(graph, images, dtype, levels)
+
+
+def _priced(graph: LayerGraph, batch: int | None, dtype: str | None, levels: Levels) -> CostTable:
+    return price(graph, batch, dtype, training=levels.training or False, memory=levels.runtime)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,14 +26,17 @@ class Verdict:
     unbuilt: bool = False
 
 
-def hold(network: str, verdicts: MutableMapping[str, Verdict]) -> Source | None:
-    """Return what was asked for, or None if its file is wrong, and add what the file came to, once a file.
+def hold(
+    network: str, verdicts: MutableMapping[str, Verdict], opened: Callable[[str], Source] = sources.open
+) -> Source | None:
+    """Return what was asked for, or None if its file is wrong, and add what the file came to, once a file; `opened`
+    opens it.
 
     Raises:
         CostModelError: if it cannot be read at all.
     """
     try:
-        source = sources.open(network)
+        source = opened(network)
     except SpecError as error:
         verdicts.setdefault(error.file, Verdict(faults=[str(error)], unbuilt=True))
         return None

@@ -12,6 +12,7 @@ from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.graph import LayerGraph
 from costmodel.judging.budget import Budget, Judged, judge, limit, read_budget, share
 from costmodel.judging.budget import growth as grown
+from costmodel.pricing.memory.asked import NO_LEVELS, Levels, Runtime, Training
 from costmodel.pricing.table import CostTable
 from costmodel.sources import Source
 from costmodel.sources.git import NotThereError, before_in
@@ -34,6 +35,7 @@ class Gate:
     batch: int | None
     dtype: str | None
     device: Device | None = None
+    levels: Levels = NO_LEVELS
 
     def __bool__(self) -> bool:
         return bool(self.budget.every or self.budget.networks or self.against)
@@ -49,6 +51,7 @@ def gate(
     batch: int | None,
     dtype: str | None,
     device: str | None,
+    levels: Levels,
 ) -> Gate:
     """Return the gate that is asked for.
 
@@ -62,6 +65,7 @@ def gate(
         batch: images at once; by default as the file says, or each network's own.
         dtype: of weights and activations; by default the file's, the device's or each network's own.
         device: whose time is limited; by default the file's.
+        levels: whose plan of memory is limited, and how a step trains; by default the file's.
 
     Raises:
         CostModelError: if a limit, the budget file or the revision cannot be, or something asked changes nothing.
@@ -81,7 +85,9 @@ def gate(
     merged = replace(held, every=every)
     found = _device(device or held.device)
     asked = dtype or held.dtype or (found.conditions.dtype if found else None)
-    return Gate(merged, against, allow_new, allow_partial, percent, batch or held.batch, asked, found)
+    return Gate(
+        merged, against, allow_new, allow_partial, percent, batch or held.batch, asked, found, _levels(held, levels)
+    )
 
 
 def _device(name: str | None) -> Device | None:
@@ -90,6 +96,13 @@ def _device(name: str | None) -> Device | None:
     from costmodel.latency.device import find_device
 
     return find_device(name)
+
+
+def _levels(budget: Budget, asked: Levels) -> Levels:
+    """Return the levels that are asked for, else the file's."""
+    runtime = Runtime(budget.memory) if budget.memory else None
+    training = Training(optimizer=budget.optimizer) if budget.optimizer else None
+    return Levels(asked.runtime or runtime, asked.training or training)
 
 
 def _check_revision(against: str) -> None:
@@ -135,9 +148,9 @@ def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
     new: list[str] = []
     judged = set()
     for arch, source in _with_variants(asked_for, gate.budget).items():
-        graph = source.graph
+        graph, images = source.at_batch(gate.batch)
         limits = gate.budget.limits(graph.name)
-        table = _priced(graph, gate, limits)
+        table = _priced(graph, gate, images, limits)
         judged.add(table.name)
         dtypes[table.dtype] = batches[str(table.batch)] = None
         partial += [f"{arch} {said}" for said in in_part(table)]
@@ -150,7 +163,7 @@ def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
                 new.append(f"{arch} is new since {gate.against}: {gone}")
                 continue
             notes += [f"{arch} was {asked} in {gate.against}"] if asked != arch else []
-            found += grown(_priced(expand(before), gate), table, gate.growth)
+            found += grown(_priced(expand(before), gate, gate.batch), table, gate.growth)
     left = _not_judged(gate.budget, judged, asked_for)
     notes += [f"the budget of {name} was not asked for: name its file too" for name in left]
     if gate.allow_new:
@@ -175,7 +188,8 @@ def _with_variants(asked_for: Sequence[Source], budget: Budget) -> dict[str, Sou
     for source in asked_for:
         found.setdefault(source.asked, source)
         spec = source.spec
-        for name in spec.variants if spec is not None and spec.name not in spec.variants else ():
+        own = spec is not None and spec.name not in spec.variants and not spec.changed
+        for name in spec.variants if spec is not None and own else ():
             if name in budget.networks and spec is not None:
                 found.setdefault(
                     f"{spec.file}#{name}", Source(f"{spec.file}#{name}", spec.choose(name), file=source.file)
@@ -205,7 +219,7 @@ def _not_judged(budget: Budget, judged: Collection[str], asked_for: Sequence[Sou
     return left
 
 
-def _priced(graph: LayerGraph, gate: Gate, limits: Collection[str] = ()) -> CostTable:
+def _priced(graph: LayerGraph, gate: Gate, batch: int | None, limits: Collection[str] = ()) -> CostTable:
     from costmodel.latency.whole import table
 
-    return table(graph, limits, gate.batch, gate.dtype, gate.device)
+    return table(graph, limits, batch, gate.dtype, gate.device, gate.levels)

@@ -24,9 +24,8 @@ from collections.abc import Iterable, Iterator
 
 from costmodel.latency.features import MULT_ADDS_OF, PLANE, Counts, LayerCosts, page, spilled_bytes, work_counts
 from costmodel.numbers.arithmetic import Number, Shape, ceil_div, equal, is_plain, largest, product
+from costmodel.pricing.lanes import fits, whole
 
-FOURS = 4
-"""Input channels must be a multiple of so many."""
 BLOCKS_AT_ONCE = 4
 CONVOLUTIONS = frozenset(("conv kxk", "conv 1x1", "grouped conv", "depthwise conv"))
 
@@ -188,24 +187,15 @@ class Blocks:
         self.blocked[row.path] = self.takes_sum[row.path] = self.takes_activation[row.path] = fits
 
     def _whole(self, channels: Number) -> Number:
-        """Return the channels of whole blocks."""
-        return self.lanes * ceil_div(channels, self.lanes)
+        return whole(channels, self.lanes)
 
     def _fits(self, row: LayerCosts) -> tuple[Number, Number]:
-        """Say whether a convolution reads its input as it is, for having so few channels, and whether it runs on
-        blocks, which hold (channels, height, width) and neither sequences nor volumes.
+        """Say what `costmodel.pricing.lanes.fits` does; blocks hold (channels, height, width), and neither sequences
+        nor volumes.
         """
         if len(row.output_shape) != PLANE:
             return 0, 0
-        in_channels, out_channels = row.input_shapes[0][0], row.output_shape[0]
-        fours = 1 * (in_channels % FOURS == 0)
-        if row.kind == "grouped conv":
-            fills = in_channels // row.groups % self.lanes == 0
-            return 0, 1 * fills * (out_channels // row.groups % self.lanes == 0)
-        if row.kind == "depthwise conv":
-            return 0, fours * equal(in_channels, out_channels)
-        picture = 1 * (in_channels < self.lanes)
-        return picture, largest(fours, picture)
+        return fits(row.kind, row.input_shapes[0][0], row.output_shape[0], row.groups, self.lanes)
 
     def _lay(self, row: LayerCosts, counts: Counts, wanted: Number) -> None:
         """Turn the inputs of a layer to the layout it wants, and leave its result in the same."""

@@ -10,6 +10,8 @@ from costmodel.graph import LayerGraph
 from costmodel.measures import MEASURES, names, needed
 from costmodel.numbers.arithmetic import Number
 from costmodel.pricing import price
+from costmodel.pricing.memory.asked import NO_LEVELS, Levels
+from costmodel.pricing.memory.planned import planned, required
 from costmodel.pricing.sums import PRICED, sums
 from costmodel.pricing.table import CostTable
 
@@ -29,7 +31,8 @@ def askable(dtype: str, device: Device | None = None) -> tuple[str, ...]:
     return names(
         {
             "",
-            *(["training"] if dtype in TRAINED else []),
+            "memory",
+            *(["training", "step"] if dtype in TRAINED else []),
             *(["device"] if device else []),
             *(["energy"] if energy else []),
         }
@@ -42,15 +45,19 @@ def measured(
     batch: Number = 1,
     dtype: str | None = None,
     device: Device | None = None,
+    levels: Levels = NO_LEVELS,
 ) -> dict[str, Number]:
     """Return the measures called `wanted` of a whole network, whose sizes may be arrays, without its table.
 
     Raises:
-        CostModelError: if one needs a device and there is none, or cannot be had of this one or at this dtype.
+        CostModelError: if one needs a device or a runtime and there is none, or cannot be had of this one or at this
+            dtype.
     """
     needs = needed(wanted)
     reads = CHIP if "energy" in needs and device is None else ()
     found: dict[str, Any] = sums(graph, batch, dtype, [*dict.fromkeys((*(n for n in wanted if n in PRICED), *reads))])
+    if not needs.isdisjoint({"memory", "step"}):
+        found |= planned(graph, wanted, batch, dtype or graph.dtype, levels)
     if device is not None and needs & {"device", "energy"}:
         from costmodel.latency.predict import latency_of
 
@@ -68,6 +75,7 @@ def table(
     batch: int | None = None,
     dtype: str | None = None,
     device: Device | None = None,
+    levels: Levels = NO_LEVELS,
 ) -> CostTable:
     """Return the cost table of a network with all that `wanted` asks for, and its time where there is a device.
 
@@ -75,7 +83,9 @@ def table(
         CostModelError: as `measured` does.
     """
     require_device(wanted, device)
-    found = price(graph, batch, dtype, training="training" in needed(wanted))
+    levels = required(wanted, levels)
+    training = levels.training or "training" in needed(wanted)
+    found = price(graph, batch, dtype, training=training, memory=levels.runtime)
     if device is not None:
         from costmodel.latency.predict import time
 

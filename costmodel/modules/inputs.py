@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from costmodel.errors import CostModelError, known_or_suggest, quote
+from costmodel.modules.tensors import META
 
 Given: TypeAlias = "torch.Tensor | Sequence[Any] | Mapping[str, Any] | None"
 """A shape, an example, a list of several of them, or a map from names of arguments to them."""
-META = torch.device("meta")
 
 
 @dataclass
@@ -26,6 +26,8 @@ class Arguments:
     tensors: dict[str, torch.Tensor] = field(default_factory=dict)
     bare: set[str] = field(default_factory=set)
     """Inputs of which only the shape was given, so that their dtype was assumed."""
+    examples: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Inputs that were given as examples."""
 
 
 def arguments(module: nn.Module, given: Given, whole: set[str], title: str = "") -> Arguments:
@@ -80,7 +82,9 @@ def _made(module: nn.Module, name: str, given: Any, found: Arguments, whole: set
     """Return an argument; tensors within lists and maps get the names of their places."""
     if isinstance(given, torch.Tensor) or is_shape(given):
         tensor = _tensor(module, name, given, whole)
-        if not isinstance(given, torch.Tensor):
+        if isinstance(given, torch.Tensor):
+            found.examples[name] = given
+        else:
             found.bare.add(name)
         found.tensors[name] = tensor
         return tensor

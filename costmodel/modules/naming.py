@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from costmodel.modules.places import Place
 from costmodel.modules.twins import Twins
-from costmodel.reading.draft import Draft, Step
+from costmodel.reading.draft import Draft, Step, multiplies
 from costmodel.reading.value import Value
 
 
@@ -56,12 +56,8 @@ def _has_own(place: Place, step: Step) -> bool:
 
 def _main(step: Step, beside: list[Step]) -> bool:
     """Say whether a step is what its module is there for: the only one, or that which has arrays, or multiplies."""
-    for matters in (lambda _: True, lambda one: bool(one.arrays), _multiplies):
+    for matters in (lambda _: True, lambda one: bool(one.arrays), multiplies):
         chosen = [one for one in beside if matters(one)]
         if len(chosen) == 1:
             return chosen[0] is step
     return False
-
-
-def _multiplies(step: Step) -> bool:
-    return bool(step.op.cost(*(value.shape for value in step.inputs)).mult_adds)

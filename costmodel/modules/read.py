@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,21 +14,22 @@ from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 from costmodel.modules import rules  # noqa: F401 - fills the rules
 from costmodel.modules.inputs import Arguments, Given, arguments, real_dtype
+from costmodel.modules.lines import line_of
 from costmodel.modules.naming import named
 from costmodel.modules.places import Places
 from costmodel.modules.reader import Reader
-from costmodel.modules.recorder import OURS, TORCHS, DependsOnNumbersError, Recorder, autocast_without_numbers
+from costmodel.modules.recorder import DependsOnNumbersError, Recorder, autocast_without_numbers
 from costmodel.modules.shadows import Shadows
 from costmodel.modules.tensors import dtype_name
-from costmodel.modules.twins import Twins, put_back, untouched
-from costmodel.reading.draft import Draft, Step
+from costmodel.modules.twins import Twins
+from costmodel.modules.untouched import random_numbers, untouched
+from costmodel.reading.draft import Draft, Step, multiplies
 from costmodel.reading.finish import finished
-from costmodel.reading.network import network_of
+from costmodel.reading.network import Network, network_of
 from costmodel.reading.recognise import recognised
-from costmodel.reading.value import REALS, UnreadError, Value
+from costmodel.reading.value import REALS, UnreadError, Value, frozen
 from costmodel.units import DTYPES
 
-PACKAGE = str(Path(OURS).parent)
 ASKED = ("tolist() shouldn't be called", "can't convert meta device type tensor to numpy")
 """What PyTorch says where numbers are asked for that are not there."""
 TRIES = 8
@@ -84,22 +83,22 @@ class _Look:
         for one, tensor in asked.tensors.items():
             value = self.reader.draft.input(one_line(one), tuple(tensor.shape), dtype_name(tensor))
             self.reader.storages.put(tensor, value)
+            self.reader.rooms.belongs(tensor, value.source)
+        for one, example in asked.examples.items():
+            shadows.learn(asked.tensors[one], example)
         first = next(iter(asked.tensors.values()), None)
         self.reader.batch = int(first.shape[0]) if first is not None and first.dim() else 1
 
     def graph(self) -> LayerGraph | set[str]:
         """Return the network, or the inputs that turn out to hold indices."""
-        state, random = untouched(self.module), torch.get_rng_state()
         try:
-            result = self._called()
+            with untouched(self.module), random_numbers(self.recorder.notes):
+                result = self._called()
         except Exception as error:
             wrong = self._indices()
             if wrong:
                 return wrong
             raise self._said(error) from None
-        finally:
-            put_back(state)
-            torch.set_rng_state(random)
         return self._finished(result)
 
     def _called(self) -> Any:
@@ -128,7 +127,7 @@ class _Look:
         if any(words in said for words in ASKED):
             return CostModelError(
                 f"{self.title}: {at}it asks for the numbers of a tensor that is computed (tolist() or numpy()), so "
-                f"what runs cannot be told from shapes alone{self._line(error)}"
+                f"what runs cannot be told from shapes alone{line_of(error)}"
             )
         if "Expected more than 1 value per channel when training" in said:
             hint = (
@@ -138,14 +137,7 @@ class _Look:
         if "does not require grad" in said:
             hint = "\n  it asks for gradients while it runs, and modules are run without any here"
         on = f"{self.recorder.failed_on}: " if self.recorder.failed_on else ""
-        return CostModelError(f"{self.title}: {at}{on}{type(error).__name__}: {said}{self._line(error)}{hint}")
-
-    def _line(self, error: Exception) -> str:
-        """Return the line of the module's own code in which something was raised."""
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if not frame.filename.startswith((OURS, TORCHS))]
-        inside = [frame for frame in own if not frame.filename.startswith(PACKAGE)]
-        return f"\n  {inside[-1].filename}:{inside[-1].lineno}: {inside[-1].line}" if inside else ""
+        return CostModelError(f"{self.title}: {at}{on}{type(error).__name__}: {said}{line_of(error)}{hint}")
 
     def _finished(self, result: Any) -> LayerGraph:
         draft = self.reader.draft
@@ -157,30 +149,31 @@ class _Look:
             raise CostModelError(f"{self.title}: it computes nothing of its inputs")
         if all(value.constant for value in draft.outputs):
             raise CostModelError(f"{self.title}: what it gives depends on none of its inputs")
+        self.reader.rooms.tell(draft.steps)
         named(draft, self.reader.made, self.twins, self.places.called)
         batch = self.reader.batch
         carrying = {name for name, value in draft.inputs.items() if value.shape[:1] == (batch,)}
         network = network_of(draft, batch, carrying)
         recognised(network)
+        own = dtype_name(real_dtype(self.module))
         mode = " in training mode" if self.module.training else ""
         graph = LayerGraph(
             self.title,
             network.inputs,
             title=self.title,
             source=f"a PyTorch module{mode}",
-            dtype=_dtype(self.module, draft.inputs.values()),
+            dtype=_dtype(own, self.module, draft.inputs.values()),
             batch=batch if network.batch else 1,
             whole="" if network.batch else "the batch is not the first axis of all its tensors; load it at that batch",
         )
         graph.notes += [*self.recorder.notes, *draft.notes]
-        own = str(real_dtype(self.module)).removeprefix("torch.")
         if own not in DTYPES:
             graph.notes.append(f"its parameters are {own}, and are priced as {graph.dtype}")
         finished(network, graph, exported=False)
-        graph.notes += self._unused(graph)
+        graph.notes += [*self._unused(), *_trained_in_part(network)]
         return graph
 
-    def _unused(self, graph: LayerGraph) -> list[str]:
+    def _unused(self) -> list[str]:
         """Say which params of the module nothing reads here."""
         read = {
             array.name
@@ -196,11 +189,27 @@ class _Look:
         return [f"{sum(left.values()):,} params of the module are not used here: {first}{more}"]
 
 
-def _dtype(module: nn.Module, inputs: Iterable[Value]) -> str:
-    own = str(real_dtype(module)).removeprefix("torch.")
+def _dtype(own: str, module: nn.Module, inputs: Iterable[Value]) -> str:
+    """Return what a network is priced at: what most of its module's parameters are, else its inputs."""
     if not any(tensor.dtype.is_floating_point for tensor in module.parameters()):
         own = next((value.dtype for value in inputs if value.dtype in REALS), own)
     return own if own in DTYPES else "float32"
+
+
+def _trained_in_part(network: Network) -> Iterator[str]:
+    """Say which layers have arrays of which some are trained and others are not: a layer is trained or is not."""
+    mixed = {
+        part.path: [array.size for array in arrays if array.frozen is not frozen(part.arrays.values())]
+        for part in network.parts.values()
+        if (arrays := [array for value in part.arrays.values() for array in value.arrays if array.trained])
+    }
+    wrong = {path: sum(sizes) for path, sizes in mixed.items() if sizes}
+    if wrong:
+        more = f" and {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
+        yield (
+            f"{sum(wrong.values()):,} params are of layers that are trained in part ({next(iter(wrong))}{more}), "
+            "and are counted as the matrices of those are"
+        )
 
 
 def _tensors_of(result: Any, depth: int = 6) -> list[torch.Tensor]:
@@ -232,7 +241,8 @@ def _aside(draft: Draft) -> list[Step]:
     read = {value.source for step in draft.steps for value in step.inputs}
     heavy: set[str] = set()
     for step in draft.steps:
-        own = bool(step.arrays) or bool(step.op.cost(*(value.shape for value in step.inputs)).mult_adds)
-        if step.path not in returned and (own or any(value.source in heavy for value in step.inputs)):
+        if step.path in returned:
+            continue
+        if step.arrays or any(value.source in heavy for value in step.inputs) or multiplies(step):
             heavy.add(step.path)
     return [step for step in draft.steps if step.path in heavy and step.path not in read]

@@ -10,14 +10,15 @@ import torch
 from costmodel.errors import ShapeError
 from costmodel.modules.calls import Call, renames
 from costmodel.modules.places import Place, Places
+from costmodel.modules.rooms import Rooms
 from costmodel.modules.shadows import Shadows
 from costmodel.modules.storages import Storages
 from costmodel.modules.tensors import Geometry, dtype_name, key
-from costmodel.modules.twins import Twins, as_numpy
+from costmodel.modules.twins import Twins, as_held
 from costmodel.modules.views import rows, seen
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.ops import OPERATORS
-from costmodel.reading.draft import Draft
+from costmodel.reading.draft import Draft, multiplies
 from costmodel.reading.value import FAULTS, UnreadError, Value
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ RULES: dict[str, Rule] = {}
 """How each operator is read, by its name; the modules of `rules` fill it."""
 KNOWN: dict[str, Callable[[Call], tuple[int, int]]] = {}
 """What operators cost that are read as a whole: mult-adds and other operations of a call."""
+BATCH_NORMS = ("batch_norm", "native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_training")
 SHORT = {"scaled_dot_product_attention": "sdpa", "adaptive_avg_pool2d": "avg_pool", "linalg_vector_norm": "norm"}
 
 
@@ -53,6 +55,7 @@ class Reader:
         self.draft = Draft()
         self.twins, self.shadows, self.places = twins, shadows, places
         self.storages = Storages()
+        self.rooms = Rooms(lambda: len(self.draft.steps))
         self.made: dict[str, tuple[Place, str]] = {}
         """By the path of a step, for the time being: where it was made, and what it is called there."""
         self.indices_of: set[str] = set()
@@ -71,26 +74,32 @@ class Reader:
         if tensor not in self.storages:
             stored = self.twins.value(tensor)
             self.storages.put(tensor, stored or self._constant(tensor))
-        return self.storages.of(tensor, self._derived)
+        value = self.storages.of(tensor, self._derived)
+        if value.source:
+            self.rooms.settle(value.source, tensor)
+        return value
 
     def optional(self, tensor: torch.Tensor | None) -> Value | None:
         """Return what a tensor is, if there is one."""
         return None if tensor is None else self.value(tensor)
 
     def hold_indices(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Keep in mind which inputs were given to an operator that wants whole numbers, and are real ones."""
+        """Keep in mind which inputs were given to an operator that wants whole numbers, and are real ones. Arithmetic
+        may stand between, but no product and nothing stored.
+        """
         makers = {step.path: step for step in self.draft.steps}
-        for tensor in tensors:
-            if tensor in self.storages and tensor.dtype.is_floating_point:
-                value = self.value(tensor)
-                while value.source in makers and makers[value.source].op.family in ("view", "move"):
-                    value = makers[value.source].inputs[0]
-                if value.source in self.draft.inputs:
-                    self.indices_of.add(value.source)
+        todo = [self.value(tensor) for tensor in tensors if tensor in self.storages and tensor.dtype.is_floating_point]
+        while todo:
+            value = todo.pop()
+            step = makers.pop(value.source, None)
+            if step is not None and not step.arrays and not multiplies(step):
+                todo += step.inputs
+            elif value.source in self.draft.inputs:
+                self.indices_of.add(value.source)
 
     def _constant(self, tensor: torch.Tensor) -> Value:
         numbers = self.shadows.of(tensor)
-        held = None if numbers is None else as_numpy(numbers)
+        held = None if numbers is None else as_held(numbers)
         return Value(tuple(tensor.shape), dtype_name(tensor), held=held)
 
     def _derived(self, whole: Geometry, value: Value, tensor: torch.Tensor) -> Value:
@@ -208,8 +217,8 @@ class Reader:
 
     # -- calls
 
-    def read(self, call: Call) -> None:
-        """Read a call, and keep what its results are."""
+    def read(self, call: Call, held: int = 0) -> None:
+        """Read a call, and keep what its results are. `held` are the bytes that it holds besides while it runs."""
         if torch.Tag.inplace_view in call.func.tags:
             return  # the tensor itself lies otherwise now, and what it is follows from that
         given = [self.value(tensor) for tensor in call.tensors]
@@ -217,8 +226,12 @@ class Reader:
             self._settle(call, [self._constant(tensor) for tensor in call.results])
             return
         self._label = label(call.name)
+        before = len(self.draft.steps)
         results = self._views(call) if renames(call.func) else self._ruled(call, given)
         self._settle(call, results)
+        if held and len(self.draft.steps) > before:
+            each = call.name not in BATCH_NORMS  # its statistics are of channels, whatever the batch
+            self.rooms.hold(self.draft.steps[-1].path, 0 if each else held, held if each else 0)
 
     def _costs(self, call: Call, given: Sequence[Value]) -> bool:
         """Say whether a call of constants does what is to be said though it is done once and for all."""
@@ -227,6 +240,8 @@ class Reader:
     def _settle(self, call: Call, results: Sequence[Value]) -> None:
         written = {key(tensor) for tensor in call.written}
         for tensor, value in zip(call.results, results, strict=True):
+            if value.source:
+                self.rooms.settle(value.source, tensor)
             if key(tensor) in written:
                 self.storages.write(tensor, value, lambda whole, part, t=tensor: self._merged(whole, part, t))  # type: ignore[misc]
             else:

@@ -4,33 +4,32 @@ numbers.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from costmodel.modules.calls import called
+from costmodel.modules.lines import where
+from costmodel.modules.packed import is_packed, packed
 from costmodel.modules.reader import Reader
-from costmodel.modules.shadows import FEW, Shadows
-from costmodel.modules.tensors import bare, key, mapped, tensors_in, within
+from costmodel.modules.rooms import held_within
+from costmodel.modules.shadows import DRAWN, FEW, UNSURE, Shadows
+from costmodel.modules.tensors import META, bare, key, mapped, tensors_in, within
 from costmodel.modules.twins import Twins
 from costmodel.numbers.arithmetic import show_shape
 
-OURS = str(Path(__file__).parent)
-HOUSE = str(Path(__file__).parent.parent)
-TORCHS = str(Path(torch.__file__).parent)
-META = torch.device("meta")
 QUESTIONS = {"aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "aten::equal", "aten::allclose"}
 """What asks for a number, and not for a tensor."""
 
 
 SAME = {f"aten::{name}" for name in ("lift_fresh", "detach", "detach_", "alias", "resolve_conj", "resolve_neg")}
 """What gives a tensor on the processor as it is, in its own storage."""
+PLACES = ("aten::where", "aten::argwhere", "aten::nonzero_numpy")
+"""What gives the places of what is true, where it is given nothing else."""
 MOST_ANSWERS = 1_000
 """How often one line may ask for numbers that are not known."""
 WHOLE = ("Long", "integral", "integer", "used as indices", "expected indices to be long", "torch.int64", "dtype int64")
@@ -70,8 +69,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
     def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
         given = tensors_in((args, kwargs))
         if self._real(func, given, args, kwargs):
-            with torch.inference_mode(False), torch.no_grad():  # what code keeps for later may be trained with
-                return func(*args, **kwargs)
+            return self._just_run(func, given, args, kwargs)
         if given and func._schema.name in SAME and given[0].device.type == "cpu":
             return func(*args, **kwargs)
         written = {id(t) for t in _written(func, args, kwargs)}
@@ -85,19 +83,38 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
         if func._schema.name in QUESTIONS:
             return self._answer(func, args, kwargs)
         if func._schema.name == "aten::to" or "to_copy" in func._schema.name:
-            args, kwargs = mapped_device(args), kwargs
+            args = tuple(META if isinstance(one, torch.device) else one for one in args)
+        if is_packed(func):
+            return self._packed(func, args)
         if _depends(func, args):
             return self._from_numbers(func, args, kwargs)
         result = func(*args, **kwargs)
         self._note(func, args, kwargs, result)
         return result
 
+    def _just_run(self, func: Any, given: list[torch.Tensor], args: Any, kwargs: Any) -> Any:
+        """Run a call of few numbers; where it answers a question, say what the answer hangs on."""
+        if func._schema.name in QUESTIONS:
+            self._say_doubt(given)
+        with torch.inference_mode(False), torch.no_grad():  # what code keeps for later may be trained with
+            result = func(*args, **kwargs)
+        drawn = UNSURE in func.tags
+        self.shadows.doubt(tensors_in(result), DRAWN if drawn else self.shadows.doubtful(given))
+        return result
+
+    def _say_doubt(self, given: list[torch.Tensor]) -> None:
+        """Note what numbers hang on by which the module decides."""
+        why = self.shadows.doubtful(given)
+        if why:
+            self.notes[f"{where()} asks for {why}" if not why.startswith("whether") else f"{where()} asks {why}"] = None
+
     def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         results = tensors_in(result)
-        self._kept += results
+        self._kept += [tensor.detach() for tensor in results]  # its storage stays, and it goes when nobody has it
+        self.reader.rooms.watch(results)
         self.shadows.follow(func, args, kwargs, results)
         if results:
-            self.reader.read(called(func, tuple(args), kwargs, result))
+            self.reader.read(called(func, tuple(args), kwargs, result), held_within(func, args, kwargs))
 
     def _real(self, func: Any, given: list[torch.Tensor], args: Any, kwargs: Any) -> bool:
         """Say whether a call is of few numbers on the processor that no weight or input is among: it is just run."""
@@ -147,7 +164,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
         """Answer a question about numbers: as they are known, else true."""
         try:
             with torch.inference_mode(False):
-                return self.shadows.run(func, args, kwargs)
+                known = self.shadows.run(func, args, kwargs)
+            self._say_doubt(tensors_in(args))
+            return known
         except KeyError:
             pass
         (tensor, *_) = tensors_in(args)
@@ -178,6 +197,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
         try:
             with torch.inference_mode(False):
                 found = self.shadows.run(func, args, kwargs)
+            self._say_doubt(tensors_in((args, kwargs)))
         except KeyError:
             found = self._with_known_mask(func, args, kwargs)
             if found is None:
@@ -192,13 +212,35 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
         def lifted(numbers: torch.Tensor) -> torch.Tensor:
             with torch.inference_mode(False), torch.no_grad():
                 made = torch.empty_strided(numbers.shape, numbers.stride(), dtype=numbers.dtype, device=META)
-            self._kept.append(made)
+            self._kept.append(made.detach())
+            self.reader.rooms.watch([made])
             self.shadows.keep(made, numbers)
             return made
 
         result = mapped(lifted, found)
         self.reader.read(called(func, tuple(args), kwargs, result))
         return result
+
+    def _packed(self, func: Any, args: Any) -> tuple[torch.Tensor, ...]:
+        """Run a call about packed sequences, where their lengths are known.
+
+        Raises:
+            DependsOnNumbersError: if they are not.
+        """
+        lengths = [args[1]]
+        try:
+            results = packed(func, args, self.shadows.of)
+        except LookupError:
+            raise DependsOnNumbersError(
+                f"{where()} packs sequences of several lengths, and how long they are is not known; give an example of "
+                "the lengths: a tensor of whole numbers on the processor"
+            ) from None
+        self._say_doubt(lengths)
+        self.shadows.doubt([one for one in results if one.device.type == "cpu"], self.shadows.doubtful(lengths))
+        self._kept += [tensor.detach() for tensor in results]
+        self.reader.rooms.watch(results)
+        self.reader.read(called(func, tuple(args), {}, results))
+        return tuple(results)
 
     def _with_known_mask(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Return a tensor indexed by masks that are known, None where they are not."""
@@ -226,35 +268,13 @@ def _said(func: Any, given: list[torch.Tensor]) -> str:
     return f"{func._schema.name.partition('::')[2]} of {shapes}" if given else func._schema.name.partition("::")[2]
 
 
-def mapped_device(args: Any) -> Any:
-    """Return arguments with every device among them that of tensors without numbers."""
-    return tuple(META if isinstance(one, torch.device) else one for one in args)
-
-
-def where() -> str:
-    """Return the file and line that runs now, outside of PyTorch and of this package."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith((HOUSE, TORCHS)):
-            return f"{_short(file)}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return "the module"
-
-
-def _short(file: str) -> str:
-    """Return the path of a file from the folder that packages lie in, or from the current one."""
-    for root in (*(one for one in sys.path if one), str(Path.cwd())):
-        if file.startswith(root + "/"):
-            return file[len(root) + 1 :]
-    return file
-
-
 def _depends(func: Any, args: Any) -> bool:
     """Say whether the shape of what is given depends on numbers."""
     if func._schema.name in ("aten::index", "aten::index_put", "aten::index_put_"):
         masks = any(one is not None and one.dtype in (torch.bool, torch.uint8) for one in args[1])
         return masks and func._schema.name == "aten::index"
+    if func._schema.name in PLACES:
+        return func._schema.name != "aten::where" or len(args) == 1
     if func._schema.name == "aten::one_hot" and len(args) > 1 and args[1] > 0:
         return False
     return torch.Tag.dynamic_output_shape in func.tags

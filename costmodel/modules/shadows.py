@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -11,13 +12,45 @@ from costmodel.modules.tensors import key, mapped, tensors_in
 FEW = 2**16
 """Numbers that a storage may have for them to be kept."""
 UNSURE = torch.Tag.nondeterministic_seeded
+DRAWN = "numbers that are drawn at random; those that were drawn just now were followed"
+EXAMPLE = "numbers of its input; those of the example were followed"
+FINITE = "whether numbers are finite; that they are was assumed"
+ASKS_FINITE = {"aten::isnan": False, "aten::isinf": False, "aten::isneginf": False, "aten::isposinf": False}
+ASKS_FINITE |= {"aten::isfinite": True}
+MOST_BYTES = 2**28
+"""Of answers that are the same for all elements."""
 
 
 class Shadows:
-    """For each storage whose numbers are known: a copy on the processor, of the same layout."""
+    """For each storage whose numbers are known: a copy on the processor, of the same layout. `doubts` say what is to be
+    said of those that may be others at another call.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[int, torch.Tensor] = {}
+        self._doubts: dict[int, str] = {}
+        self._held: list[torch.Tensor] = []
+
+    def doubt(self, tensors: Iterable[torch.Tensor], why: str) -> None:
+        """Say why the numbers of tensors may be others at another call."""
+        for tensor in tensors if why else ():
+            self._doubts[key(tensor)] = why
+            with torch.inference_mode(False):
+                self._held.append(tensor.detach())  # so that no other storage is taken for it
+
+    def doubtful(self, tensors: Iterable[torch.Tensor]) -> str:
+        """Return why the numbers of one of some tensors may be others at another call, "" where they may not."""
+        return next((self._doubts[key(tensor)] for tensor in tensors if key(tensor) in self._doubts), "")
+
+    def assume_finite(self, func: Any, given: list[torch.Tensor], results: list[torch.Tensor]) -> None:
+        """Answer where it is asked which numbers are finite: all are."""
+        answer = ASKS_FINITE.get(func._schema.name)
+        for result in results if answer is not None and all(self.of(tensor) is None for tensor in given) else ():
+            if result.untyped_storage().nbytes() <= MOST_BYTES:
+                with torch.inference_mode(False):
+                    numbers = torch.full((result.untyped_storage().nbytes(),), answer)
+                self._kept[key(result)] = numbers
+                self.doubt([result], FINITE)
 
     def keep(self, tensor: torch.Tensor, numbers: torch.Tensor) -> None:
         """Keep the numbers of a tensor, which is the first of its storage."""
@@ -27,6 +60,13 @@ class Shadows:
             )
             flat.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset()).copy_(numbers)
             self._kept[key(tensor)] = flat
+
+    def learn(self, tensor: torch.Tensor, example: torch.Tensor) -> None:
+        """Keep the whole numbers of an example: lengths and marks, by which code decides."""
+        if not example.is_floating_point() and not example.is_complex() and example.device.type == "cpu":
+            with torch.inference_mode(False), torch.no_grad():
+                self.keep(tensor, example)
+                self.doubt([tensor], EXAMPLE)
 
     def drop(self, tensor: torch.Tensor) -> None:
         """Forget the numbers of a storage: they depend on an input now."""
@@ -43,10 +83,15 @@ class Shadows:
         """Compute on known numbers what was just done to tensors without any, or forget what that has changed."""
         given = tensors_in((args, kwargs))
         before = {key(tensor) for tensor in given}
+        self.assume_finite(func, given, results)
         small = all(tensor.untyped_storage().nbytes() <= FEW * 8 for tensor in results)
         known = small and UNSURE not in func.tags and all(self.of(tensor) is not None for tensor in given)
+        why = self.doubtful(given)
+        if why == EXAMPLE and any(tensor.dtype.is_floating_point for tensor in results):
+            known = False  # what is looked up for examples is not computed
         if known:
             known = self._computed(func, args, kwargs, results, before)
+            self.doubt(results if known else (), why)
         if not known:
             named = {**dict(zip((one.name for one in func._schema.arguments), args, strict=False)), **kwargs}
             for name, argument in named.items():

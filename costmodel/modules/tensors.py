@@ -10,6 +10,9 @@ import torch
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...], torch.dtype]
 """Offset, sizes, strides and dtype; the stride of an axis of size 1 says nothing and is 0."""
 
+META = torch.device("meta")
+"""The device of tensors without numbers."""
+
 
 def key(tensor: torch.Tensor) -> int:
     """Return what tells one storage from all others that are alive."""
@@ -22,9 +25,9 @@ def geometry(tensor: torch.Tensor) -> Geometry:
     return int(tensor.storage_offset()), tuple(tensor.shape), strides, tensor.dtype
 
 
-def dtype_name(tensor: torch.Tensor) -> str:
-    """Return the name of its dtype, as "float32"."""
-    return str(tensor.dtype).removeprefix("torch.")
+def dtype_name(given: torch.Tensor | torch.dtype) -> str:
+    """Return the name of a dtype, as "float32"."""
+    return str(given if isinstance(given, torch.dtype) else given.dtype).removeprefix("torch.")
 
 
 def covers(tensor: torch.Tensor) -> bool:

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from costmodel.modules.shadows import FEW, Shadows
-from costmodel.modules.tensors import bare, geometry, key, within
+from costmodel.modules.tensors import bare, dtype_name, geometry, key, within
+from costmodel.reading.held import Held, of_array
 from costmodel.reading.value import Array, Value
 
 
@@ -40,8 +41,9 @@ class Twins:
         arrays = self.stored.setdefault(own, {})
         at = geometry(tensor)
         if at not in arrays:
-            dtype = str(tensor.dtype).removeprefix("torch.")
-            arrays[at] = Array(name, tuple(tensor.shape), dtype, trained)
+            arrays[at] = Array(
+                name, tuple(tensor.shape), dtype_name(tensor), trained, trained and not tensor.requires_grad
+            )
             if trained:
                 self.parameters[name] = tensor.numel()
 
@@ -60,6 +62,9 @@ class Twins:
                 with torch.inference_mode(False), torch.no_grad():
                     numbers = tensor.detach().as_strided((whole.numel(),), (1,), 0)
                     self.shadows.keep(whole, numbers)
+                trained = next((array for array in self.stored[own].values() if array.trained), None)
+                if trained is not None:
+                    self.shadows.doubt([whole], f"the numbers of {trained.name}; those that it has now were followed")
         return within(whole, tensor)
 
     def value(self, tensor: torch.Tensor) -> Value | None:
@@ -69,9 +74,9 @@ class Twins:
             return None
         arrays = self.stored[own]
         found = arrays.get(geometry(tensor))
-        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        shape, dtype = tuple(tensor.shape), dtype_name(tensor)
         numbers = self.shadows.of(tensor)
-        held = None if numbers is None or found is None or found.trained else as_numpy(numbers)
+        held = None if numbers is None or found is None or found.trained else as_held(numbers)
         if found is not None:
             return Value(shape, dtype, arrays=(found,), held=held, whole=True)
         first = next(iter(arrays.values()))
@@ -91,46 +96,10 @@ class Twins:
         return array.name.rpartition(".")[0]
 
 
-def as_numpy(numbers: torch.Tensor) -> object:
-    """Return known numbers as NumPy has them, None for kinds that it does not have."""
+def as_held(numbers: torch.Tensor) -> Held | None:
+    """Return known numbers as they are now, None for kinds that NumPy does not have."""
     try:
         with torch.inference_mode(False):
-            return numbers.detach().clone().numpy()
+            return of_array(numbers.detach().clone().numpy())
     except (TypeError, RuntimeError):
         return None
-
-
-def untouched(module: nn.Module) -> list[tuple[nn.Module, dict[str, object], dict[str, object]]]:
-    """Return what is put back after a module was looked at: its attributes, and what containers among them held."""
-    found = []
-    for one in module.modules():
-        if isinstance(one, torch.jit.ScriptModule):
-            continue
-        held: dict[str, object] = {
-            name: value.copy() for name, value in vars(one).items() if isinstance(value, (dict, list, set))
-        }
-        found.append((one, dict(vars(one)), held))
-    return found
-
-
-def put_back(state: list[tuple[nn.Module, dict[str, object], dict[str, object]]]) -> None:
-    """Give modules the attributes back that they had."""
-    for module, attributes, held in state:
-        own = vars(module)
-        if own.keys() != attributes.keys() or any(own[name] is not value for name, value in attributes.items()):
-            own.clear()
-            own.update(attributes)
-        for name, before in held.items():
-            container = attributes[name]
-            if isinstance(container, list) and isinstance(before, list):
-                if len(container) != len(before) or any(a is not b for a, b in zip(container, before, strict=True)):
-                    container[:] = before
-            elif container != before if isinstance(container, set) else _differ(container, before):
-                container.clear()  # type: ignore[attr-defined]
-                container.update(before)  # type: ignore[attr-defined]
-
-
-def _differ(now: object, before: object) -> bool:
-    assert isinstance(now, dict)
-    assert isinstance(before, dict)
-    return list(now) != list(before) or any(now[name] is not before[name] for name in before)

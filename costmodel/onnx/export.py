@@ -100,8 +100,8 @@ class Writer:
         self.nodes.append(helper.make_node(op_type, list(inputs), names, name=stem, **attributes))
         return names[output]
 
-    def scan(self, step: Callable[..., tuple[str, ...]], states: tuple[str, ...], x: str, backward: bool) -> str:
-        """Add a loop over the first axis of `x`, from its end where `backward`; return its results along that axis."""
+    def scan(self, step: Callable[..., tuple[str, ...]], states: tuple[str, ...], x: str, ways: int) -> list[str]:
+        """Add a loop over the first axis of `x` in one way or both; return the results of each along that axis."""
         from onnx import TensorProto, helper
 
         body = Writer(f"{self.path}/{len(self.nodes)}", self.tensors)
@@ -109,13 +109,19 @@ class Writer:
         def typed(name: str) -> onnx.ValueInfoProto:
             return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
 
-        given = [f"{body.path}/given{n}" for n in range(len(states) + 1)]
-        after = step(body, *given)
-        results = [*after, body("Identity", after[0])]
+        own, total = len(states), len(states) * ways
+        given = [f"{body.path}/given{n}" for n in range(total + ways)]
+        after = [step(body, *given[way * own : way * own + own], given[total + way], way=way) for way in range(ways)]
+        results = [name for one in after for name in one] + [body("Identity", one[0]) for one in after]
         graph = helper.make_graph(body.nodes, body.path, [*map(typed, given)], [*map(typed, results)])
-        way = [int(backward)]
-        how: dict[str, Any] = {"num_scan_inputs": 1, "scan_input_directions": way, "scan_output_directions": way}
-        return self("Scan", *states, x, output=len(states), body=graph, **how)
+        turned = [*range(ways)]
+        how: dict[str, Any] = {
+            "num_scan_inputs": ways,
+            "scan_input_directions": turned,
+            "scan_output_directions": turned,
+        }
+        first = self("Scan", *states * ways, *[x] * ways, outputs=len(results), body=graph, **how)
+        return [f"{first.removesuffix('.0')}.{total + way}" for way in range(ways)]
 
     def constant(self, values: Any) -> str:
         """Add a constant (integers as int64, true and false as bool, other numbers as float32) and return its name.

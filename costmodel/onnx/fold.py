@@ -1,4 +1,4 @@
-"""What a node makes of arrays that are known beforehand: the arithmetic on sizes and constants that files hold."""
+"""What a node makes of numbers that are known beforehand: the arithmetic on sizes and constants that files hold."""
 
 from __future__ import annotations
 
@@ -6,50 +6,62 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-import numpy as np
-
-from costmodel.onnx.folding import elementwise, making, moving, picking, reducing
+from costmodel.onnx.folding import arithmetic, shaping  # noqa: F401 - enter their rules
 from costmodel.onnx.folding.call import RULES, Call
 from costmodel.onnx.model import Node
-from costmodel.reading.value import FAULTS
+from costmodel.reading.held import COMPLEX, LETTERS, Held, of_array
+from costmodel.reading.value import FAULTS, MOST_AXES, UnreadError
 
 MOST = 2**20
 """Numbers that a node may give to be computed beforehand."""
-NUMBERS = "biufc"
-"""NumPy's kinds of numbers."""
-ROOMS = (elementwise, making, moving, picking, reducing)
-"""The files that enter their rules in the table."""
-FOLDED = frozenset(RULES)
-"""What can be computed beforehand."""
+PLAIN = frozenset(RULES)
+"""The nodes that do without NumPy where numbers are few; what computes the others is loaded when there is one."""
 
 
-def folded(
-    node: Node, opset: int, arrays: Sequence[np.ndarray[Any, Any] | None], most: int = MOST
-) -> list[np.ndarray[Any, Any]] | None:
+def foldable() -> frozenset[str]:
+    """Return what can be computed beforehand."""
+    from costmodel.onnx.folding import elementwise, making, moving, picking, reducing  # noqa: F401 - enter their rules
+
+    return frozenset(RULES)
+
+
+def folded(node: Node, opset: int, inputs: Sequence[Held | None], most: int = MOST) -> list[Held] | None:
     """Return the outputs of a node of ONNX's own vocabulary, in its version `opset`.
 
-    `arrays` are its inputs, None for one that is left out or not known. None is returned where an input is not known,
-    the node is none of `FOLDED`, or fails, or gives more than `most` numbers, which is known before they are made.
+    `inputs` are its inputs, None for one that is left out or not known. None is returned where an input is not known,
+    the node is none of `foldable`, or fails, or gives more than `most` numbers, which is known before they are made.
     """
-    if node.domain or node.op_type not in RULES or len(arrays) != len(node.inputs):
+    if node.domain or len(inputs) != len(node.inputs):
         return None
-    if any(array is None and name for name, array in zip(node.inputs, arrays, strict=True)):
+    if any(held is None and name for name, held in zip(node.inputs, inputs, strict=True)):
         return None
-    if not all(
-        array is None or (array.dtype.kind in NUMBERS and array.dtype.type.__module__ == "numpy") for array in arrays
-    ):
+    if not all(held is None or held.dtype in LETTERS or held.dtype in COMPLEX for held in inputs):
         return None
-    empty = [array.shape for array in arrays if array is not None and not array.size]
-    if any(prod(max(size, 1) for size in shape) > most for shape in empty):
+    if any(prod(max(size, 1) for size in held.shape) > most for held in inputs if held is not None and not held.size):
         return None  # an axis of no places beside a long one: what is made of it may have the long one alone
-    rule, bound = RULES[node.op_type]
-    call = Call(node, opset, arrays)
-    try:
-        with np.errstate(all="ignore"):
-            if not 0 <= bound(call) <= most:
-                return None
-            made = rule(call)
-    except FAULTS:
+    if node.op_type not in RULES and node.op_type not in foldable():
         return None
-    results = [np.asarray(array) for array in (made if isinstance(made, tuple) else (made,))]
-    return results[: len(node.outputs)] if len(node.outputs) <= len(results) else None
+    call = Call(node, opset, inputs)
+    try:
+        made = _made(call, most) if node.op_type in PLAIN else _made_as_arrays(call, most)
+    except (UnreadError, *FAULTS):
+        return None
+    if len(made) < len(node.outputs) or any(len(held.shape) > MOST_AXES for held in made):
+        return None
+    return made[: len(node.outputs)]
+
+
+def _made(call: Call, most: int) -> list[Any]:
+    """Return what a node makes; nothing where that is too many numbers."""
+    rule, bound = RULES[call.node.op_type]
+    if not 0 <= bound(call) <= most:
+        return []
+    made = rule(call)
+    return list(made) if isinstance(made, tuple) else [made]
+
+
+def _made_as_arrays(call: Call, most: int) -> list[Held]:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return [one if isinstance(one, Held) else of_array(np.asarray(one)) for one in _made(call, most)]

@@ -196,7 +196,6 @@ class _Inliner:
                 outputs=[call.name(name) for name in node.outputs],
                 attributes={name: value for name, value in attributes.items() if value is not None},
                 metadata={**call.node.metadata, **node.metadata},
-                asked=set(),
             )
         elif attributes:
             node = replace(node, attributes=attributes)

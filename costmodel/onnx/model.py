@@ -54,8 +54,7 @@ class Node:
     """One node: what it is called, reads and gives.
 
     Attributes are whole numbers, floats, texts, lists of these, `Stored`, `Graph`, `Info` (a type), lists of these, and
-    `Ref` within a function. `opset` is the version of the node's own domain; 0 where the file gives none. `asked` are
-    the attributes that were looked at.
+    `Ref` within a function. `opset` is the version of the node's own domain; 0 where the file gives none.
     """
 
     op_type: str
@@ -67,11 +66,9 @@ class Node:
     overload: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     opset: int = 0
-    asked: set[str] = field(default_factory=set)
 
     def get(self, name: str, default: Any) -> Any:
         """Return an attribute, or its default."""
-        self.asked.add(name)
         return self.attributes.get(name, default)
 
     def has(self, position: int) -> bool:

@@ -13,6 +13,7 @@ from costmodel.errors import CostModelError, quote
 from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx import types  # noqa: F401 - fills the rules
+from costmodel.onnx.attributes import said
 from costmodel.onnx.inline import inlined
 from costmodel.onnx.messages import read_model
 from costmodel.onnx.model import STANDARD, Graph, Info, Model, Node
@@ -20,11 +21,13 @@ from costmodel.onnx.needed import needed, with_inner
 from costmodel.onnx.reader import Reader
 from costmodel.onnx.remarks import remarks
 from costmodel.onnx.sizes import Chosen, Sizes, chosen, several
+from costmodel.onnx.tables import tables
 from costmodel.onnx.types.classical import require_network
 from costmodel.onnx.untrained import untrained
 from costmodel.reading.batch import of_all, spread_over
 from costmodel.reading.collecting import without_collecting
-from costmodel.reading.finish import finished, kind_of
+from costmodel.reading.constants import kind_of
+from costmodel.reading.finish import finished
 from costmodel.reading.network import Network, network_of
 from costmodel.reading.recognise import recognised
 from costmodel.reading.value import REALS, Value
@@ -32,6 +35,9 @@ from costmodel.tensor import Tensor
 
 OTHER_SIZES = ((256, 512), (320, 1024), (640, 16_000), (64, 32))
 """Heights and widths, and lengths, that are tried where a network does not allow those that are assumed first."""
+
+
+UNSEEN = "the file fixes a batch of 1: that others take so many times as much could not be seen, and is assumed"
 
 
 def read_onnx(path: str | os.PathLike[str], sizes: Sizes | None = None) -> LayerGraph:
@@ -55,28 +61,26 @@ def at_best_sizes(model: Model, file: str, name: str, sizes: Sizes) -> LayerGrap
     Raises:
         CostModelError: as `read_onnx`, of the first sizes.
     """
-    tried = [sizes, *(replace(sizes, assumed_space=space, assumed_length=length) for space, length in OTHER_SIZES)]
+    given = chosen(inputs_of(model.graph), sizes, file)
+    assumes = any(name != given.label for name in given.assumed)  # besides the batch
+    others = [replace(sizes, assumed_space=space, assumed_length=length) for space, length in OTHER_SIZES]
     found: LayerGraph | None = None
-    failed: CostModelError | None = None
-    for at in tried if _assumes(model, sizes, file) else tried[:1]:
+    failed: list[CostModelError] = []
+    for at in [sizes, *others] if assumes else [sizes]:
         try:
             graph = graph_of(model, file, name, at)
         except CostModelError as error:
-            failed = failed or error
+            failed.append(error)
             continue
         if not graph.unpriced:
             return graph
         found = found or graph
-    if found is None and failed is not None:
-        raise failed
-    assert found is not None
-    return found
-
-
-def _assumes(model: Model, sizes: Sizes, file: str) -> bool:
-    """Say whether sizes besides the batch are assumed."""
-    given = chosen(inputs_of(model.graph), sizes, file)
-    return any(name != given.label for name in given.assumed)
+    if found is not None:
+        return found
+    if len({str(error) for error in failed}) == 1:
+        raise failed[0]
+    # it fails otherwise at other sizes, so that those are at fault
+    raise CostModelError("\n".join([str(failed[0]), *(f"  {note}" for note in given.notes(True))]))
 
 
 def inputs_of(graph: Graph, nodes: list[Node] | None = None) -> list[Info]:
@@ -170,8 +174,8 @@ def _drafted(
         CostModelError: as `read_onnx`.
     """
     opset = max([number for domain, number in model.opsets.items() if domain in STANDARD], default=0)
-    said = model.graph.infos | {info.name: info for info in model.graph.outputs}
-    reader = Reader(file, opset, said, given.names)
+    infos = model.graph.infos | {info.name: info for info in model.graph.outputs}
+    reader = Reader(file, opset, infos, given.names)
     reader.store(model.graph.arrays.values())
     for one in inputs:
         reader.values[one.name] = reader.draft.input(one_line(one.name), given.shapes[one.name], one.dtype or "float32")
@@ -210,6 +214,7 @@ def _otherwise(outputs: Iterable[Info], reader: Reader, network: Network) -> Ite
 def _named(drafted: Drafted, model: Model, file: str, name: str, inputs: list[Info], given: Chosen) -> LayerGraph:
     """Return what was read as layers that are named as people name them, and with what has to be said of it."""
     network, draft = drafted.network, drafted.reader.draft
+    tables(network)
     said_of_arrays = untrained(network)
     recognised(network)
     writer = f", written by {one_line(model.producer)}" if model.producer else ""
@@ -226,8 +231,11 @@ def _named(drafted: Drafted, model: Model, file: str, name: str, inputs: list[In
         dtype=dtype,
         batch=given.batch if taken_off else 1,
         whole="" if taken_off else given.why_whole(),
+        batch_size="" if taken_off else given.batch_size(),
     )
-    graph.notes += [*given.notes(taken_off), *draft.notes, *drafted.notes, *said_of_arrays, *remarks(network)]
+    graph.unseen = UNSEEN if taken_off and given.own and given.batch == 1 else ""
+    graph.notes += [*given.notes(taken_off), *draft.notes, *said(drafted.reader.strange)]
+    graph.notes += [*drafted.notes, *said_of_arrays, *remarks(network)]
     return finished(network, graph, draft.folded_mult_adds)
 
 

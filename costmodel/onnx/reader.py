@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain, count
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from costmodel.errors import CostModelError, ShapeError, quote
+from costmodel.onnx.attributes import Strange, strange
 from costmodel.onnx.fold import folded
 from costmodel.onnx.model import STANDARD, Graph, Info, Node
 from costmodel.onnx.needed import needed
 from costmodel.onnx.stored import Stored
 from costmodel.reading.draft import Draft
+from costmodel.reading.free import free
+from costmodel.reading.held import FLOATS, Held
+from costmodel.reading.partial import by_kind, lines
 from costmodel.reading.value import FAULTS, REALS, Array, UnreadError, Value, known
 
 if TYPE_CHECKING:
@@ -22,15 +25,17 @@ Given: TypeAlias = "Value | list[Value]"
 Rule: TypeAlias = "Callable[[Reader, Node], Given | Sequence[Given]]"
 Written = TypeVar("Written", bound=Rule)
 
-MOST_NAMED = 8
-"""Kinds of nodes that a complaint names."""
 NO_SHAPE = "and the file does not say what shapes come out; onnx.shape_inference.infer_shapes adds them"
 BOUNDLESS = 1e30
 """No training gives a number as large; one that stands for infinity masks what is added to it."""
+LARGEST = {"float16": 65504.0}
+"""The largest number of a type, where that is less."""
 FEW = 2**16
 """Numbers up to which a constant's values are looked at."""
 MANY = 2**22
 """Numbers up to which those of a Constant node are, which may be a mask of 2,048 tokens."""
+SAME = ("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity")
+"""What leaves numbers in their order, so that an array that is stored stays that array."""
 UNFOLDED = ("QuantizeLinear", "DequantizeLinear")
 """What leaves stored numbers the same, so that it stays known how they are stored."""
 RULES: dict[tuple[str, str], Rule] = {}
@@ -45,7 +50,10 @@ def rule(*op_types: str, domain: str = "") -> Callable[[Written], Written]:
     """
 
     def enter(function: Written) -> Written:
-        RULES.update(dict.fromkeys(((domain, op_type) for op_type in op_types), function))
+        for op_type in op_types:
+            if (domain, op_type) in RULES:
+                raise TypeError(f"two rules for {op_type}")
+            RULES[domain, op_type] = function
         return function
 
     return enter
@@ -62,10 +70,14 @@ class Reader:
         """The file has arrays of real numbers of its own, besides such as its nodes hold."""
         self.unread: list[tuple[Node, str]] = []
         """The nodes of whose outputs not even the shapes are known, each with the reason."""
+        self.strange: dict[Strange, None] = {}
+        """Attributes that a node's type does not have."""
         self.lost: set[str] = set()
         """The values that they give, and what is made of those."""
         self._owners: dict[str, Stored] = {}
-        self._names: dict[tuple[int, str], str] = {}
+        self._names: dict[int, str] = {}
+        self._given: dict[tuple[int, str], tuple[Stored, Value]] = {}
+        self._copies: dict[str, int] = {}
 
     def store(self, arrays: Iterable[Stored]) -> None:
         """Enter arrays of the file. They are trained if they hold real numbers, or stand for such (int8, int4).
@@ -82,20 +94,25 @@ class Reader:
 
     def own_name(self, name: str, array: Stored) -> str:
         """Return what an array is called, with a number behind it where another graph within has one of that name. The
-        same one, read again, is called the same.
+        same one, read again, is called the same, under whatever name a local function has it.
         """
-        if (id(array), name) not in self._names:
-            numbered = (f"{name}_{number}" for number in count(2))
-            own = next(one for one in chain([name], numbered) if one not in self._owners)
+        same = id(array.external)  # which a copy under another name has too
+        if same not in self._names:
+            own = free(name, self._owners.__contains__, self._copies)
             self._owners[own] = array  # kept, so that no other is at its place in memory
-            self._names[id(array), name] = own
-        return self._names[id(array), name]
+            self._names[same] = own
+        return self._names[same]
 
     def of(self, array: Stored, origin: str = "") -> Value:
-        """Return an array of the file as a value; `origin` names one that is kept as it is, as weights are."""
-        held = array.values(FEW if origin else MANY)
-        arrays = (Array(origin, array.shape, array.dtype, not _masks(held)),) if origin else ()
-        return Value(array.shape, array.dtype, arrays=arrays, held=held, whole=bool(origin))
+        """Return an array of the file as a value, the same one if it is read again; `origin` names one that is kept as
+        it is, as weights are.
+        """
+        same = id(array.external), origin
+        if same not in self._given:
+            held = array.held(FEW if origin else MANY)
+            arrays = (Array(origin, array.shape, array.dtype, not _masks(held)),) if origin else ()
+            self._given[same] = array, Value(array.shape, array.dtype, arrays=arrays, held=held, whole=bool(origin))
+        return self._given[same][1]
 
     def over(self, nodes: Iterable[Node]) -> None:
         """Read nodes, in their order. What is made of values that are lost is lost.
@@ -121,19 +138,14 @@ class Reader:
         if len(self.unread) == 1:
             ((node, why),) = self.unread
             raise node.complaint(self.file, why, NO_SHAPE)
-        kinds: dict[tuple[str, str], list[Node]] = {}
-        for node, why in self.unread:
-            kinds.setdefault((node.kind, why), []).append(node)
-        lines = [f"{self.file}: {len(self.unread):,} nodes cannot be read:"]
-        ranked = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
-        for (kind, why), nodes in ranked[:MOST_NAMED]:
-            more = f" and {len(nodes) - 1:,} more" if len(nodes) > 1 else ""
-            lines.append(f"  {kind}: {why} (node {quote(nodes[0].name)}{more})")
-        if len(ranked) > MOST_NAMED:
-            lines.append(f"  and {len(ranked) - MOST_NAMED} kinds more")
-        raise CostModelError("\n".join([*lines, f"  {NO_SHAPE}"]))
+        kinds = by_kind(((node.kind, why), node) for node, why in self.unread)
+        said = lines(kinds, lambda kind, who: f"{kind[0]}: {kind[1]} (node {who})", lambda node: quote(node.name))
+        first = f"{self.file}: {len(self.unread):,} nodes cannot be read:"
+        raise CostModelError("\n  ".join([first, *said, NO_SHAPE]))
 
     def _read(self, node: Node) -> Sequence[Given]:
+        if node.attributes:
+            self.strange |= dict.fromkeys(strange(node))
         try:
             results = self._understood(node)
         except (UnreadError, ShapeError) as error:
@@ -149,10 +161,10 @@ class Reader:
         domain = node.domain
         given = [self.values[name] if name else None for name in node.inputs]
         known_before = given and node.op_type not in UNFOLDED and all(one is None or _is_held(one) for one in given)
-        if domain in STANDARD and known_before:
-            held = folded(node, self.opset, [None if value is None else value.held for value in given])  # type: ignore[union-attr]
-            if held is not None:
-                return tuple(known(array) for array in held)
+        if domain in STANDARD and known_before and not (node.op_type in SAME and _is_stored(given[0])):
+            made = folded(node, self.opset, [None if value is None else value.held for value in given])  # type: ignore[union-attr]
+            if made is not None:
+                return tuple(map(known, made))
         one = RULES.get((domain, node.op_type))
         if one is None:
             raise UnreadError("no operator stands for it")
@@ -266,13 +278,14 @@ class Reader:
             self.values, self.infos, self.unread, self.lost = around
 
 
-def _masks(held: Any) -> bool:
+def _masks(held: Held | None) -> bool:
     """Say whether an array of real numbers holds such as no training gives."""
-    import numpy as np
+    return held is not None and held.dtype in FLOATS and not held.within(LARGEST.get(held.dtype, BOUNDLESS))
 
-    if held is None or held.dtype.kind != "f":
-        return False
-    return not bool((abs(held) < min(BOUNDLESS, float(np.finfo(held.dtype).max))).all())
+
+def _is_stored(value: Given | None) -> bool:
+    """Say whether a value is a stored array of several numbers."""
+    return isinstance(value, Value) and bool(value.arrays) and value.size > 1
 
 
 def _is_held(value: Given) -> bool:

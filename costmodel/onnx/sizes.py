@@ -74,6 +74,13 @@ class Chosen:
             )
         return "the file fixes its sizes, and its first axis is not a batch throughout"
 
+    def batch_size(self) -> str:
+        """Return the open size that a batch is where the first axis is not the batch throughout: one that the file
+        calls so, else the first axis of the first input. "" where that is fixed, or was asked for.
+        """
+        called = [name for name in self.assumed if "batch" in name.lower()]
+        return called[0] if len(called) == 1 else self.name if self.label in self.assumed else ""
+
     def notes(self, taken_off: bool) -> Iterator[str]:
         """Yield what a reader of the costs has to know of the sizes."""
         assumed = {name: size for name, size in self.assumed.items() if not (taken_off and name == self.label)}

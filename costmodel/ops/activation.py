@@ -10,10 +10,11 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from costmodel.numbers.arithmetic import Shape, product
+from costmodel.numbers.arithmetic import Number, Shape, product, same
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of
 from costmodel.ops.fields import Axis, Gelus, Real
 from costmodel.ops.norm import per_channel
+from costmodel.ops.saved import INPUT, OF_INPUT, OF_OUTPUT, OUTPUT, Saved
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -25,7 +26,7 @@ class Activation(Operator, abstract=True):
     family = "activation"
     in_place = True
     fuses = "tail"
-    saves = "input"
+    saves = INPUT
     operations: ClassVar[int]
     """Other operations per element."""
 
@@ -42,7 +43,7 @@ class Relu(Activation):
     blocks = "any"
     joins = ("product", "blocks")
     operations = 1
-    saves = "output"
+    saves = OF_OUTPUT
 
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
@@ -59,7 +60,7 @@ class Relu6(Activation):
 
     joins = ("product",)
     operations = 2
-    saves = "output"
+    saves = OF_INPUT
 
     def run(self, weights: Weights, x: Array) -> Array:
         return x.clip(0, 6)
@@ -73,6 +74,7 @@ class LeakyRelu(Activation):
 
     joins = ("product",)
     operations = 2
+    saves = OF_INPUT
 
     slope: Real = 0.01
 
@@ -102,6 +104,17 @@ class Prelu(Activation):
     def weights(self, x: Shape) -> dict[str, Shape]:
         return {"slope": (1 if self.shared else x[axis_of(x, self.axis)],)}
 
+    def scratch(self, x: Shape) -> Number:
+        return product(x)  # the gradient of the slopes, before it is summed
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        axis = axis_of(x, self.axis)
+        if self.shared or axis == 0 or same(x[axis], 1):
+            return INPUT
+        # PyTorch's own has its channels first: others are chosen between, by true and false.
+        chosen = Saved("mask", keeper="pytorch", numbers=product(x), dtype="bool")
+        return (Saved(0, by=("weights",)), Saved(0, by=(0,), keeper="minimum", instead=OUTPUT), chosen)
+
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
 
@@ -121,7 +134,7 @@ class Sigmoid(Activation):
     blocks = "any"
     joins = ("product", "blocks")
     operations = 3
-    saves = "output"
+    saves = OF_OUTPUT
 
     def run(self, weights: Weights, x: Array) -> Array:
         from costmodel.ops import arrays
@@ -139,7 +152,7 @@ class Tanh(Activation):
     blocks = "any"
     joins = ("product", "blocks")
     operations = 1
-    saves = "output"
+    saves = OF_OUTPUT
 
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
@@ -161,6 +174,7 @@ class Hardsigmoid(Activation):
     blocks = "any"
     joins = ("product", "blocks")
     operations = 4
+    saves = OF_INPUT
 
     def run(self, weights: Weights, x: Array) -> Array:
         out: Array = (x + 3).clip(0, 6) / 6

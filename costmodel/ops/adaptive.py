@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
-from costmodel.numbers.arithmetic import Number, Shape, ceil_div, gcd, is_plain, product
+from costmodel.numbers.arithmetic import Number, Shape, ceil_div, gcd, is_plain, product, same
 from costmodel.ops import lead, windows
 from costmodel.ops.base import Cost, Emit, Operator, Weights
 from costmodel.ops.fields import Window
+from costmodel.ops.saved import EAGER_INPUT, NOTHING, Saved, places
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -110,6 +111,9 @@ class AdaptiveAvgPool(AdaptivePool):
     one_node = "AveragePool"
     reduction = "ReduceMean"
 
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return NOTHING if all(same(after, 1) for _, after in self.axes(x)) else EAGER_INPUT
+
     def reduce(self, x: Array, axis: int) -> Array:
         out: Array = x.mean(axis=axis, keepdims=True)
         return out
@@ -122,9 +126,11 @@ class AdaptiveMaxPool(AdaptivePool):
     Source: torch.nn.AdaptiveMaxPool2d.
     """
 
-    saves = "places"
     one_node = "MaxPool"
     reduction = "ReduceMax"
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return (*EAGER_INPUT, places(product(self.shape(x))))
 
     def reduce(self, x: Array, axis: int) -> Array:
         out: Array = x.max(axis=axis, keepdims=True)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from costmodel.errors import ShapeError
-from costmodel.numbers.arithmetic import Shape, product
+from costmodel.numbers.arithmetic import Shape, product, same
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Weights, require
 from costmodel.ops.fields import Comparison, Real
 from costmodel.ops.merge import Elementwise
+from costmodel.ops.saved import INPUT, NOTHING, OUTPUT, Saved
 from costmodel.tensor import one_kind, said_kinds
 
 if TYPE_CHECKING:
@@ -41,30 +42,37 @@ class Subtract(Pairwise):
 
     numpy = "subtract"
     node = "Sub"
+    saves = NOTHING
+
+    def hands_back(self, a: Shape, b: Shape) -> tuple[int, ...]:
+        return (0,) if same(product(a), product(self.shape(a, b))) else ()
 
 
 class Minimum(Pairwise):
     """The lesser of two inputs, element by element. other_ops: 1 per output element (a comparison)."""
 
-    saves = "input"
+    quarters = 6
     numpy = "minimum"
     node = "Min"
+    saves = (Saved(0), Saved(1))
 
 
 class Maximum(Pairwise):
     """The greater of two inputs, element by element. other_ops: 1 per output element (a comparison)."""
 
-    saves = "input"
+    quarters = 6
     numpy = "maximum"
     node = "Max"
+    saves = (Saved(0), Saved(1))
 
 
 class Divide(Pairwise):
     """The first input divided by the second, element by element. other_ops: 1 per output element (a division)."""
 
-    saves = "input"
+    quarters = 8
     numpy = "divide"
     node = "Div"
+    saves = (Saved(0, by=(1,)), Saved(1))
 
     def dtype(self, *inputs: str | None) -> str | None:
         return one_kind(self.name, inputs, "reals")
@@ -77,7 +85,8 @@ class Mod(Pairwise):
     Source: torch.remainder; where truncated, torch.fmod and ONNX Mod with fmod.
     """
 
-    saves = "input"
+    quarters = 4
+    saves = (Saved(0, by=(1,)), Saved(1, by=(1,)))
 
     truncated: bool = False
 
@@ -101,8 +110,8 @@ class Power(Pairwise):
         ShapeError: unless it has either a second input or an `exponent`.
     """
 
+    quarters = 8
     inputs = (1, 2)
-    saves = "input"
     effort = "smooth"
     numpy = "power"
     node = "Pow"
@@ -119,6 +128,12 @@ class Power(Pairwise):
 
     def dtype(self, *inputs: str | None) -> str | None:
         return one_kind(self.name, inputs, "reals")
+
+    def saved(self, *inputs: Shape) -> tuple[Saved, ...]:
+        if self.exponent is not None:
+            return INPUT
+        out = (Saved(OUTPUT, by=(1,), keeper="minimum"), Saved(OUTPUT, keeper="pytorch"))
+        return (Saved(0), Saved(1), *out)
 
     def cost(self, *inputs: Shape) -> Cost:
         return Cost(other_ops=product(self.shape(*inputs)))
@@ -151,6 +166,8 @@ class Compare(Pairwise):
     element by element, as dtype bool. other_ops: 1 per output element (a comparison).
     """
 
+    saves = NOTHING
+
     how: Comparison
 
     def dtype(self, *inputs: str | None) -> str | None:
@@ -170,6 +187,8 @@ class Compare(Pairwise):
 
 class Logical(Pairwise, abstract=True):
     """What operators of truth values share."""
+
+    saves = NOTHING
 
     def dtype(self, *inputs: str | None) -> str | None:
         return one_kind(self.name, inputs, "bool")
@@ -202,7 +221,7 @@ class Where(Elementwise):
     """
 
     inputs = 3
-    saves = "mask"
+    saves = INPUT
 
     def dtype(self, *inputs: str | None) -> str | None:
         condition, *others = inputs

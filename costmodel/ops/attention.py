@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from costmodel.numbers.arithmetic import Number, Shape, equal, holds, is_plain, product, show_shape
+from costmodel.numbers.arithmetic import Number, Shape, equal, holds, is_plain, largest, product, same, show_shape
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides
 from costmodel.ops.fields import Count, Real, Size
+from costmodel.ops.saved import OUTPUT, By, Saved
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -33,7 +35,6 @@ class Attention(Operator):
 
     family = "matmul"
     inputs = (3, 4)
-    saves = "input"
 
     heads: Size
     kv_heads: Size | None = None
@@ -89,6 +90,53 @@ class Attention(Operator):
 
     def kept(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Number:
         return self.past * (product((*k[:-2], k[-1])) + product((*v[:-2], v[-1])))
+
+    def saved(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> tuple[Saved, ...]:
+        places = range(3 if mask is None else 4)
+        least = tuple(Saved(place, keeper="minimum") for place in places)
+        return (*least, *self._saved_whole(q, k, v, mask), *self._saved_in_pieces(q, k, v, mask))
+
+    def _saved_whole(self, q: Shape, k: Shape, v: Shape, mask: Shape | None) -> tuple[Saved, ...]:
+        """Return what PyTorch keeps where one kernel computes it: sequences without further axes before them, keys as
+        wide as values, and a mask that is not trained.
+        """
+        if self._in_pieces(q, v, mask):
+            return ()
+        rows = product(self.scores(q, k, v)[:-1])
+        kept = (Saved(0), Saved(1), Saved(2), Saved(OUTPUT), Saved("sums", numbers=rows, dtype="float32"))
+        masks = () if mask is None else (Saved(3, numbers=product(mask)),)
+        return tuple(replace(saved, keeper="pytorch", without=(3,)) for saved in (*kept, *masks))
+
+    def _saved_in_pieces(self, q: Shape, k: Shape, v: Shape, mask: Shape | None) -> tuple[Saved, ...]:
+        """Return what PyTorch keeps where it multiplies, takes the softmax and multiplies again: scaled queries and
+        keys, the values by heads, and the scores, all at float32.
+        """
+        if mask is None and not self._in_pieces(q, v):
+            return ()
+        also: By = () if self._in_pieces(q, v, mask) else (3,)
+        shared = self.heads // self._kv_heads()
+        apart = same(shared, 1) and (same(self.heads, 1) or same(v[-2], 1))  # the heads' values lie together then
+        kept = (
+            Saved("scaled queries", by=(1,), numbers=product(q)),
+            Saved("scaled keys", by=(0,), numbers=shared * product(k)),
+            Saved("scores", numbers=product(self.scores(q, k, v))),
+            Saved(2, by=(0, 1, 3)) if apart else Saved("values", by=(0, 1, 3), numbers=shared * product(v)),
+        )
+        return tuple(replace(saved, keeper="pytorch", also=also, dtype="float32") for saved in kept)
+
+    def _in_pieces(self, q: Shape, v: Shape, mask: Shape | None = None) -> bool:
+        """Say whether no kernel of PyTorch's computes the whole, whatever numbers a mask has. Without heads of its own
+        and a mask, an axis before the tokens is one of heads.
+        """
+        before = 0 if mask is not None or not same(self.heads, 1) else 2
+        return len(q) > 2 + before or not same(q[-1] * self._kv_heads(), v[-1] * self.heads)
+
+    def scratch(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Number:
+        if not self._in_pieces(q, v, mask):
+            return 0
+        # Of the scores, the gradients before and after the softmax, when queries and values have gone.
+        scores, rest = product(self.scores(q, k, v)), product(q)
+        return largest(largest(2 * scores - 4 * rest, scores - 2 * rest), 0)
 
     def cost(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Cost:
         *before, _, width = self.shape(q, k, v, mask)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeAlias, 
 
 from costmodel.errors import CostModelError, ShapeError, known_or_suggest
 from costmodel.numbers.arithmetic import Number, Shape, holds, is_plain, product, show_shape
+from costmodel.ops.saved import Saved
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,11 +29,13 @@ class Emit(Protocol):
     def __call__(self, op_type: str, *inputs: str, output: int = 0, outputs: int = 1, **attributes: Any) -> str:
         """Add a node of at least `outputs` outputs that reads the values named `inputs`; return its `output`-th one."""
 
-    def scan(self, step: Callable[..., tuple[str, ...]], states: tuple[str, ...], x: str, backward: bool) -> str:
-        """Add a loop over the first axis of `x`, from its end where `backward`, and return its results along that axis.
+    def scan(self, step: Callable[..., tuple[str, ...]], states: tuple[str, ...], x: str, ways: int) -> list[str]:
+        """Add a loop over the first axis of `x` in so many `ways` at once, the second from its end, and return the
+        results of each along that axis.
 
-        `step` is called once, with an `Emit` that writes inside the loop, the names of the states and of one element of
-        `x`; it returns the states after it, the first of which is its result.
+        `step` is called once for each `way`, with an `Emit` that writes inside the loop and the names of the way's
+        states and of one element of `x`; it returns the states after it, the first of which is its result. `states` are
+        what each way starts from.
         """
 
     def constant(self, values: Any) -> str:
@@ -95,18 +98,26 @@ class Operator:
     indices: ClassVar[tuple[int, ...]] = ()
     """Which of its inputs hold indices or other whole numbers, not real ones."""
     in_place: ClassVar[bool] = False
-    """Its output may overwrite its input."""
+    """Its output may overwrite its input, or one of several that has its shape and dtype."""
     fuses: ClassVar[str] = ""
     """'tail' if each element of its output needs one element of its one input, besides constants, so that it can join
     the kernel of the layer it reads; 'head' if such an operator can join its own.
     """
-    saves: ClassVar[str] = "nothing"
-    """What its backward pass needs kept from the forward pass: 'input', 'output', 'places' (the input, and where in it
-    each element of the output was found), 'mask' (one byte an element) or 'nothing'.
-    """
+    saves: ClassVar[tuple[Saved, ...]]
+    """What its backward pass reads of its forward pass, where that does not depend on sizes; `saved` else."""
+    widens: ClassVar[bool] = False
+    """Under autocast its result is float32, because it adds its weights to its input or multiplies it by them."""
+    counters: ClassVar[int] = 0
+    """Whole numbers (int64) that PyTorch stores besides its buffers while training, such as how many batches it saw."""
+    beside: ClassVar[str] = ""
+    """The operator that gives the places which this one keeps: of the same fields and input, it gives that tensor."""
     effort: ClassVar[str] = ""
     """What an element takes where that is far more than an addition: 'smooth' (a call of exp or tanh), 'slow' (erf, or
     a branch on each element), 'window' (neighbouring channels), 'places' (indices written down).
+    """
+    quarters: ClassVar[int] = 0
+    """How many quarters of its output's numbers eager PyTorch's backward pass makes and drops, as its memory tracker
+    sees them: 4 for a tensor of its size, 1 for a mask.
     """
     blocks: ClassVar[str] = ""
     """How it takes maps that lie in blocks of channels, where a runtime keeps them so: 'any' (if they lie so), 'whole'
@@ -130,6 +141,8 @@ class Operator:
         for rule in ("shape", "cost"):
             if getattr(cls, rule) is getattr(Operator, rule):
                 raise TypeError(f"operator {cls.name!r} has no {rule} rule")
+        if cls.saved is Operator.saved and not hasattr(cls, "saves"):
+            raise TypeError(f"operator {cls.name!r} does not say what its backward pass reads")
         if cls.name in OPERATORS:
             raise TypeError(f"operator {cls.name!r} is defined twice")
         OPERATORS[cls.name] = cls
@@ -197,6 +210,24 @@ class Operator:
     def buffers(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
         """Return the arrays that are stored but not trained."""
         return {}
+
+    def aliases(self, *inputs: Any, **_: Any) -> bool:
+        """Say whether its output lies in the memory of its first input in a training step of eager PyTorch."""
+        return self.view
+
+    def hands_back(self, *inputs: Any, **_: Any) -> tuple[int, ...]:
+        """Return the places of the inputs whose gradients lie in the memory of the output's, in eager PyTorch."""
+        return ()
+
+    def scratch(self, *inputs: Any, **_: Any) -> Number:
+        """Return how many numbers of the output's dtype its backward pass makes and drops for one image, in eager
+        PyTorch, besides the gradients.
+        """
+        return self.quarters * product(self.shape(*inputs)) // 4 if self.quarters else 0
+
+    def saved(self, *inputs: Any, **_: Any) -> tuple[Saved, ...]:
+        """Return what its backward pass reads of its forward pass, its params left out."""
+        return self.saves
 
     def stored(self) -> tuple[str | None, Number | None]:
         """Return the dtype of the arrays that it stores, and what their numbers stay below; None for real ones."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from costmodel.numbers.arithmetic import Number, Shape, product
 from costmodel.ops.base import Cost, Emit, Operator, Weights
 from costmodel.ops.fields import Kind
+from costmodel.ops.saved import NOTHING
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -56,6 +57,7 @@ class Cast(Operator):
 
     family = "merge"
     fuses = "tail"
+    saves = NOTHING
 
     to: Kind
 
@@ -67,6 +69,9 @@ class Cast(Operator):
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=product(x))
+
+    def hands_back(self, x: Shape) -> tuple[int, ...]:
+        return (0,)
 
     def run(self, weights: Weights, x: Array) -> Array:
         return converted(x, self.to)

@@ -9,6 +9,7 @@ from costmodel.numbers.arithmetic import Number, Shape, product, same, show_shap
 from costmodel.ops import lead, windows
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides
 from costmodel.ops.fields import CountWindow, Padding, Size, Window
+from costmodel.ops.saved import EAGER_INPUT, Saved, map_read
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -18,7 +19,6 @@ class Convolving(Operator, abstract=True):
     """What both kinds of convolution share."""
 
     fuses = "head"
-    saves = "input"
 
     out_channels: Size
     kernel_size: Window = 1
@@ -66,6 +66,14 @@ class Convolving(Operator, abstract=True):
             "pads": windows.onnx_pads(pads),
         }
 
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        # The gradient of the weights needs the input, but PyTorch keeps it for that of the input too.
+        return (Saved(0, by=("weights",), keeper="minimum"), *self.read(x))
+
+    def read(self, x: Shape) -> tuple[Saved, ...]:
+        """Return what PyTorch keeps of its input."""
+        return EAGER_INPUT
+
 
 class Conv(Convolving):
     """Convolution (cross-correlation) over (..., channels, *space), with one to three axes of space.
@@ -84,6 +92,12 @@ class Conv(Convolving):
         before, _, space = self.own_axes(x)
         size = windows.output_size(space, self.kernel_size, self.stride, self.padding, self.dilation)
         return (*before, self.out_channels, *size)
+
+    def read(self, x: Shape) -> tuple[Saved, ...]:
+        before, channels, space = self.own_axes(x)
+        pads = windows.pads(space, self.kernel_size, self.stride, self.padding, self.dilation)
+        padded = product(size + sum(pad) for size, pad in zip(space, pads, strict=True))
+        return map_read(windows.padded_before(pads), product(before) * channels * padded)
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         _, channels, space = self.own_axes(x)

@@ -9,6 +9,7 @@ from costmodel.numbers.arithmetic import Number, Shape, product
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of
 from costmodel.ops.fields import Axis, Size
+from costmodel.ops.saved import FACTOR, Saved
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -24,7 +25,7 @@ class Embedding(Operator):
 
     family = "move"
     indices = (0,)
-    saves = "input"
+    saves = FACTOR
 
     num_embeddings: Size
     embedding_dim: Size
@@ -62,7 +63,7 @@ class Gather(Operator):
     family = "move"
     inputs = 2
     indices = (1,)
-    saves = "input"
+    saves = (Saved(1),)
 
     axis: Axis = 0
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from costmodel.numbers.arithmetic import Shape, product
+from costmodel.numbers.arithmetic import Number, Shape, product
 from costmodel.ops import cast
 from costmodel.ops.activation import Activation
 from costmodel.ops.base import Cost, Emit, Weights, require
 from costmodel.ops.fields import Real
+from costmodel.ops.saved import NOTHING, OF_INPUT, OF_OUTPUT
 from costmodel.tensor import one_kind
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ class Exp(Function):
     """e to the power of each element. other_ops: 1 per element (a call of exp)."""
 
     effort = "smooth"
-    saves = "output"
     numpy = "exp"
     node = "Exp"
+    saves = OF_OUTPUT
 
 
 class Log(Function):
@@ -54,19 +55,22 @@ class Log(Function):
     effort = "smooth"
     numpy = "log"
     node = "Log"
+    saves = OF_INPUT
 
 
 class Sqrt(Function):
     """Square root of each element. other_ops: 1 per element (a root)."""
 
-    saves = "output"
+    quarters = 4
     numpy = "sqrt"
     node = "Sqrt"
+    saves = OF_OUTPUT
 
 
 class Sin(Function):
     """Sine of each element. other_ops: 1 per element (a call of sin)."""
 
+    quarters = 4
     effort = "smooth"
     numpy = "sin"
     node = "Sin"
@@ -75,6 +79,7 @@ class Sin(Function):
 class Cos(Function):
     """Cosine of each element. other_ops: 1 per element (a call of cos)."""
 
+    quarters = 8
     effort = "smooth"
     numpy = "cos"
     node = "Cos"
@@ -83,25 +88,26 @@ class Cos(Function):
 class Reciprocal(Function):
     """1 / x for each element. other_ops: 1 per element (a division)."""
 
-    saves = "output"
+    quarters = 8
     numpy = "reciprocal"
     node = "Reciprocal"
+    saves = OF_OUTPUT
 
 
 class Floor(Function):
     """Each element rounded down to a whole number. other_ops: 1 per element (a rounding)."""
 
-    saves = "nothing"
     numpy = "floor"
     node = "Floor"
+    saves = NOTHING
 
 
 class Ceil(Function):
     """Each element rounded up to a whole number. other_ops: 1 per element (a rounding)."""
 
-    saves = "nothing"
     numpy = "ceil"
     node = "Ceil"
+    saves = NOTHING
 
 
 class Round(Function):
@@ -110,14 +116,15 @@ class Round(Function):
     other_ops: 1 per element (a rounding).
     """
 
-    saves = "nothing"
     numpy = "rint"
     node = "Round"
+    saves = NOTHING
 
 
 class Abs(Function):
     """Magnitude of each element. other_ops: 1 per element (a magnitude)."""
 
+    quarters = 4
     keeps = True
     numpy = "abs"
     node = "Abs"
@@ -129,24 +136,25 @@ class Neg(Function):
     other_ops: 1 per element (a change of sign, which is all that the layer does).
     """
 
-    saves = "nothing"
     keeps = True
     numpy = "negative"
     node = "Neg"
+    saves = NOTHING
 
 
 class Sign(Function):
     """1, 0 or -1 for each element: its sign. other_ops: 1 per element (a comparison with zero)."""
 
-    saves = "nothing"
     keeps = True
     numpy = "sign"
     node = "Sign"
+    saves = NOTHING
 
 
 class Erf(Function):
     """Error function of each element. other_ops: 1 per element (a call of erf)."""
 
+    quarters = 16
     effort = "slow"
     node = "Erf"
 
@@ -159,8 +167,9 @@ class Erf(Function):
 class Rsqrt(Function):
     """1 / sqrt(x) for each element. other_ops: 2 per element (root, division)."""
 
-    saves = "output"
+    quarters = 8
     operations = 2
+    saves = OF_OUTPUT
 
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
@@ -175,6 +184,7 @@ class Rsqrt(Function):
 class Square(Function):
     """x * x for each element. other_ops: 1 per element (a multiplication)."""
 
+    quarters = 8
     keeps = True
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -187,10 +197,13 @@ class Square(Function):
 class Shift(Function):
     """Every element plus a constant `amount`. other_ops: 1 per element (an addition)."""
 
-    saves = "nothing"
     keeps = True
+    saves = NOTHING
 
     amount: Real
+
+    def hands_back(self, x: Shape) -> tuple[int, ...]:
+        return (0,)
 
     def run(self, weights: Weights, x: Array) -> Array:
         out: Array = x + cast.number(self.amount, x)
@@ -223,6 +236,9 @@ class Clamp(Function):
         )
         return x
 
+    def scratch(self, x: Shape) -> Number:
+        return (2 - [self.min, self.max].count(None)) * product(x) // 4  # a mask for each end
+
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=(2 - [self.min, self.max].count(None)) * product(x))
 
@@ -241,9 +257,9 @@ class Isnan(Function):
     """Whether each element is not a number, as dtype bool. other_ops: 1 per element (a comparison)."""
 
     in_place = False
-    saves = "nothing"
     numpy = "isnan"
     node = "IsNaN"
+    saves = NOTHING
 
     def dtype(self, *inputs: str | None) -> str | None:
         super().dtype(*inputs)
@@ -253,9 +269,9 @@ class Isnan(Function):
 class Not(Function):
     """The opposite of each element of a tensor of dtype bool. other_ops: 1 per element."""
 
-    saves = "nothing"
     numpy = "logical_not"
     node = "Not"
+    saves = NOTHING
 
     def dtype(self, *inputs: str | None) -> str | None:
         return one_kind(self.name, inputs, "bool")

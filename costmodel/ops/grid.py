@@ -11,6 +11,7 @@ from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require
 from costmodel.ops.fields import Neighbours, PadMode
 from costmodel.ops.rearrange import agree
+from costmodel.ops.saved import Saved
 from costmodel.tensor import one_kind
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class GridSample(Operator):
 
     family = "resize"
     inputs = 2
-    saves = "input"
+    saves = (Saved(0), Saved(1))
 
     mode: Neighbours = "bilinear"
     padding_mode: PadMode = "constant"

@@ -10,6 +10,7 @@ from costmodel.numbers.arithmetic import Number, Shape, product, show_shape
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of, require, require_divides
 from costmodel.ops.fields import Axis, Real, Size
 from costmodel.ops.norm import per_channel
+from costmodel.ops.saved import INPUT, Saved, statistics
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -22,7 +23,6 @@ class OverGroups(Operator, abstract=True):
     """
 
     family = "norm"
-    saves = "input"
 
     affine: bool
     eps: Real
@@ -35,6 +35,10 @@ class OverGroups(Operator, abstract=True):
     def weights(self, x: Shape) -> dict[str, Shape]:
         channels = x[axis_of(x, self.axis)]
         return {"weight": (channels,), "bias": (channels,)} if self.affine else {}
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        axis = axis_of(x, self.axis)
+        return (*INPUT, statistics(2 * product(x[:axis]) * self.parts(x[axis])))
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=(7 if self.affine else 5) * product(x))

@@ -76,6 +76,9 @@ class Reshape(Free):
     def window(self, x: Shape) -> None:
         return None
 
+    def hands_back(self, x: Shape) -> tuple[int, ...]:
+        return (0,)
+
     def run(self, weights: Weights, x: Array) -> Array:
         return x.reshape(len(x), *self.shape(x.shape[1:]))
 
@@ -199,6 +202,12 @@ class PixelShuffle(Rearranging):
     def known(self, x: Shape) -> dict[str, Number]:
         return {"a": self.upscale_factor, "b": self.upscale_factor}
 
+    def aliases(self, x: Shape) -> bool:
+        return False
+
+    def hands_back(self, x: Shape) -> tuple[int, ...]:
+        return ()
+
     def window(self, x: Shape) -> Seen:
         return ((1, windows.one_over(self.upscale_factor)),) * 2
 
@@ -218,6 +227,12 @@ class PixelUnshuffle(Rearranging):
 
     def known(self, x: Shape) -> dict[str, Number]:
         return {"a": self.downscale_factor, "b": self.downscale_factor}
+
+    def aliases(self, x: Shape) -> bool:
+        return False
+
+    def hands_back(self, x: Shape) -> tuple[int, ...]:
+        return ()
 
     def window(self, x: Shape) -> Seen:
         return ((self.downscale_factor, self.downscale_factor),) * 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from costmodel.numbers.arithmetic import Shape, product
 from costmodel.ops.base import Cost, Emit, Operator, Weights
 from costmodel.ops.fields import Size
+from costmodel.ops.saved import FACTOR
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -21,7 +22,7 @@ class Linear(Operator):
 
     family = "linear"
     fuses = "head"
-    saves = "input"
+    saves = FACTOR
 
     out_features: Size
     bias: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from costmodel.numbers.arithmetic import Shape, product
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axes_of, axis_of, require_rank
 from costmodel.ops.fields import Axes, Axis, Real
 from costmodel.ops.norm import per_channel
+from costmodel.ops.saved import INPUT, Saved, statistics
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -20,7 +22,6 @@ class ByMagnitude(Operator, abstract=True):
     """What norms over the axes that `axis` names share."""
 
     family = "norm"
-    saves = "input"
 
     axis: Axes
 
@@ -46,12 +47,19 @@ class RmsNorm(ByMagnitude):
     Source: Zhang and Sennrich 2019 (arXiv:1910.07467), equation 4.
     """
 
+    quarters = 8
     affine: bool = True
     eps: Real = 2.0**-23
     axis: Axes = -1
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return {"weight": tuple(x[axis] for axis in axes_of(x, self.axis, "axis"))} if self.affine else {}
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        axes = axes_of(x, self.axis, "axis")
+        rows = statistics(product(size for axis, size in enumerate(x) if axis not in axes))
+        normalised = Saved("normalised", by=("weights",), instead=0, numbers=product(x))
+        return (Saved(0, by=(0,)), replace(rows, by=(0,)), *((normalised,) if self.affine else ()))
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=(4 if self.affine else 3) * product(x))
@@ -82,8 +90,15 @@ class L2Norm(ByMagnitude):
     Source: Liu et al. 2015 (ParseNet, arXiv:1506.04579), equation 1.
     """
 
+    quarters = 12
     eps: Real = 1e-12
     axis: Axes = 0
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        axes = axes_of(x, self.axis, "axis")
+        rows = product(size for axis, size in enumerate(x) if axis not in axes)
+        bounded = Saved("bounded lengths", keeper="pytorch", numbers=rows)
+        return (*INPUT, Saved("lengths", numbers=rows), bounded)
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=3 * product(x))
@@ -108,8 +123,9 @@ class Grn(Operator):
     Source: Woo et al. 2023 (ConvNeXt V2, arXiv:2301.00808), equations 1 to 3 and algorithm 1.
     """
 
+    quarters = 4
     family = "norm"
-    saves = "input"
+    widens = True
 
     eps: Real = 1e-6
     axis: Axis = 0
@@ -122,6 +138,13 @@ class Grn(Operator):
     def weights(self, x: Shape) -> dict[str, Shape]:
         channels = x[axis_of(x, self.axis)]
         return {"weight": (channels,), "bias": (channels,)}
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        channels = x[axis_of(x, self.axis)]
+        lengths = Saved("lengths", by=(0,), numbers=channels)
+        shares = Saved("shares", by=(0,), keeper="pytorch", numbers=channels + 1)
+        scaled = Saved("scaled", by=("weights",), instead=0, numbers=product(x))
+        return (Saved(0, by=(0,)), lengths, shares, scaled)
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=6 * product(x))

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, ClassVar
 
-from costmodel.numbers.arithmetic import Shape, equal, holds, product, show_shape
+from costmodel.numbers.arithmetic import Number, Shape, equal, holds, product, same, show_shape
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of, require
 from costmodel.ops.fields import Axis
+from costmodel.ops.saved import NOTHING, Saved
 from costmodel.tensor import one_kind
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Elementwise(Operator, abstract=True):
     """
 
     family = "merge"
+    in_place = True
     inputs: ClassVar[int | tuple[int, int | None]] = (2, None)
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -35,8 +37,18 @@ class Elementwise(Operator, abstract=True):
     def dtype(self, *inputs: str | None) -> str | None:
         return one_kind(self.name, inputs, "numbers")
 
+    def scratch(self, *inputs: Shape) -> Number:
+        # The gradient of an input that is spread is computed at full size and then summed.
+        out = self.shape(*inputs)
+        return product(out) * (len(inputs) - len(_whole(out, inputs))) + super().scratch(*inputs)
+
     def cost(self, *inputs: Shape) -> Cost:
         return Cost(other_ops=(len(inputs) - 1) * product(self.shape(*inputs)))
+
+
+def _whole(out: Shape, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
+    """Return the places of the inputs that are not spread."""
+    return tuple(place for place, x in enumerate(inputs) if same(product(x), product(out)))
 
 
 class Add(Elementwise):
@@ -45,6 +57,13 @@ class Add(Elementwise):
     """
 
     blocks = "alike"
+    saves = NOTHING
+
+    def hands_back(self, *inputs: Shape) -> tuple[int, ...]:
+        return _whole(self.shape(*inputs), inputs)
+
+    def scratch(self, *inputs: Shape) -> Number:
+        return 0
 
     def run(self, weights: Weights, *inputs: Array) -> Array:
         return reduce(lambda a, b: a + b, lead.level(inputs))
@@ -61,8 +80,15 @@ class Multiply(Elementwise):
     nothing is added.
     """
 
-    saves = "input"
     blocks = "alike"
+
+    def saved(self, *inputs: Shape) -> tuple[Saved, ...]:
+        # Two at a time: each factor for the gradients of those before it, and their product for its own.
+        first = (Saved(0, by=(1,)), Saved(1, by=(0,)))
+        later = range(2, len(inputs))
+        factors = (Saved(n, by=tuple(range(n))) for n in later)
+        products = (Saved(f"product {n}", by=(n,), numbers=product(self.shape(*inputs[:n]))) for n in later)
+        return (*first, *factors, *products)
 
     def run(self, weights: Weights, *inputs: Array) -> Array:
         return reduce(lambda a, b: a * b, lead.level(inputs))
@@ -77,6 +103,7 @@ class Concat(Operator):
     family = "merge"
     inputs = (2, None)
     blocks = "whole"
+    saves = NOTHING
 
     axis: Axis = 0
 
@@ -101,6 +128,9 @@ class Concat(Operator):
     def cost(self, *inputs: Shape) -> Cost:
         self.shape(*inputs)
         return Cost()
+
+    def hands_back(self, *inputs: Shape) -> tuple[int, ...]:
+        return tuple(range(len(inputs)))
 
     def run(self, weights: Weights, *inputs: Array) -> Array:
         import numpy as np

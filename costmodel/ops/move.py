@@ -12,6 +12,7 @@ from costmodel.ops.base import Cost, Emit, Weights, axes_of, axis_of, require, r
 from costmodel.ops.fields import Axes, Axis, Count, CountWindow, PadMode, Real, Size, Sizes, Wholes, Window
 from costmodel.ops.rearrange import agree
 from costmodel.ops.reshape import Free
+from costmodel.ops.saved import NOTHING, Saved
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -58,6 +59,9 @@ class Part(Free, abstract=True):
             ceil_div(pieces[axis][1] - pieces[axis][0], pieces[axis][2]) if axis in pieces else size
             for axis, size in enumerate(inputs[0])
         )
+
+    def aliases(self, *inputs: Shape) -> bool:
+        return True
 
     def cost(self, *inputs: Shape) -> Cost:
         return Cost()
@@ -196,6 +200,13 @@ class Pad(Free):
         pads = self.pads(x)
         return tuple(size + sum(pads.get(axis, (0,))) for axis, size in enumerate(x))
 
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        if self.mode == "constant":
+            return NOTHING
+        # Mirrored or repeated axis by axis, by the numbers of what stands where.
+        numbers = sum((x[axis] + sum(pad) for axis, pad in self.pads(x).items()), 0)
+        return (Saved("numbers", keeper="pytorch", numbers=numbers, dtype="int64", once=True),)
+
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
 
@@ -299,6 +310,9 @@ class BroadcastTo(Free):
             )
         return (*before, *self.sizes)
 
+    def aliases(self, x: Shape) -> bool:
+        return True
+
     def window(self, x: Shape) -> None:
         return None
 
@@ -364,6 +378,9 @@ class Stack(Free):
 
     def window(self, *inputs: Shape) -> None:
         return None
+
+    def hands_back(self, *inputs: Shape) -> tuple[int, ...]:
+        return tuple(range(len(inputs)))
 
     def run(self, weights: Weights, *inputs: Array) -> Array:
         import numpy as np

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costmodel.numbers.arithmetic import Shape, product
+from costmodel.numbers.arithmetic import Number, Shape, product
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axes_of, axis_of, require, require_rank
 from costmodel.ops.fields import Axes, Axis, Real, Size
+from costmodel.ops.saved import FACTOR, INPUT, Saved, statistics
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -33,8 +34,8 @@ class BatchNorm(Operator):
     family = "norm"
     in_place = True
     fuses = "tail"
-    saves = "input"
     blocks = "any"
+    counters = 1
 
     affine: bool = True
     eps: Real = 1e-5
@@ -51,6 +52,9 @@ class BatchNorm(Operator):
     def buffers(self, x: Shape) -> dict[str, Shape]:
         channels = x[axis_of(x, self.axis)]
         return {"mean": (channels,), "variance": (channels,)}
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return (*INPUT, statistics(2 * x[axis_of(x, self.axis)], once=True))
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=2 * product(x))
@@ -93,7 +97,6 @@ class LayerNorm(Operator):
     """
 
     family = "norm"
-    saves = "input"
 
     affine: bool = True
     eps: Real = 1e-5
@@ -106,6 +109,10 @@ class LayerNorm(Operator):
     def weights(self, x: Shape) -> dict[str, Shape]:
         own = tuple(x[axis] for axis in axes_of(x, self.axis, "axis"))
         return {"weight": own, "bias": own} if self.affine else {}
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        own = axes_of(x, self.axis, "axis")
+        return (*INPUT, statistics(2 * product(size for axis, size in enumerate(x) if axis not in own)))
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=(7 if self.affine else 5) * product(x))
@@ -151,8 +158,8 @@ class Lrn(Operator):
         ShapeError: if `size` is even, because the window is centred on its channel.
     """
 
+    quarters = 12
     family = "norm"
-    saves = "input"
     effort = "window"
 
     size: Size = 5
@@ -164,6 +171,10 @@ class Lrn(Operator):
         require_rank(self, x, 2, "(channels, *space)")
         require(self.size % 2 > 0, lambda: f"size must be odd, but is {self.size}", "size")
         return x
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        squares = product((x[0] + self.size - 1, *x[1:]))
+        return (*INPUT, Saved("squares and divisors", keeper="pytorch", numbers=squares + 2 * product(x)))
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=(self.size + 4) * product(x))
@@ -190,8 +201,9 @@ class LayerScale(Operator):
 
     family = "norm"
     in_place = True
+    widens = True
     fuses = "tail"
-    saves = "input"
+    saves = FACTOR
 
     shared: bool = False
     axis: Axis = -1
@@ -205,6 +217,9 @@ class LayerScale(Operator):
 
     def cost(self, x: Shape) -> Cost:
         return Cost(other_ops=product(x))
+
+    def scratch(self, x: Shape) -> Number:
+        return product(x)  # the gradient of the weights, before it is summed
 
     def run(self, weights: Weights, x: Array) -> Array:
         from costmodel.ops import arrays

@@ -8,6 +8,7 @@ from costmodel.errors import CostModelError
 from costmodel.numbers.arithmetic import Shape
 from costmodel.ops.base import Cost, Operator
 from costmodel.ops.fields import Count, Pattern, Sizes
+from costmodel.ops.saved import NOTHING
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array, Weights
@@ -21,6 +22,7 @@ class Opaque(Operator):
 
     family = "opaque"
     inputs = (0, None)
+    saves = NOTHING  # nobody knows: what is computed of it is a lower bound
 
     type: Pattern
     size: Sizes

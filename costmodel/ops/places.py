@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
@@ -11,12 +12,17 @@ from costmodel.ops import cast, lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axes_of, axis_of, require
 from costmodel.ops.fields import Axes, Axis, Kind, Reduction, Size
 from costmodel.ops.rearrange import agree
+from costmodel.ops.saved import EAGER_INPUT, NOTHING, OUTPUT, Keeper, Saved
 from costmodel.tensor import said_kinds
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
 
 ONNX_REDUCTIONS = {"none": "none", "add": "add", "multiply": "mul", "minimum": "min", "maximum": "max"}
+
+
+IMAGES = Saved("images", keeper="pytorch", numbers=1, dtype="int64")
+"""The number of each image, beside its indices."""
 
 
 class OneHot(Operator):
@@ -28,6 +34,7 @@ class OneHot(Operator):
 
     family = "move"
     indices = (0,)
+    saves = NOTHING
 
     classes: Size
     axis: Axis = -1
@@ -61,8 +68,9 @@ class OneHot(Operator):
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         axis = 1 + self.place(emit.shape(x))
-        out = emit("OneHot", x, emit.constant(self.classes), emit.constant([0.0, 1.0]), axis=axis)
-        return out if self.to == cast.REAL else emit("Cast", out, to=cast.ONNX_TYPES[self.to])
+        values = emit.constant([0, 1] if self.to == "int64" else [0.0, 1.0])
+        out = emit("OneHot", x, emit.constant(self.classes), values, axis=axis)
+        return out if self.to in (cast.REAL, "int64") else emit("Cast", out, to=cast.ONNX_TYPES[self.to])
 
 
 class Placed(Operator, abstract=True):
@@ -71,7 +79,7 @@ class Placed(Operator, abstract=True):
     family = "move"
     inputs = 2
     indices = (1,)
-    saves = "input"
+    saves = (Saved(1),)
 
     def dtype(self, *inputs: str | None) -> str | None:
         return inputs[0]
@@ -96,6 +104,11 @@ class Written(Placed, abstract=True):
         if x != updates:
             raise ShapeError(f"{self.name} puts numbers of the dtype that is there, but is given {said_kinds(inputs)}")
         return x
+
+    def values(self) -> tuple[Saved, ...]:
+        """Return which values the gradients of a reduction need, or PyTorch keeps; those of a sum need none."""
+        keeper: Keeper = "pytorch" if self.reduction == "add" else ""
+        return tuple(Saved(which, keeper=keeper) for which in (0, 2, OUTPUT))
 
     def cost(self, *inputs: Shape) -> Cost:
         self.shape(*inputs)
@@ -161,6 +174,9 @@ class GatherElements(AlongAxis):
     Source: torch.gather; ONNX GatherElements.
     """
 
+    def saved(self, *inputs: Shape) -> tuple[Saved, ...]:
+        return (*EAGER_INPUT, Saved(1))
+
     def shape(self, x: Shape, indices: Shape) -> Shape:
         self.along(x, indices)
         return indices
@@ -183,6 +199,9 @@ class Scatter(Written, AlongAxis):
     other_ops: 0, or 1 per element put where there is a reduction.
     Source: torch.Tensor.scatter and scatter_reduce; ONNX ScatterElements.
     """
+
+    def saved(self, *inputs: Shape) -> tuple[Saved, ...]:
+        return (Saved(1),) if self.reduction == "none" else (Saved(1), *self.values())
 
     def shape(self, x: Shape, indices: Shape, updates: Shape) -> Shape:
         self.along(x, indices)
@@ -248,6 +267,9 @@ class GatherNd(AtTuples):
     Source: ONNX GatherND; indexing by several arrays in NumPy and PyTorch.
     """
 
+    def saved(self, *inputs: Shape) -> tuple[Saved, ...]:
+        return (Saved(1), IMAGES)
+
     def shape(self, x: Shape, indices: Shape) -> Shape:
         return self.split(x, indices)[0]
 
@@ -271,6 +293,17 @@ class ScatterNd(Written, AtTuples):
     other_ops: 0, or 1 per element put where there is a reduction.
     Source: ONNX ScatterND; torch.Tensor.index_put.
     """
+
+    def saved(self, *inputs: Shape) -> tuple[Saved, ...]:
+        if self.reduction == "none":
+            return (Saved(1), IMAGES)
+        x, _, updates = inputs
+        least = [replace(saved, keeper="minimum") if saved.of == 0 else saved for saved in self.values()]
+        least = least[self.reduction == "add" :]
+        # PyTorch reduces along one flat axis, into a copy, at places numbered along it.
+        copy = Saved("copy", keeper="pytorch", numbers=product(x))
+        numbered = Saved("places", keeper="pytorch", numbers=product(updates), dtype="int64")
+        return (Saved(1, keeper="minimum"), *least, copy, numbered)
 
     def shape(self, x: Shape, indices: Shape, updates: Shape) -> Shape:
         self.require_updates(self.split(x, indices)[0], updates)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from costmodel.numbers.arithmetic import Shape, equal, holds, product, show_shape
+from costmodel.numbers.arithmetic import Shape, equal, holds, product, same, show_shape
 from costmodel.ops import lead, windows
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require
 from costmodel.ops.fields import CountWindow, Padding, Window
+from costmodel.ops.saved import EAGER_INPUT, NOTHING, OUTPUT, Saved, map_read, places
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -62,6 +63,14 @@ class Pool(Operator, abstract=True):
     def window(self, x: Shape) -> windows.Seen:
         return windows.seen(self.kernel_size, self.stride, self.spacing(), len(self.space(x)))
 
+    def read(self, x: Shape) -> tuple[Saved, ...]:
+        """Return what PyTorch keeps of its input."""
+        space = self.space(x)
+        own, over = self.reach(space)
+        sizes = (size + sum(pad) + sum(more) for size, pad, more in zip(space, own, over, strict=True))
+        padded = product(x[: len(x) - len(space)]) * product(sizes)
+        return map_read(windows.padded_before(own, self.kernel(len(space))), padded)
+
     def seen(self, x: Array, fill: float, space: Shape) -> Array:
         """View `x` (..., *space), padded with `fill`, as (..., *out_space, *kernel)."""
         from costmodel.ops import arrays
@@ -96,12 +105,15 @@ def some(pads: windows.Pads) -> bool:
 class MaxPool(Pool):
     """Largest value of each window; padding never wins. other_ops: kernel elements per output element (comparisons)."""
 
-    saves = "places"
+    beside = "max_pool_indices"
 
     dilation: Window = 1
 
     def spacing(self) -> Window:
         return self.dilation
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return (*self.read(x), places(product(self.shape(x))))
 
     def run(self, weights: Weights, x: Array) -> Array:
         space = self.space(x.shape[1:])
@@ -127,9 +139,13 @@ class MaxPoolIndices(MaxPool):
     other_ops: none, because they fall out of max_pool's comparisons.
     """
 
-    saves = "nothing"  # the max_pool beside it keeps the same places
     effort = "places"
     blocks = ""
+    beside = ""
+    saves = NOTHING  # the max_pool beside it keeps the same places
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return self.saves
 
     def cost(self, x: Shape) -> Cost:
         return Cost()
@@ -165,6 +181,15 @@ class AvgPool(Pool):
     """
 
     count_include_pad: bool = True
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        space = self.space(x)
+        padded = windows.padded_before(self.reach(space)[0], self.kernel(len(space)))
+        if same(padded, 0):
+            return EAGER_INPUT
+        # Padded beforehand, the sums are divided by how many numbers each window sees.
+        seen = padded * product(self.shape(x)[len(x) - len(space) :])
+        return (*self.read(x), Saved("numbers seen", keeper="pytorch", numbers=seen, once=True))
 
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
@@ -229,6 +254,8 @@ class GlobalPool(Operator, abstract=True):
 class GlobalAvgPool(GlobalPool):
     """Mean of each channel: (channels,), or (channels, 1, ...) where `keep_dims`. other_ops: 1 per input element."""
 
+    saves = NOTHING
+
     def run(self, weights: Weights, x: Array) -> Array:
         out: Array = x.mean(axis=tuple(range(2, x.ndim)), keepdims=self.keep_dims)
         return out
@@ -242,7 +269,7 @@ class GlobalMaxPool(GlobalPool):
     element.
     """
 
-    saves = "input"
+    saves = (Saved(0), Saved(OUTPUT))
 
     def run(self, weights: Weights, x: Array) -> Array:
         out: Array = x.max(axis=tuple(range(2, x.ndim)), keepdims=self.keep_dims)
@@ -264,6 +291,7 @@ class MaxUnpool(Operator):
     family = "pool"
     inputs = 2
     indices = (1,)
+    saves = (Saved(1),)
 
     kernel_size: Window
     stride: Window

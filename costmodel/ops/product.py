@@ -9,10 +9,11 @@ from string import ascii_letters
 from typing import TYPE_CHECKING, NoReturn
 
 from costmodel.errors import ShapeError
-from costmodel.numbers.arithmetic import Number, Shape, equal, product, show_shape
+from costmodel.numbers.arithmetic import Number, Shape, equal, product, same, show_shape
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require
 from costmodel.ops.fields import Pattern
+from costmodel.ops.saved import NOTHING, Saved
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -29,7 +30,6 @@ class Matmul(Operator):
 
     family = "matmul"
     inputs = 2
-    saves = "input"
 
     transpose_b: bool = False
 
@@ -46,6 +46,12 @@ class Matmul(Operator):
             hint="" if self.transpose_b else "transpose_b: true takes the second as (..., n, k)",
         )
         return (*lead.spread((a[:-2], b[:-2]), sentence), a[-2], columns)
+
+    def saved(self, a: Shape, b: Shape) -> tuple[Saved, ...]:
+        *before, rows, columns = self.shape(a, b)
+        inner = a[-1]
+        least = tuple(Saved(n, by=(1 - n,), keeper="minimum") for n in (0, 1))
+        return (*least, *_factor(0, a, product(before), rows * inner), *_factor(1, b, product(before), inner * columns))
 
     def cost(self, a: Shape, b: Shape) -> Cost:
         return Cost(mult_adds=product(self.shape(a, b)) * a[-1])
@@ -65,6 +71,13 @@ class Matmul(Operator):
         if self.transpose_b:
             b = emit("Transpose", b, perm=[*range(rank - 2), rank - 1, rank - 2])
         return emit("MatMul", a, b)
+
+
+def _factor(place: int, x: Shape, before: Number, numbers: Number) -> tuple[Saved, ...]:
+    """Return what PyTorch keeps of a factor of a stack of products: a copy of one that is spread over the stack."""
+    if same(product(x[:-2]), before):
+        return (Saved(place, by=(1 - place,), keeper="pytorch"),)
+    return (Saved(f"factor {place}", by=(1 - place,), keeper="pytorch", numbers=before * numbers),)
 
 
 @dataclass(frozen=True)
@@ -104,13 +117,18 @@ class Einsum(Operator):
 
     family = "matmul"
     inputs = (1, None)
-    saves = "input"
 
     equation: Pattern
 
     def shape(self, *inputs: Shape) -> Shape:
         sizes, equation = self._sizes(inputs), parsed(self.equation)
         return (*self._before(inputs), *(sizes[letter] for letter in equation.output))
+
+    def saved(self, *inputs: Shape) -> tuple[Saved, ...]:
+        if len(inputs) == 1:
+            return NOTHING
+        everyone = range(len(inputs))
+        return tuple(Saved(n, by=tuple(m for m in everyone if m != n)) for n in everyone)
 
     def cost(self, *inputs: Shape) -> Cost:
         sizes, equation = self._sizes(inputs), parsed(self.equation)

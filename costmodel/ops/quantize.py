@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from costmodel.numbers.arithmetic import Shape, product
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of
 from costmodel.ops.fields import Axis
+from costmodel.ops.saved import NOTHING
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -22,6 +23,7 @@ class Quantizing(Operator, abstract=True):
 
     family = "merge"
     fuses = "tail"
+    saves = NOTHING
 
     axis: Axis | None = None
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from costmodel.errors import ShapeError
-from costmodel.numbers.arithmetic import Number, Shape, product, show_shape
+from costmodel.numbers.arithmetic import Number, Shape, product, same, show_shape
 from costmodel.ops.base import Emit, Weights, require, require_divides
 from costmodel.ops.fields import Pattern, SizesByName
 from costmodel.ops.reshape import Free
@@ -50,8 +50,8 @@ class Rearranging(Free, abstract=True):
         """Return the sizes of the names that do not follow from the shape."""
         return {}
 
-    def move(self, x: Shape) -> Move:
-        """Work out the sizes of all names.
+    def named(self, x: Shape) -> tuple[Side, Side, dict[str, Number]]:
+        """Return the names of both sides, and the sizes of all of them.
 
         Raises:
             ShapeError: if the pattern is none, or does not fit `x`.
@@ -63,13 +63,30 @@ class Rearranging(Free, abstract=True):
             given = "".join(f", {name} = {size}" for name, size in known.items())
             return f'{self.name} "{pattern}"{given}, of {show_shape(x)}'
 
-        sizes = _sizes(left, x, known, situation, self.sized_by)
+        return left, right, _sizes(left, x, known, situation, self.sized_by)
+
+    def move(self, x: Shape) -> Move:
+        """Work out what is moved, and to which sizes.
+
+        Raises:
+            ShapeError: if the pattern is none, or does not fit `x`.
+        """
+        left, right, sizes = self.named(x)
         runs, order = _runs(left, right)
         before = tuple(product(sizes[name] for name in run) for run in runs)
         return Move(before, order, tuple(product(sizes[name] for name in axis) for axis in right))
 
     def shape(self, x: Shape) -> Shape:
         return self.move(x).after
+
+    def aliases(self, x: Shape) -> bool:
+        """Axes in another order are a view, unless some are joined that did not stand side by side."""
+        left, right, sizes = self.named(x)
+        return _splits(left, right, sizes)
+
+    def hands_back(self, x: Shape) -> tuple[int, ...]:
+        left, right, sizes = self.named(x)
+        return (0,) if _splits(right, left, sizes) else ()
 
     def window(self, x: Shape) -> Seen | None:
         """Positions of (channels, *space) stay where all axes but the first do."""
@@ -93,6 +110,15 @@ class Rearranging(Free, abstract=True):
         if lies != after:
             return emit("Reshape", out, emit.constant([-1, *after]))
         return out if out != x else emit("Identity", x)
+
+
+def _splits(before: Side, after: Side, sizes: Mapping[str, Number]) -> bool:
+    """Say whether each axis of one side is made of names that stand side by side on the other; an axis of size 1 stands
+    anywhere.
+    """
+    place = {name: n for n, name in enumerate(name for name in _flat(before) if not same(sizes[name], 1))}
+    joined = ([place[name] for name in axis if name in place] for axis in after)
+    return all(places == list(range(places[0], places[0] + len(places))) for places in joined if places)
 
 
 class Rearrange(Rearranging):

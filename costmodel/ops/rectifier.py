@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costmodel.numbers.arithmetic import Shape
+from costmodel.numbers.arithmetic import Shape, product
 from costmodel.ops.activation import Activation
 from costmodel.ops.base import Emit, Weights, require
 from costmodel.ops.fields import Real
+from costmodel.ops.saved import OF_INPUT, Saved
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -33,6 +34,7 @@ class Elu(Activation):
 
     effort = "smooth"
     operations = 4
+    saves = OF_INPUT
 
     alpha: Real = 1.0
 
@@ -52,6 +54,7 @@ class Selu(Activation):
 
     effort = "smooth"
     operations = 5
+    saves = OF_INPUT
 
     def run(self, weights: Weights, x: Array) -> Array:
         return SELU_SCALE * _below(x, SELU_ALPHA)
@@ -72,6 +75,7 @@ class Celu(Activation):
 
     effort = "smooth"
     operations = 5
+    saves = OF_INPUT
 
     alpha: Real = 1.0
 
@@ -98,6 +102,9 @@ class Rrelu(Activation):
     lower: Real = 1 / 8
     upper: Real = 1 / 3
 
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return (Saved(0, instead="slopes"), Saved("slopes", numbers=product(x)))
+
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
 
@@ -115,6 +122,7 @@ class Hardtanh(Activation):
     """
 
     operations = 2
+    saves = OF_INPUT
 
     min_val: Real = -1.0
     max_val: Real = 1.0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from costmodel.numbers.arithmetic import Number, Shape, is_plain, product, smallest
+from costmodel.numbers.arithmetic import Number, Shape, is_plain, product, same, smallest
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_rank
 from costmodel.ops.fields import Count, Nonlinearity, Size
+from costmodel.ops.saved import OUTPUT, Saved
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -23,13 +25,15 @@ class Recurrent(Operator, abstract=True):
     """
 
     family = "recurrent"
-    saves = "input"
     gates: ClassVar[int]
     """Matrices a cell has for its input, and as many for its state."""
     gate_order: ClassVar[tuple[int, ...]]
     """ONNX's order of the gates, by their places in PyTorch's."""
     cell_ops: ClassVar[int]
     """Other operations of one step for each hidden unit, without the biases."""
+    needed: ClassVar[int]
+    """Numbers of one step for each hidden unit that the way back cannot do without: states, and gates that are no
+    function of the states alone."""
 
     hidden_size: Size
     layers: Size = 1
@@ -72,6 +76,28 @@ class Recurrent(Operator, abstract=True):
         bias = units * 2 * self.gates if self.bias else 0
         mult_adds = steps * sum((product(shape) for shape in matrices), 0)
         return Cost(mult_adds=mult_adds, other_ops=units * self.cell_ops + bias, bias_ops=bias)
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        *before, tokens, _ = x
+        ways = self.layers * self._directions
+        states = product(before) * tokens * ways * self.hidden_size * self.needed
+        least = (Saved(0, by=("weights",), keeper="minimum"), Saved("states", keeper="minimum", numbers=states))
+        # PyTorch puts the steps first, which copies the input, and keeps what one layer hands to the next.
+        moved = Saved("input, steps first", by=("weights",), keeper="pytorch", numbers=product(x) * self._directions)
+        read = Saved(0, by=("weights",), keeper="pytorch") if same(tokens, 1) else moved
+        above = product(x[:-1]) * (self.layers - 1) * self._directions * self._width()
+        handed = Saved("given to the layer above", by=("weights",), keeper="pytorch", numbers=above)
+        each, learning = self._kept(tokens)
+        cells = product(before) * ways
+        kept = Saved("states and gates", keeper="pytorch", numbers=cells * each)
+        factors = Saved("factors of weights", by=("weights",), keeper="pytorch", numbers=cells * learning)
+        return (*least, read, handed, kept, factors)
+
+    def _kept(self, tokens: Number) -> tuple[Number, Number]:
+        """Return how many numbers PyTorch keeps of the steps of one direction of one layer, in any case and for the
+        gradients of the weights.
+        """
+        raise NotImplementedError
 
     def window(self, x: Shape) -> None:
         return None
@@ -176,8 +202,12 @@ class Rnn(Recurrent):
     gates = 1
     gate_order = (0,)
     cell_ops = 1
+    needed = 1
 
     nonlinearity: Nonlinearity = "tanh"
+
+    def _kept(self, tokens: Number) -> tuple[Number, Number]:
+        return tokens * self.hidden_size, self.hidden_size  # each state; the first was not computed
 
     def step(self, own: Mapping[str, Array], given: Array, kept: Array, last: Array, state: Array) -> Any:
         import numpy as np
@@ -203,6 +233,11 @@ class Gru(Recurrent):
     gates = 3
     gate_order = (1, 0, 2)
     cell_ops = 12
+    needed = 5
+
+    def _kept(self, tokens: Number) -> tuple[Number, Number]:
+        # Both gates, the new state and its two parts, and the products of the old; the old state itself.
+        return 6 * tokens * self.hidden_size, tokens * self.hidden_size
 
     def step(self, own: Mapping[str, Array], given: Array, kept: Array, last: Array, state: Array) -> Any:
         import numpy as np
@@ -237,6 +272,7 @@ class Lstm(Recurrent):
     gates = 4
     gate_order = (0, 3, 1, 2)
     cell_ops = 15
+    needed = 6
 
     proj_size: Count = 0
 
@@ -259,6 +295,36 @@ class Lstm(Recurrent):
             arrays["weight_hr"] = (self.layers, self._directions, self.proj_size, self.hidden_size)
         return arrays
 
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        least = tuple(saved for saved in super().saved(x) if saved.keeper == "minimum")
+        return super().saved(x) if self._projects() else (*least, *self._saved_whole(x))
+
+    def _projects(self) -> bool:
+        return not (is_plain(self.proj_size) and self.proj_size == 0)
+
+    def _saved_whole(self, x: Shape) -> tuple[Saved, ...]:
+        """Return what PyTorch keeps where a kernel computes a whole layer: its input and output, its first and last
+        states, and a reserve, laid out as the kernel likes, in which gates and inner states are at least.
+        """
+        *before, tokens, _ = x
+        layers, ways, size = self.layers, self._directions, self.hidden_size
+        cells, steps = product(before) * layers * ways * size, product(x[:-1])
+        handed = steps * ways * size * (layers - 1)
+        apart = steps * ways * size * layers if ways > 1 else 0  # what each of two directions gives
+        matrices = 0 if self.bias else sum((product(shape) for shape in self.weights(x).values()), 0)
+        kept = (
+            Saved(0) if same(tokens, 1) else Saved("input, steps first", numbers=product(x)),
+            Saved("states", numbers=4 * cells + handed + apart),
+            Saved("matrices", numbers=matrices, once=True),  # copied where there are no biases
+            Saved("reserve", numbers=5 * cells * tokens),
+            *(() if ways > 1 else (Saved(OUTPUT),)),
+        )
+        return tuple(replace(saved, keeper="pytorch") for saved in kept)
+
+    def _kept(self, tokens: Number) -> tuple[Number, Number]:
+        # Gates and inner states; what is projected, and what that gave.
+        return 6 * tokens * self.hidden_size, tokens * (self.hidden_size + self._width())
+
     def step(self, own: Mapping[str, Array], given: Array, kept: Array, last: Array, state: Array) -> Any:
         import numpy as np
 
@@ -277,33 +343,34 @@ class Lstm(Recurrent):
         """Write one layer on (tokens, batch, features); ONNX's LSTM has no projection, so it is a scan then."""
         if not self.proj_size:
             return super()._layer(emit, own, x, out)
-        ways = []
-        for way in range(self._directions):
-            mine = {name: emit("Gather", array, emit.constant(way), axis=0) for name, array in own.items()}
-            ways.append(self._scanned(emit, mine, x, backward=way == 1))
-        return emit("Concat", *ways, axis=2) if len(ways) > 1 else ways[0]
-
-    def _scanned(self, emit: Emit, own: Mapping[str, str], x: str, backward: bool) -> str:
-        """Write one direction on (tokens, batch, features) as a scan over the steps."""
-        ih, hh, hr = (emit("Transpose", own[f"weight_{name}"], perm=[1, 0]) for name in ("ih", "hh", "hr"))
-        given = emit("MatMul", x, ih)
-        for name in (name for name in own if name.startswith("bias")):
-            given = emit("Add", given, own[name])
+        names = {name: [self._of_way(emit, name, own[name], way) for way in range(self._directions)] for name in own}
         batch, size = emit("Shape", x, start=1, end=2), self.hidden_size
         last, state = (
             emit("Expand", emit.constant(0.0), emit("Concat", batch, emit.constant([width]), axis=0))
             for width in (self._width(), size)
         )
 
-        def step(cell: Emit, last: str, state: str, given: str) -> tuple[str, str]:
+        def step(cell: Emit, last: str, state: str, given: str, way: int) -> tuple[str, str]:
             """Write one step, whose matrices are read from around the loop."""
-            total = cell("Add", given, cell("MatMul", last, hh))
+            products = [(given, "ih"), (last, "hh")]
+            sums = [cell("MatMul", read, names[f"weight_{name}"][way]) for read, name in products]
+            if self.bias:
+                sums = [
+                    cell("Add", one, names[f"bias_{name}"][way]) for one, (_, name) in zip(sums, products, strict=True)
+                ]
+            total = cell("Add", *sums)
             parts = [
                 cell("Slice", total, *(cell.constant([n]) for n in (place * size, (place + 1) * size, 1)))
                 for place in range(self.gates)
             ]
             enter, forget, out = (cell("Sigmoid", parts[place]) for place in (0, 1, 3))
             new = cell("Add", cell("Mul", forget, state), cell("Mul", enter, cell("Tanh", parts[2])))
-            return cell("MatMul", cell("Mul", out, cell("Tanh", new)), hr), new
+            return cell("MatMul", cell("Mul", out, cell("Tanh", new)), names["weight_hr"][way]), new
 
-        return emit.scan(step, (last, state), given, backward)
+        ways = emit.scan(step, (last, state), x, self._directions)
+        return emit("Concat", *ways, axis=2) if len(ways) > 1 else ways[0]
+
+    def _of_way(self, emit: Emit, name: str, array: str, way: int) -> str:
+        """Write one direction's part of an array, a matrix with its axes changed over."""
+        own = emit("Gather", array, emit.constant(way), axis=0)
+        return own if name.startswith("bias") else emit("Transpose", own, perm=[1, 0])

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from costmodel.numbers.arithmetic import Shape, product
+from costmodel.numbers.arithmetic import Number, Shape, product
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axes_of, axis_of, require
 from costmodel.ops.fields import Axes, Axis, Size
+from costmodel.ops.saved import NOTHING, OUTPUT, Saved, places
 from costmodel.tensor import one_kind
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Reduction(Operator, abstract=True):
     """
 
     family = "reduce"
+    saves = NOTHING
     numpy: ClassVar[str]
     node: ClassVar[str]
 
@@ -69,6 +71,9 @@ class Sum(Reduction):
     numpy = "sum"
     node = "ReduceSum"
 
+    def hands_back(self, x: Shape) -> tuple[int, ...]:
+        return (0,)  # the same number all over
+
 
 class Mean(Reduction):
     """Mean over `axis`, one or a list of them; `keep_dims` leaves them with size 1. other_ops: 1 per input element (an
@@ -90,9 +95,9 @@ class Max(Reduction):
     element (a comparison).
     """
 
-    saves = "input"
     numpy = "max"
     node = "ReduceMax"
+    saves = (Saved(0), Saved(OUTPUT))
 
 
 class Min(Reduction):
@@ -100,9 +105,9 @@ class Min(Reduction):
     element (a comparison).
     """
 
-    saves = "input"
     numpy = "min"
     node = "ReduceMin"
+    saves = (Saved(0), Saved(OUTPUT))
 
 
 class Prod(Reduction):
@@ -110,9 +115,20 @@ class Prod(Reduction):
     (a multiplication; not counted as mult-adds, because nothing is added).
     """
 
-    saves = "input"
     numpy = "prod"
     node = "ReduceProd"
+
+    def scratch(self, x: Shape) -> Number:
+        return 5 * product(x)
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        # PyTorch's takes one axis: of several, each product but the last is kept besides.
+        left, between = list(x), []
+        for axis in reversed(axes_of(x, self.axis, "axis")[1:]):
+            left[axis] = 1
+            between.append(product(left))
+        more = Saved("products", keeper="pytorch", numbers=sum(between, 0))
+        return (Saved(0), Saved(OUTPUT), *((more,) if between else ()))
 
 
 class Position(Reduction, abstract=True):
@@ -167,13 +183,16 @@ class TopK(Operator):
     """
 
     family = "reduce"
-    saves = "places"
+    beside = "top_k_indices"
     effort = "places"
     output: ClassVar[int] = 0
     """Which of the two that ONNX's node gives."""
 
     k: Size
     axis: Axis = -1
+
+    def scratch(self, x: Shape) -> Number:
+        return product(x)  # zeros that gradients are put among
 
     def shape(self, x: Shape) -> Shape:
         axis = axis_of(x, self.axis)
@@ -186,6 +205,9 @@ class TopK(Operator):
 
     def dtype(self, *inputs: str | None) -> str | None:
         return one_kind(self.name, inputs, "numbers")
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return (places(product(self.shape(x))),)
 
     def cost(self, x: Shape) -> Cost:
         self.shape(x)
@@ -218,12 +240,16 @@ class TopKIndices(TopK):
     other_ops: none, because they fall out of top_k's comparisons.
     """
 
-    saves = "nothing"  # the top_k beside it keeps the same places
     output = 1
+    beside = ""
+    saves = NOTHING  # the top_k beside it keeps the same places
 
     def dtype(self, *inputs: str | None) -> str | None:
         one_kind(self.name, inputs, "numbers")
         return "int64"
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return self.saves
 
     def cost(self, x: Shape) -> Cost:
         self.shape(x)
@@ -236,7 +262,9 @@ class TopKIndices(TopK):
 class Cumsum(Operator):
     """Running sum along `axis`: each element plus all before it. other_ops: 1 per element (an addition)."""
 
+    quarters = 8
     family = "reduce"
+    saves = NOTHING
 
     axis: Axis
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costmodel.numbers.arithmetic import Shape, product, show_shape
+from costmodel.numbers.arithmetic import Shape, is_plain, product, show_shape
 from costmodel.ops import cast
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of, require, require_rank
 from costmodel.ops.fields import Axis, Count, Real, Size
+from costmodel.ops.saved import NOTHING, Saved
 from costmodel.tensor import one_kind
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class Free(Operator, abstract=True):
     """What operators without arithmetic share."""
 
     family = "move"
+    saves = NOTHING
 
     def dtype(self, *inputs: str | None) -> str | None:
         return inputs[0]
@@ -37,6 +39,9 @@ class Identity(Free):
     def shape(self, x: Shape) -> Shape:
         return x
 
+    def hands_back(self, x: Shape) -> tuple[int, ...]:
+        return (0,)
+
     def run(self, weights: Weights, x: Array) -> Array:
         return x
 
@@ -50,8 +55,6 @@ class Dropout(Identity):
     Source: Srivastava et al. 2014, Dropout.
     """
 
-    saves = "mask"
-
     rate: Real = 0.5
 
     def shape(self, x: Shape) -> Shape:
@@ -60,6 +63,23 @@ class Dropout(Identity):
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
         return emit("Dropout", x, emit.constant(float(self.rate)))
+
+    def aliases(self, x: Shape) -> bool:
+        return not self._drops()
+
+    def hands_back(self, x: Shape) -> tuple[int, ...]:
+        return () if self._drops() else (0,)
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        if not self._drops():
+            return NOTHING
+        # On a processor PyTorch keeps noise of the input's dtype, on a GPU true and false as the mathematics needs.
+        true_or_false = Saved("mask", keeper="minimum", numbers=product(x), dtype="bool")
+        return (true_or_false, Saved("mask", keeper="pytorch", numbers=product(x)))
+
+    def _drops(self) -> bool:
+        """Say whether it drops anything."""
+        return not (is_plain(self.rate) and self.rate == 0)
 
 
 class PadChannels(Free):
@@ -105,6 +125,9 @@ class SliceChannels(Free):
         )
         return (*x[:axis], self.stop - self.start, *x[axis + 1 :])
 
+    def aliases(self, x: Shape) -> bool:
+        return True
+
     def window(self, x: Shape) -> tuple[()] | None:
         return () if axis_of(x, self.axis) == 0 else None
 
@@ -126,6 +149,7 @@ class Scale(Operator):
     family = "merge"
     in_place = True
     fuses = "tail"
+    saves = NOTHING
 
     factor: Real
 
@@ -161,6 +185,8 @@ class ClassToken(Free):
     Source: Dosovitskiy et al. 2021 (ViT, arXiv:2010.11929), equation 1.
     """
 
+    widens = True
+
     def shape(self, x: Shape) -> Shape:
         require_tokens(self, x)
         return (*x[:-2], x[-2] + 1, x[-1])
@@ -170,6 +196,9 @@ class ClassToken(Free):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return {"token": (x[-1],)}
+
+    def hands_back(self, x: Shape) -> tuple[int, ...]:
+        return (0,)
 
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np
@@ -192,7 +221,9 @@ class PositionEmbedding(Operator):
 
     family = "merge"
     in_place = True
+    widens = True
     fuses = "tail"
+    saves = NOTHING
 
     def shape(self, x: Shape) -> Shape:
         require_tokens(self, x)
@@ -206,6 +237,9 @@ class PositionEmbedding(Operator):
 
     def window(self, x: Shape) -> None:
         return None
+
+    def hands_back(self, x: Shape) -> tuple[int, ...]:
+        return (0,)
 
     def run(self, weights: Weights, x: Array) -> Array:
         return x + weights["embedding"]
@@ -223,6 +257,9 @@ class SelectToken(Free):
         require_tokens(self, x)
         require(self.index < x[-2], lambda: f"there is no token {self.index} among {x[-2]}", "index")
         return (*x[:-2], x[-1])
+
+    def aliases(self, x: Shape) -> bool:
+        return True
 
     def window(self, x: Shape) -> None:
         return None

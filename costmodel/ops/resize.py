@@ -10,6 +10,7 @@ from costmodel.numbers.arithmetic import Number, Shape, floor, holds, is_plain, 
 from costmodel.ops import lead, windows
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require
 from costmodel.ops.fields import Factors, Interpolation, Window
+from costmodel.ops.saved import NOTHING
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -33,6 +34,7 @@ class Resize(Operator):
     """
 
     family = "resize"
+    saves = NOTHING
 
     size: Window | None = None
     scale: Factors | None = None
@@ -158,6 +160,7 @@ class Upsample(Operator):
 
     family = "resize"
     blocks = "any"
+    saves = NOTHING
 
     scale: Window = 2
     bilinear: bool = False

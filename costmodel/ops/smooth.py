@@ -9,6 +9,7 @@ from costmodel.numbers.arithmetic import Shape, product
 from costmodel.ops.activation import Activation
 from costmodel.ops.base import Cost, Emit, Weights, require
 from costmodel.ops.fields import Real
+from costmodel.ops.saved import OF_INPUT, Saved
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -32,6 +33,7 @@ class Softplus(Activation):
 
     effort = "smooth"
     operations = 3
+    saves = OF_INPUT
 
     beta: Real = 1.0
 
@@ -55,7 +57,11 @@ class Softplus(Activation):
 class Softsign(Activation):
     """x / (1 + |x|). other_ops: 3 per element (magnitude, addition, division)."""
 
+    quarters = 12
     operations = 3
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return (Saved(0), Saved("divisor", keeper="pytorch", numbers=product(x)))
 
     def run(self, weights: Weights, x: Array) -> Array:
         out: Array = x / (1 + abs(x))
@@ -92,6 +98,9 @@ class Logsigmoid(Activation):
     effort = "smooth"
     operations = 3
 
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return (Saved(0), Saved("exponential", keeper="pytorch", numbers=product(x)))
+
     def run(self, weights: Weights, x: Array) -> Array:
         return -_softplus(-x)
 
@@ -102,8 +111,12 @@ class Logsigmoid(Activation):
 class Tanhshrink(Activation):
     """x - tanh(x). other_ops: 2 per element (tanh, subtraction)."""
 
+    quarters = 4
     effort = "smooth"
     operations = 2
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return (Saved("tanh", instead=0, numbers=product(x)),)
 
     def run(self, weights: Weights, x: Array) -> Array:
         import numpy as np

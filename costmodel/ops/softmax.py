@@ -9,6 +9,7 @@ from costmodel.numbers.arithmetic import Shape, product
 from costmodel.ops.activation import Activation
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of, require_divides
 from costmodel.ops.fields import Axis
+from costmodel.ops.saved import INPUT, RESULT
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -22,7 +23,7 @@ class Softmax(Activation):
 
     operations = 5
     fuses = ""
-    saves = "output"
+    saves = RESULT
 
     axis: Axis = -1
 
@@ -85,8 +86,8 @@ class Glu(Operator):
     """
 
     family = "activation"
-    saves = "input"
     effort = "smooth"
+    saves = INPUT
 
     axis: Axis = -1
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from costmodel.numbers.arithmetic import Number, Shape
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require
 from costmodel.ops.fields import Count, Real, Size, Sizes
+from costmodel.ops.saved import NOTHING
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -21,6 +22,7 @@ class Source(Operator, abstract=True):
     family = "source"
     inputs = 0
     view = True
+    saves = NOTHING
 
     def cost(self) -> Cost:
         return Cost()

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 class Triangle(Free, abstract=True):
     """What both triangles of (..., rows, columns) share."""
 
-    saves = "nothing"
     upper: ClassVar[bool]
 
     diagonal: Whole = 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from costmodel.numbers.arithmetic import Shape, product, show_shape
+from costmodel.numbers.arithmetic import Number, Shape, product, show_shape
 from costmodel.ops import lead, windows
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides
 from costmodel.ops.fields import Padding, Window
 from costmodel.ops.rearrange import agree
 from costmodel.ops.reshape import Free
+from costmodel.ops.saved import NOTHING
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
@@ -35,6 +36,9 @@ class Unfold(Free):
     def positions(self, space: Shape) -> Shape:
         """Return how many windows fit along each axis."""
         return windows.output_size(space, self.kernel_size, self.stride, self.padding, self.dilation)
+
+    def scratch(self, x: Shape) -> Number:
+        return product(x)
 
     def shape(self, x: Shape) -> Shape:
         before, (channels, *space) = self.parts(x)
@@ -81,6 +85,7 @@ class Fold(Operator):
     """
 
     family = "reduce"
+    saves = NOTHING
 
     output_size: Window
     kernel_size: Window

@@ -121,6 +121,16 @@ def pads(space: Shape, kernel_size: Window, stride: Window, padding: Padding, di
     return explicit(padding, axes)
 
 
+def padded_before(pads: Pads, most: Shape | None = None) -> Number:
+    """Return 1 where PyTorch's own windows do not take a padding, so that the map is padded beforehand, and 0 where
+    they do: the same on both sides, and in pools at most half of `most`.
+    """
+    far: Number = sum(((after - before) * (after - before) for before, after in pads), 0)
+    if most is not None:
+        far = far + sum((largest(2 * before - size, 0) for (before, _), size in zip(pads, most, strict=True)), 0)
+    return smallest(far, 1)
+
+
 def output_size(
     space: Shape, kernel_size: Window, stride: Window, padding: Padding, dilation: Window = 1, ceil_mode: bool = False
 ) -> Shape:

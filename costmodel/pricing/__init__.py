@@ -7,7 +7,10 @@ from typing import Any
 
 from costmodel.graph import LayerGraph
 from costmodel.measures import names
-from costmodel.numbers.arithmetic import Number
+from costmodel.numbers.arithmetic import Number, same
+from costmodel.pricing.memory.asked import NO_LEVELS, Levels, Runtime, Training, levels_of
+from costmodel.pricing.memory.frozen import frozen
+from costmodel.pricing.memory.plan import Plan
 from costmodel.pricing.multiplied import by_width
 from costmodel.pricing.table import COLUMNS, CostTable, Totals
 from costmodel.pricing.walk import Walk
@@ -23,8 +26,8 @@ def price(
     batch: Number | None = None,
     dtype: str | None = None,
     *,
-    in_place: bool = False,
-    training: bool = False,
+    training: bool | str | Training = False,
+    memory: str | Runtime | None = None,
 ) -> CostTable:
     """Return what every layer costs, for `batch` images at `dtype`.
 
@@ -33,15 +36,20 @@ def price(
         batch: images at once; by default as the network says itself, which is 1 but for files that fix it. Weights are
             counted, stored and moved once a batch.
         dtype: of weights and activations: float32, float16, bfloat16 or int8; by default the network's own.
-        in_place: let activations overwrite their input where nothing else needs it.
-        training: add the columns and totals of a training step (forward and backward).
+        training: add the columns and totals of a training step (forward and backward), and walk it: an optimizer or
+            `Training` says how it trains, with Adam by default. Layers that it freezes are not trained.
+        memory: whose plan of memory is added: "onnxruntime", "tflm", or a `Runtime`.
 
     Raises:
-        CostModelError: if the batch or the dtype cannot be.
+        CostModelError: if the batch or the dtype cannot be, or there is no such runtime.
     """
-    walk = Walk(graph, batch, dtype, in_place, training)
+    levels = levels_of(memory, training)
+    if levels.training is not None and levels.training.freeze:
+        graph = frozen(graph, levels.training.freeze)
+    walk = Walk(graph, batch, dtype, levels.training is not None)
     rows = list(walk.rows())
-    columns = {name: [row[name] for row in rows] for name in (*COLUMNS, *(STEP if training else ()))}
+    totals, plans = _planned(graph, walk, levels)
+    columns = {name: [row[name] for row in rows] for name in (*COLUMNS, *(STEP if walk.training else ()))}
     return CostTable(
         name=graph.name,
         title=graph.title,
@@ -52,14 +60,33 @@ def price(
         batch=walk.batch,
         dtype=walk.dtype,
         columns=columns,
-        totals=walk.totals(),
+        totals=totals,
+        plans=plans,
         file=graph.file,
-        notes=tuple(graph.notes),
+        notes=(*graph.notes, *([] if same(walk.batch, graph.batch) or not graph.unseen else [graph.unseen])),
         inputs=graph.inputs,
         unpriced=graph.unpriced,
         read=graph.read,
         widths=by_width(graph, walk.dtype, walk.widths.asked, rows),
+        frozen=sum((row["params"] for row, layer in zip(rows, graph.layers, strict=True) if not layer.trainable), 0),
     )
+
+
+def _planned(graph: LayerGraph, walk: Walk, levels: Levels) -> tuple[Totals, tuple[Plan, ...]]:
+    """Return the totals of a walk with those of the plans that are asked for, and the plans."""
+    totals = walk.totals()
+    if levels == NO_LEVELS or not walk.single:
+        return totals, ()
+    from costmodel.pricing.memory.planned import figures, plans
+
+    found = tuple(plans(graph, walk.batch, walk.dtype, levels))
+    for plan in found:
+        more = figures(plan)
+        again = more.get(Totals.recomputed_mult_adds.name)
+        if again:
+            more[Totals.step_mult_adds.name] = totals.step_mult_adds + again
+        totals = totals.adding(more)
+    return totals, found
 
 
 def totals(
@@ -67,7 +94,6 @@ def totals(
     batch: Number | None = None,
     dtype: str | None = None,
     *,
-    in_place: bool = False,
     training: bool = False,
 ) -> Totals:
     """Return the sums alone, without keeping the rows: for a million networks at once, whose sizes are NumPy arrays, or
@@ -76,7 +102,7 @@ def totals(
     Raises:
         CostModelError: if the batch or the dtype cannot be.
     """
-    walk = Walk(graph, batch, dtype, in_place, training)
+    walk = Walk(graph, batch, dtype, training)
     for _ in walk.rows():
         pass
     return walk.totals()
@@ -88,4 +114,4 @@ def rows(graph: LayerGraph, batch: Number | None = None, dtype: str | None = Non
     Raises:
         CostModelError: if the batch or the dtype cannot be.
     """
-    yield from Walk(graph, batch, dtype, False, False).rows()
+    yield from Walk(graph, batch, dtype, False).rows()

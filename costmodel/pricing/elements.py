@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import Number, Shape, ceil_div, product
 from costmodel.ops.base import Cost, Operator
+from costmodel.ops.saved import Saved
 from costmodel.tensor import BITS, REALS
 
 
@@ -26,6 +27,14 @@ class Widths:
     def bytes(self, numbers: Number, dtype: str | None) -> Number:
         """Return the bytes of so many numbers of a dtype; what takes less than a byte lies packed."""
         return numbers * self.itemsize if dtype is None else packed(numbers, self.bits(dtype))
+
+    def saved(self, layer: Layer, saved: Saved) -> Number:
+        """Return the bytes of a tensor that a layer makes for the backward pass, for one image. Those that name their
+        dtype have it, whatever is asked for.
+        """
+        return (
+            self.bytes(saved.numbers, layer.dtype) if saved.dtype is None else packed(saved.numbers, BITS[saved.dtype])
+        )
 
     def weights(self, layer: Layer, own: bool = True) -> Number:
         """Return the bytes of a layer's trained arrays, each as it is stored; of its `own`, which no other keeps."""

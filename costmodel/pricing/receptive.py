@@ -111,7 +111,7 @@ def _through(layer: Layer, inputs: list[Seen]) -> Seen | None:
     if window is None or len(layer.shape) != axes + 1:
         return None
     if len(inputs) == 1:
-        if not window:
+        if not window or all(span == (1, 1) for span in window):
             return inputs[0]
     elif any(len(found) != axes for found in inputs):
         return None

@@ -11,13 +11,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
-from costmodel.graph import Layer, LayerGraph
+from costmodel.graph import Layer, LayerGraph, Lies
 from costmodel.measures import MEASURES, Measure, names, needed
 from costmodel.numbers.arithmetic import Number, guarded, is_plain, largest, product
 from costmodel.ops.base import Cost
+from costmodel.ops.saved import Saved
 from costmodel.pricing.elements import Widths, element_bits, own_cost, packed
 from costmodel.pricing.fusion import kernels
-from costmodel.pricing.memory.liveness import lifetimes
+from costmodel.pricing.memory.fused import Fused
+from costmodel.pricing.memory.liveness import Lifetimes, lifetimes
 from costmodel.pricing.training import require_gradients, steps
 from costmodel.units import DTYPES
 
@@ -71,6 +73,8 @@ class _Sums:
 
     def _measured(self, measure: Measure[Any]) -> Number:
         name = measure.name
+        if name == "trained_bytes":
+            return self._trained()
         if name == "weight_bytes" and any(layer.stored for layer in self.layers):
             return _weighted((self.widths.weights(layer), times) for layer, _, times in self._distinct_costs())
         if measure.rule is not None:
@@ -80,7 +84,10 @@ class _Sums:
         if name == "layers":
             return len(self.layers)
         if name == "peak_live_bytes":
-            return self._peak()
+            lives = lifetimes(self.graph)
+            return self._peak_as_seen(lives) if self.graph.lies else self._peak(lives)
+        if name == "peak_fused_bytes":
+            return self._peak(Fused(self.graph, kernels(self.graph)).lifetimes())
         if name == "backward_mult_adds":
             return self._backward()
         if name == "saved_bytes":
@@ -89,6 +96,12 @@ class _Sums:
         if name != "output_bytes":
             moved = moved + self._kept()
         return moved + self._read() if name.endswith("traffic_bytes") else moved
+
+    def _trained(self) -> Number:
+        """Return the bytes of the weights that are trained."""
+        if all(layer.trainable for layer in self.layers):
+            return self.measure("weight_bytes")
+        return sum((self.widths.weights(layer) for layer in self.layers if layer.trainable), 0)
 
     def _backward(self) -> Number:
         """Return the mult-adds of the backward pass."""
@@ -104,9 +117,22 @@ class _Sums:
     def _saved(self) -> Number:
         """Return the bytes that the backward pass needs kept, each tensor once."""
         needs = steps(self.graph)
-        kept = self._together(path for step in needs for path in step.saved)
-        besides = ((layer, product(layer.shape), step.besides) for step, layer in zip(needs, self.layers, strict=True))
-        return kept + self._for_images(entry for entry in besides if entry[2])
+        saved = [pair for step in needs for pair in step.saved]
+        kept = self._together(path for path, share in saved if is_plain(share))
+        for path, share in saved:
+            if not is_plain(share):
+                kept = kept + self._together([path]) * share
+        times: Counter[Any] = Counter()
+        owners: dict[Any, tuple[Layer, tuple[Saved, ...]]] = {}
+        for step, layer in zip(needs, self.layers, strict=True):
+            if step.own:
+                key = self._question(layer), tuple(saved.of for saved in step.own)
+                owners[key] = layer, step.own
+                times[key] += 1
+        own = [(layer, saved, times[key]) for key, (layer, its) in owners.items() for saved in its]
+        sized = [(saved.once, (layer, self.widths.saved(layer, saved), number)) for layer, saved, number in own]
+        each = self._for_images(entry for once, entry in sized if not once)
+        return kept + each + _weighted((size, number) for once, (_, size, number) in sized if once)
 
     def _moved(self, name: str) -> list[str]:
         """Return the tensors that a measure of traffic is made of, one as often as it is moved."""
@@ -185,14 +211,26 @@ class _Sums:
         each = _weighted(self._sizes(path for path in given if path not in self._alone).values())
         return each * self.batch + _weighted(self._sizes(path for path in given if path in self._alone).values())
 
-    def _peak(self) -> Number:
+    def _peak(self, lives: Lifetimes) -> Number:
         """Return the most bytes alive at once, looking only at sets of tensors that no other set contains."""
         if self._alone:
-            return reduce(largest, map(self._together, [*_alive(self.graph)] or [tuple(self.graph.inputs)]))
-        moments = [self._sizes(paths) for paths in _alive(self.graph)] or [self._sizes(self.graph.inputs)]
+            return reduce(largest, map(self._together, [*_alive(lives)] or [tuple(self.graph.inputs)]))
+        moments = [self._sizes(paths) for paths in _alive(lives)] or [self._sizes(self.graph.inputs)]
         distinct = {frozenset((key, times) for key, (_, times) in sizes.items()): sizes for sizes in moments}
         largest_sets = [a for a in distinct.values() if not any(_within(a, b) for b in distinct.values() if b is not a)]
         return reduce(largest, (_weighted(sizes.values()) for sizes in largest_sets)) * self.batch
+
+    def _peak_as_seen(self, lives: Lifetimes) -> Number:
+        """Return the most bytes that a module was seen to hold at once."""
+        return reduce(largest, map(self._seen, self.graph.layers, _alive(lives)))
+
+    def _seen(self, layer: Layer, paths: Iterable[str]) -> Number:
+        """Return the bytes of tensors, and of what a layer's kernel was seen to hold besides."""
+        lies, alive = self.graph.lies, list(paths)
+        more = ((self.graph.layer(path), lies[path].more) for path in alive if path in lies and lies[path].more)
+        beyond = (self.widths.bytes(number, one.dtype) * self._images(one) for one, number in more)
+        seen = lies.get(layer.path, Lies())
+        return sum(beyond, self._together(alive)) + seen.once + seen.each * self.batch
 
 
 def _weighted(numbers: Iterable[tuple[Number, int]]) -> Number:
@@ -217,9 +255,8 @@ def _moved_fused(graph: LayerGraph) -> list[str]:
     return read + list(last.values())
 
 
-def _alive(graph: LayerGraph) -> Iterator[tuple[str, ...]]:
+def _alive(lives: Lifetimes) -> Iterator[tuple[str, ...]]:
     """Yield the tensors alive while each layer runs."""
-    lives = lifetimes(graph)
     alive = dict.fromkeys(lives.first)
     for new, freed in lives:
         if new is not None:

@@ -17,6 +17,8 @@ from costmodel.units import DTYPES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from costmodel.pricing.memory.plan import Plan
+
 TEXT = ("path", "op", "kind", "inputs", "input_shapes", "output_shape", "kernel")
 COLUMNS = (*TEXT, "groups", *names(rows=True), "receptive_field", "receptive_stride")
 """What every table has; one priced for training has its measures of a step as well."""
@@ -90,6 +92,10 @@ class CostTable:
     """Whether the network was read from what others wrote."""
     widths: Mapping[str, int] = field(default_factory=dict)
     """Its mult-adds by the dtype that is multiplied, the most first; empty where all are of the table's dtype."""
+    plans: tuple[Plan, ...] = ()
+    """The plans of memory that were asked for."""
+    frozen: int = 0
+    """Those of its params that are not trained."""
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property

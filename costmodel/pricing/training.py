@@ -6,50 +6,46 @@ from typing import NamedTuple
 
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
-from costmodel.pricing.memory.liveness import storages
+from costmodel.numbers.arithmetic import Number, is_plain, largest
+from costmodel.ops.saved import Saved
+from costmodel.pricing.memory.kept import Kept, kept
 from costmodel.units import TRAINED
-
-BESIDES = {"mask": 1, "places": 8}
-"""Bytes an element, as PyTorch keeps them on a GPU: masks of bool, places of int64."""
 
 
 class Step(NamedTuple):
-    """For one layer: how many times its forward mult-adds the backward pass repeats, and the tensors first kept because
-    of it.
-
-    `saved` are paths of whole tensors; `besides` are the bytes kept for each element of its output: a dropout's mask,
-    the places of a max pool.
+    """For one layer: how many times its forward mult-adds the backward pass repeats, and what is first kept because of
+    it: whole tensors, by the path in whose memory they lie, each 1 (or in arrays of networks 0 for those that do not
+    keep it), and those of its own.
     """
 
     backward_products: int
-    saved: tuple[str, ...]
-    besides: int
+    saved: tuple[tuple[str, Number], ...]
+    own: tuple[Saved, ...]
 
 
 def steps(graph: LayerGraph) -> list[Step]:
-    """Return what the backward pass needs of each layer, in order.
+    """Return what the backward pass needs of each layer, in order, as eager PyTorch keeps it.
 
     A product of two factors costs its forward mult-adds once more for each factor that needs a gradient: the weights
     always, the input wherever something trained lies before it. So a first convolution costs 1 and every later one 2.
     """
-    storage = storages(graph, training=True)
-    trained = dict.fromkeys(graph.inputs, False)
-    kept: set[str] = set()
+    seen: dict[str, Number] = {}
     result: list[Step] = []
-    for layer in graph.layers:
-        op = layer.op
-        has_weights = bool(op.weights(*layer.input_shapes))
-        learns = has_weights and layer.trainable
-        before = any(trained[name] for name in layer.inputs)
-        trained[layer.path] = learns or before
-        products = (learns if has_weights else before) + before
-        wanted: tuple[str, ...] = ()
-        if trained[layer.path]:
-            wanted = {"input": layer.inputs, "places": layer.inputs, "output": (layer.path,)}.get(op.saves, ())
-        saved = tuple(path for path in dict.fromkeys(storage[name] for name in wanted) if path not in kept)
-        kept.update(saved)
-        result.append(Step(products, saved, BESIDES.get(op.saves, 0) if before else 0))
+    for layer, its in zip(graph.layers, kept(graph), strict=True):
+        saved = []
+        for path in its.tensors:
+            before, now = seen.get(path, 0), its.shares.get(path, 1)
+            seen[path] = largest(before, now)
+            if not is_plain(before) or before == 0:
+                saved.append((path, seen[path] - before))
+        result.append(Step(_products(bool(layer.op.weights(*layer.input_shapes)), its), tuple(saved), its.own))
     return result
+
+
+def _products(has_weights: bool, its: Kept) -> int:
+    """Return how many factors of a layer's products need a gradient."""
+    before = bool(its.wanted)
+    return (its.learns if has_weights else before) + before
 
 
 def require_gradients(dtype: str) -> None:

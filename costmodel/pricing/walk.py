@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from operator import itemgetter
+from functools import reduce
+from operator import add, itemgetter
 from typing import Any, Protocol
 
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.graph import Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, completed, names
 from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, product, whole
+from costmodel.ops.saved import Saved
 from costmodel.pricing.elements import Widths, own_cost
 from costmodel.pricing.fusion import kernels
-from costmodel.pricing.memory.liveness import lifetimes
+from costmodel.pricing.memory.fused import Fused
+from costmodel.pricing.memory.liveness import held, lifetimes
 from costmodel.pricing.receptive import ReceptiveField, receptive_field_of, receptive_fields
 from costmodel.pricing.table import Totals
 from costmodel.pricing.training import require_gradients, steps
@@ -75,9 +78,7 @@ def dtype_of(graph: Typed, asked: str | None) -> str:
 class Walk:
     """One walk over the layers in order, which yields a row for each and adds up the sums on the way."""
 
-    def __init__(
-        self, graph: LayerGraph, batch: Number | None, dtype: str | None, in_place: bool, training: bool
-    ) -> None:
+    def __init__(self, graph: LayerGraph, batch: Number | None, dtype: str | None, training: bool) -> None:
         _require_graph(graph)
         asked, self.dtype = dtype is not None, dtype_of(graph, dtype)
         dtype = self.dtype
@@ -85,15 +86,16 @@ class Walk:
             require_gradients(dtype)
         self.graph, self.batch, self.itemsize = graph, images(graph, batch), DTYPES[dtype]
         self.widths = Widths(self.itemsize, asked)
-        self.in_place, self.training = in_place, training
+        self.training = training
         shapes = [*(tensor.shape for tensor in graph.inputs.values()), *(layer.shape for layer in graph.layers)]
-        self.plain = all(is_plain(size) for shape in shapes for size in shape)
-        self._single = self.plain and is_plain(self.batch)
-        self._sums: dict[str, Any] = dict.fromkeys((n for n in SUMS if training or not MEASURES[n].needs), 0)
+        distinct = {id(shape): shape for shape in shapes}.values()  # layers of one question share their shape
+        self.plain = all(is_plain(size) for shape in distinct for size in shape)
+        self.single = self.plain and is_plain(self.batch)
+        summed = [name for name in SUMS if training or not MEASURES[name].needs]
         if any(layer.stored for layer in graph.layers):
-            self._sums["weight_bytes"] = 0
-        self._live: Number = 0
-        self._peak: Number = 0
+            summed.append("weight_bytes")
+        self._sums: dict[str, Any] = dict.fromkeys(summed, 0)
+        self._peaks: dict[str, Number] = {}
         self._peak_layer: str | None = None
         self._field: ReceptiveField | None = None
         self._costs: dict[Any, tuple[dict[str, Any], Number, Number]] = {}
@@ -101,32 +103,34 @@ class Walk:
     def rows(self) -> Iterator[dict[str, Any]]:
         graph = self.graph
         sizes = self._tensor_bytes()
-        alive = lifetimes(graph, self.in_place)
-        self._live = self._peak = sum(sizes[path] for path in alive.first)
+        rooms = sizes | {path: self._room_of(path, sizes) for path in graph.lies}
+        heads = kernels(graph)
+        fused = Fused(graph, heads)
+        live, in_kernels = held(lifetimes(graph), rooms), held(fused.lifetimes(), sizes)
+        if graph.lies:
+            live = [now + self._held(layer) for now, layer in zip(live, graph.layers, strict=True)]
+        self._find_peaks(live, in_kernels, sizes)
         seen = list(receptive_fields(graph)) if self.plain else [None] * len(graph)
         self._field = receptive_field_of(graph, seen)
         step = steps(graph) if self.training else [None] * len(graph)
-        sums, rules = self._sums, [(m.name, m.rule, self._reader(m.reads)) for m in OF_ROWS if m.rule]
-        heads = kernels(graph)
+        summed, sums = itemgetter(*self._sums), [*self._sums.values()]
+        rules = [(m.name, m.rule, self._reader(m.reads)) for m in OF_ROWS if m.rule]
         last_of = {head: layer.path for head, layer in zip(heads, graph.layers, strict=True)}
-        for layer, (new, freed), head, field, back in zip(graph.layers, alive, heads, seen, step, strict=True):
+        for layer, alive, at, head, field, back in zip(graph.layers, live, fused.runs, heads, seen, step, strict=True):
             row = self._row(layer, head, sizes, last_of)
-            if new is not None:
-                self._live = self._live + sizes[new]
-            self._raise_peak(layer.path)
-            row["peak_live_bytes"] = self._live
+            row["peak_live_bytes"] = alive
+            row["peak_fused_bytes"] = in_kernels[at]
             for name, rule, reads in rules:
                 row[name] = rule(*reads(row))
             row["receptive_field"], row["receptive_stride"] = field or (None, None)
             if back is not None:
                 row["backward_mult_adds"] = row["mult_adds"] * back.backward_products
-                besides = product(layer.shape) * self._images_of(layer) * back.besides if back.besides else 0
-                row["saved_bytes"] = sum((sizes[path] for path in back.saved), besides)
-            for name, total in sums.items():
-                sums[name] = total + row[name]
-            for path in freed:
-                self._live = self._live - sizes[path]
+                own = (self._bytes_of_own(layer, saved) for saved in back.own)
+                row["trained_bytes"] = row["weight_bytes"] if layer.trainable else 0
+                row["saved_bytes"] = sum((sizes[path] * share for path, share in back.saved), sum(own, 0))
+            sums = list(map(add, sums, summed(row)))
             yield row
+        self._sums = dict(zip(self._sums, sums, strict=True))
 
     def _row(
         self, layer: Layer, head: str | None, sizes: dict[str, Number], last_of: dict[str | None, str]
@@ -202,15 +206,36 @@ class Walk:
         size = self.widths.bytes(product(tensor.shape), tensor.dtype)
         return size * self.batch if tensor.batched else size
 
-    def _raise_peak(self, path: str) -> None:
-        if self._single:
-            if self._peak_layer is None or self._live > self._peak:
-                self._peak, self._peak_layer = self._live, path
+    def _room_of(self, path: str, sizes: dict[str, Number]) -> Number:
+        """Return the bytes of the memory that a layer's tensor was seen to lie in, if it is its own."""
+        layer, more = self.graph.layer(path), self.graph.lies[path].more
+        return sizes[path] + self.widths.bytes(more, layer.dtype) * self._images_of(layer)
+
+    def _held(self, layer: Layer) -> Number:
+        """Return the bytes that a layer's kernel was seen to hold besides, while it runs."""
+        seen = self.graph.lies.get(layer.path)
+        return 0 if seen is None else seen.once + seen.each * self.batch
+
+    def _bytes_of_own(self, layer: Layer, saved: Saved) -> Number:
+        """Return the bytes of a tensor that a layer makes for the backward pass alone."""
+        size = self.widths.saved(layer, saved)
+        return size if saved.once else size * self._images_of(layer)
+
+    def _find_peaks(self, live: list[Number], in_kernels: list[Number], sizes: dict[str, Number]) -> None:
+        """Keep the most that is held, and as written the first layer that holds it."""
+        given = sum(sizes[path] for path in self.graph.inputs)
+        if self.single and live:
+            peak = max(live)
+            self._peak_layer = self.graph.layers[live.index(peak)].path
+            self._peaks = {"peak_live_bytes": peak, "peak_fused_bytes": max(in_kernels)}
         else:
-            self._peak = largest(self._peak, self._live)
+            self._peaks = {
+                "peak_live_bytes": reduce(largest, live, given),
+                "peak_fused_bytes": reduce(largest, in_kernels, given),
+            }
 
     def totals(self) -> Totals:
-        values = {"layers": len(self.graph), **self._sums, "peak_live_bytes": self._peak}
+        values = {"layers": len(self.graph), **self._sums, **self._peaks}
         return Totals(
             completed(values, self.batch, self.itemsize, ("", "training") if self.training else ("",)),
             peak_layer=self._peak_layer,

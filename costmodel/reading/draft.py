@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import product, show_shape
 from costmodel.ops import OPERATORS
-from costmodel.reading.value import REALS, Array, UnreadError, Value
+from costmodel.reading.free import free
+from costmodel.reading.seen import Seen
+from costmodel.reading.value import Array, UnreadError, Value
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Operator
@@ -24,6 +26,7 @@ class Step:
     """One operator at one place: what it reads and gives, and which stored arrays are its weights, by their names.
 
     `partial` is why its cost is not known, where it is not; `name` is its path without the number that made it free.
+    `number` is how many steps were there before it; `seen` is where its tensor lay, if it was seen to run.
     """
 
     path: str
@@ -33,6 +36,13 @@ class Step:
     arrays: dict[str, Value] = field(default_factory=dict)
     partial: str = ""
     name: str = ""
+    number: int = 0
+    seen: Seen | None = None
+
+
+def multiplies(step: Step) -> bool:
+    """Say whether a step has mult-adds."""
+    return bool(step.op.cost(*(value.shape for value in step.inputs)).mult_adds)
 
 
 class Draft:
@@ -48,6 +58,8 @@ class Draft:
         """What was computed from stored numbers alone takes, were it not done once and for all beforehand."""
         self.notes: list[str] = []
         self._shapes: dict[Any, tuple[int, ...]] = {}
+        self._moved: dict[Any, tuple[list[Value], Value]] = {}
+        """What operators made of constants that they only moved, and of which."""
         self._taken: set[str] = set()
         self._copies: dict[str, int] = {}
 
@@ -59,10 +71,7 @@ class Draft:
 
     def free(self, path: str) -> str:
         """Return a path that nothing has yet, and keep it taken."""
-        found = path
-        while found in self._taken:
-            self._copies[path] = self._copies.get(path, 1) + 1
-            found = f"{path}_{self._copies[path]}"
+        found = free(path, self._taken.__contains__, self._copies)
         self._taken.add(found)
         return found
 
@@ -93,15 +102,25 @@ class Draft:
         shape = self._shape(op, shapes, held)
         kind = dtype or (inputs[0].dtype if inputs else "float32")
         if inputs and all(value.constant for value in inputs):
-            cost = op.cost(*shapes)
-            self.folded_mult_adds += int(cost.mult_adds)
-            reckoned = bool(cost.mult_adds or cost.other_ops) or any(value.reckoned for value in inputs)
-            return Value(shape, kind, arrays=made_of([*inputs, *(arrays or {}).values()]), reckoned=reckoned)
+            return self._beforehand(op, [*inputs, *(arrays or {}).values()], shapes, Value(shape, kind))
         if len(self.steps) >= self.most:
             raise UnreadError(f"with it the network has more than {self.most:,} layers")
         out = Value(shape, kind, self.free(path))
-        self.steps.append(Step(out.source, op, list(inputs), out, dict(arrays or {}), partial, path))
+        self.steps.append(Step(out.source, op, list(inputs), out, dict(arrays or {}), partial, path, len(self.steps)))
         return out
+
+    def _beforehand(self, op: Operator, given: list[Value], shapes: tuple[tuple[int, ...], ...], out: Value) -> Value:
+        """Count what is computed of stored numbers alone, and return it: where they are only moved, what was made of
+        the same ones before, as in each trip of a loop.
+        """
+        cost = op.cost(*shapes)
+        self.folded_mult_adds += int(cost.mult_adds)
+        reckoned = bool(cost.mult_adds or cost.other_ops) or any(value.reckoned for value in given)
+        out = replace(out, arrays=made_of(given), reckoned=reckoned)
+        if reckoned:
+            return out
+        _, found = self._moved.setdefault((op, out.dtype, *map(id, given)), (given, out))
+        return found
 
     def _shape(self, op: Operator, shapes: tuple[tuple[int, ...], ...], held: Mapping[str, int]) -> tuple[int, ...]:
         """Return what an operator gives, asked once for each distinct question; `held` are the sizes of its arrays.
@@ -137,11 +156,6 @@ class Draft:
 def made_of(values: Iterable[Value]) -> tuple[Array, ...]:
     """Return the stored arrays that values are made of, each once."""
     return tuple(dict.fromkeys(array for value in values for array in value.arrays))
-
-
-def real(*values: Value) -> bool:
-    """Say whether all of some values hold real numbers."""
-    return all(value.dtype in REALS for value in values)
 
 
 def _require_arrays(op: Operator, shapes: tuple[tuple[int, ...], ...], held: Mapping[str, int]) -> None:

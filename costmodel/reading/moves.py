@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from math import prod
 from operator import mul
@@ -95,8 +95,3 @@ def _group(group: tuple[int, ...]) -> str:
 
 def _name(atom: int) -> str:
     return ascii_lowercase[atom] if atom < len(ascii_lowercase) else f"n{atom}"
-
-
-def letters(count: int) -> Iterator[str]:
-    """Yield names of axes."""
-    yield from map(_name, range(count))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from costmodel.errors import ShapeError
 from costmodel.reading.batch import constant_sample, of_all, of_sample, samples, spread_over, unspread
 from costmodel.reading.draft import Draft
+from costmodel.reading.free import free
+from costmodel.reading.seen import Seen
 from costmodel.reading.value import Value
 from costmodel.tensor import Tensor
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 class Part:
     """One operator at one place, which reads other parts and inputs by their paths, and constants as they are.
 
-    `name` is what it is to be called if nothing else is; `at` where it stands in what was read.
+    `name` is what it is to be called if nothing else is; `at` where it stands in what was read, `number` how many steps
+    were made before it; `seen` is where its tensor lay, if it was seen to run.
     """
 
     path: str
@@ -34,6 +37,8 @@ class Part:
     partial: str = ""
     name: str = ""
     at: int = 0
+    number: int = 0
+    seen: Seen | None = None
 
 
 class Network:
@@ -48,6 +53,8 @@ class Network:
         """The dtypes of the inputs as they were read."""
         self.parts: dict[str, Part] = {}
         self.outputs: dict[str, None] = {}
+        self.stored: list[Value] = []
+        """Outputs that are constants."""
         self._readers: dict[str, dict[Part, None]] = {name: {} for name in inputs}
         self._copies: dict[str, int] = {}
         self._given: dict[Any, Shape | None] = {}
@@ -59,18 +66,20 @@ class Network:
         self._read(part)
         return part
 
+    def left(self, backwards: bool = False) -> Iterator[Part]:
+        """Yield the parts that are there now, one after the other, but for those that are gone by then."""
+        for part in [*self.parts.values()][:: -1 if backwards else 1]:
+            if self.parts.get(part.path) is part:
+                yield part
+
     def insert(self, part: Part, before: Part) -> Part:
         """Add a part that stands before another; its path is changed where that is taken."""
-        part.path, part.at = self.free(part.path), before.at
+        part.path, part.at, part.number = self.free(part.path), before.at, before.number
         return self.add(part)
 
     def free(self, path: str) -> str:
         """Return a path that nothing has."""
-        found = path
-        while found in self.parts or found in self.inputs:
-            self._copies[path] = self._copies.get(path, 1) + 1
-            found = f"{path}_{self._copies[path]}"
-        return found
+        return free(path, lambda one: one in self.parts or one in self.inputs, self._copies)
 
     @staticmethod
     def sources(part: Part) -> Iterator[str]:
@@ -203,6 +212,12 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
         for name, value in draft.inputs.items()
     }
     network = Network(inputs, {n: v.dtype for n, v in draft.inputs.items()}, batch if found else None)
+    constants: dict[tuple[int, int], Value] = {}
+
+    def constant(value: Value, rank: int) -> Value:
+        """Return a constant of one image, the same one however often it is read."""
+        return constants.setdefault((id(value), rank), _constant(value, rank, batch))
+
     for at, step in enumerate(draft.steps):
         computed = [value for value in step.inputs if not value.constant]
         batched = any(value.source in carried for value in computed) and not (found and of_all(step.op))
@@ -210,22 +225,37 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
         if batched or spread:
             carried.add(step.path)
         rank = max((len(value.shape) for value in computed), default=0) if found and batched else 0
-        reads = [_constant(value, rank, batch) if value.constant else value.source for value in step.inputs]
+        reads = [constant(value, rank) if value.constant else value.source for value in step.inputs]
         shape, kind = shapes[step.path], step.out.dtype
         op = of_sample(step.op, batch) if found and batched else unspread(step) if spread else step.op
         network.add(
-            Part(step.path, op, reads, shape, kind, batched, step.arrays, step.partial, step.name or step.path, at)
+            Part(
+                step.path,
+                op,
+                reads,
+                shape,
+                kind,
+                batched,
+                step.arrays,
+                step.partial,
+                step.name or step.path,
+                at,
+                step.number,
+                step.seen,
+            )
         )
     network.outputs = dict.fromkeys(value.source for value in draft.outputs if not value.constant)
+    stored = [value for value in draft.outputs if value.constant]
+    network.stored = [constant(value, len(value.shape) if found else 0) for value in stored]
     return network
 
 
 def _constant(value: Value, rank: int, batch: int) -> Value:
-    """Return a constant beside tensors that had `rank` axes, as it is for one image."""
+    """Return a constant beside tensors that had `rank` axes, or 0 if there is no batch, as it is for one image."""
     shape = constant_sample(value, rank, batch)
     if Value(shape, value.dtype).size == value.size:
         return value.as_shape(shape)
-    return replace(value, shape=shape, held=None if value.held is None else value.held[0])
+    return replace(value, shape=shape, held=None if value.held is None else value.held.first())
 
 
 def needed(draft: Draft) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from costmodel.numbers.arithmetic import show_shape
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Numbers = np.ndarray[Any, Any]
+from costmodel.reading.held import Held, throughout
 
 REALS = ("float32", "float16", "bfloat16", "float64")
 FAULTS = (
@@ -42,12 +39,15 @@ class UnreadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """Numbers stored with a network: under which name, and how. `trained` says whether they count as params."""
+    """Numbers stored with a network: under which name, and how. `trained` says whether they count as params, `frozen`
+    whether they are such as training leaves as they are.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     trained: bool = True
+    frozen: bool = False
 
     @property
     def size(self) -> int:
@@ -60,16 +60,18 @@ class Value:
 
     What depends on no input has `source` "" and is made of the stored `arrays`; its numbers are `held` where they are
     few and known. `whole` says that it is its one array with the same numbers, perhaps in another order or shape,
-    `reckoned` that its numbers are others: what arithmetic made of the arrays.
+    `reckoned` that its numbers are others: what arithmetic made of the arrays,
+    `stands` that they are whole numbers that stand for real ones.
     """
 
     shape: tuple[int, ...]
     dtype: str
     source: str = ""
     arrays: tuple[Array, ...] = ()
-    held: Any = None
+    held: Held | None = None
     whole: bool = False
     reckoned: bool = False
+    stands: bool = False
 
     def __post_init__(self) -> None:
         require_sizes(self.shape)
@@ -86,7 +88,8 @@ class Value:
     @property
     def trained(self) -> bool:
         """Its numbers are those of trained arrays."""
-        return self.real and not self.reckoned and any(array.trained for array in self.arrays)
+        numbers = self.real or self.stands or self.dtype.startswith("complex")
+        return numbers and not self.reckoned and any(array.trained for array in self.arrays)
 
     @property
     def real(self) -> bool:
@@ -99,17 +102,18 @@ class Value:
         Raises:
             UnreadError: if they are not known.
         """
-        return [int(number) for number in self.numbers().reshape(-1)]
+        return [int(number) for number in self.numbers()]
 
     def scalar(self) -> float | None:
         """Return the number that it holds everywhere, None where that is not known or several."""
-        if self.held is None or not self.held.size or self.held.dtype.kind not in "fiub":
+        number = None if self.held is None else self.held.everywhere()
+        if self.held is None or number is None:
             return None
-        first = self.held.reshape(-1)[0]
-        return _plain(first) if self.held.size == 1 or bool((self.held == first).all()) else None
+        # one of 32 bits is as it was written: 0.1, not 0.10000000149011612
+        return float(f"{number:.7g}") if self.held.dtype in ("float16", "float32") else float(number)
 
-    def numbers(self) -> Numbers:
-        """Return what it holds.
+    def numbers(self) -> Sequence[Any]:
+        """Return what it holds, in a row.
 
         Raises:
             UnreadError: if that is not known.
@@ -117,21 +121,22 @@ class Value:
         if self.held is None:
             what = "computed from the input" if self.source else "not in the file, or too many to look at"
             raise UnreadError(f"it depends on numbers that are {what}")
-        held: Numbers = self.held
-        return held
+        return self.held.row()
 
     def as_shape(self, shape: tuple[int, ...]) -> Value:
         """Return the same numbers, in the same order, under another shape; of what depends on no input."""
-        held = None if self.held is None else self.held.reshape(shape)
+        held = None if self.held is None else self.held.as_shape(shape)
         return replace(self, shape=shape, held=held)
 
 
-def known(numbers: Any, dtype: str | None = None) -> Value:
+def known(held: Held, dtype: str = "") -> Value:
     """Return numbers that no training changes."""
-    import numpy as np
+    return Value(held.shape, dtype or held.dtype, held=held)
 
-    held = np.asarray(numbers)
-    return Value(held.shape, dtype or held.dtype.name, held=held)
+
+def known_one(number: bool | int) -> Value:
+    """Return one truth value or whole number that no training changes."""
+    return known(throughout((), number, "bool" if isinstance(number, bool) else "int64"))
 
 
 def require_sizes(shape: tuple[int, ...]) -> None:
@@ -146,6 +151,8 @@ def require_sizes(shape: tuple[int, ...]) -> None:
         raise UnreadError(f"{show_shape(shape)} is no shape of a tensor")
 
 
-def _plain(number: Any) -> float:
-    """Return a number of 32 bits as it was written: 0.1, not 0.10000000149011612."""
-    return float(f"{float(number):.7g}") if number.dtype.itemsize < 8 else float(number)
+def frozen(values: Iterable[Value]) -> bool:
+    """Say whether the arrays of a layer are params that training leaves as they are; a bias follows its matrix."""
+    trained = [array for value in values for array in value.arrays if array.trained]
+    matrices = [array for array in trained if len(array.shape) > 1] or trained
+    return bool(matrices) and all(array.frozen for array in matrices)

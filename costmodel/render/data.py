@@ -44,6 +44,10 @@ def as_dict(table: CostTable, selection: Selection | None = None) -> dict[str, A
         **({"mult_adds_by_dtype": dict(table.widths)} if table.widths else {}),
         "layers": [_layer(row) for row in selected(table, selection if by_layer else Selection())],
     }
+    if selection.memory:
+        from costmodel.render.memory import as_dict as planned
+
+        data["memory"] = [planned(plan) for plan in table.plans]
     if origin(table):
         data["file"] = table.file
     if not by_layer:

@@ -15,6 +15,7 @@ from typing import Any
 from costmodel.documents.bundled import is_bundled
 from costmodel.documents.scalars import written
 from costmodel.measures import MEASURES, Measure, Row, shown
+from costmodel.pricing.memory.asked import RUNTIMES, STEP
 from costmodel.pricing.table import CostTable
 from costmodel.render.amounts import amount, amounts
 from costmodel.render.page import Column, Fact, Page, Section
@@ -60,8 +61,9 @@ def _reads_image(table: CostTable) -> bool:
 
 
 def _params(table: CostTable) -> Fact:
-    totals = table.totals
-    return _fact(table, "params", f"{totals.params:,} trained; {totals.buffers:,} in buffers")
+    params, frozen = table.totals.params, table.frozen
+    still = f", {frozen:,} not" if frozen else ""
+    return _fact(table, "params", f"{params - frozen:,} trained{still}; {table.totals.buffers:,} in buffers")
 
 
 def _mult_adds(table: CostTable) -> Fact:
@@ -86,7 +88,11 @@ def _weights(table: CostTable) -> Fact:
 
 def _peak(table: CostTable) -> Fact:
     where = table.totals.peak_layer
-    return _fact(table, "peak_live_bytes", f"activations, while {where} runs" if where else "activations")
+    return _fact(table, "peak_live_bytes", f"activations{f', while {where} runs' if where else ''}")
+
+
+def _fused(table: CostTable) -> Fact:
+    return _fact(table, "peak_fused_bytes", "with kernels fused and results in place")
 
 
 def _traffic(table: CostTable) -> Fact:
@@ -130,6 +136,29 @@ def _state(table: CostTable) -> Fact | None:
     return _fact(table, "gradient_bytes", f"SGD with momentum adds {sgd}, Adam {adam}")
 
 
+def _step_peak(table: CostTable) -> Fact | None:
+    plan = next((plan for plan in table.plans if plan.level == STEP), None)
+    if plan is None:
+        return None
+    held = [(what, size) for what, size in plan.parts.items() if what not in MEASURES and size]
+    largest = sorted(held, key=lambda part: -part[1])[:SAID]
+    parts = ", ".join(f"{short(size, 'B', 3)} {what}" for what, size in largest)
+    return _fact(table, "step_peak_bytes", f"{plan.about}: {parts}")
+
+
+def _part(name: str) -> str:
+    """Return what people call a part of an arena."""
+    return MEASURES[name].title if name in MEASURES else name.removesuffix("_bytes").replace("_", " ")
+
+
+def _arena(table: CostTable) -> Fact | None:
+    plan = next((plan for plan in table.plans if plan.level in RUNTIMES), None)
+    if plan is None or "arena_bytes" not in table.totals:
+        return None
+    besides = [f"{short(size, 'B')} {_part(name)}" for name, size in plan.parts.items() if size != plan.bytes]
+    return _fact(table, "arena_bytes", "; ".join([f"planned by {plan.level}", *besides]))
+
+
 def _latency(table: CostTable) -> Fact | None:
     if "latency_s" not in table.totals:
         return None
@@ -168,12 +197,15 @@ HEADLINE: tuple[Callable[[CostTable], Fact | None], ...] = (
     _widths,
     _weights,
     _peak,
+    _fused,
     _traffic,
     _intensity,
     _field,
     _step,
     _saved,
     _state,
+    _step_peak,
+    _arena,
     _latency,
     _throughput,
     _energy,
@@ -211,6 +243,10 @@ def page(table: CostTable, selection: Selection | None = None, extra: Iterable[F
         sections = [section(table, selection.by, selection)]
     else:
         sections = [section(table, "kind", Selection()), section(table, "tree" if table.read else "block", selection)]
+    if selection.memory:
+        from costmodel.render import memory
+
+        sections += memory.sections(table)
     return Page(table.title, _subtitle(table), [*facts, *extra], sections, hint)
 
 

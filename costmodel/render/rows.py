@@ -19,13 +19,14 @@ class Selection:
 
     Blocks are the first `depth` names of a path, 1 by default; a tree goes so deep, by default as deep as is read at a
     glance. `sort` names a column: numbers fall, texts rise. `top` keeps the first
-    so many rows.
+    so many rows. `memory`: whether memory over time is shown, where plans of it were asked for.
     """
 
     by: str | None = None
     depth: int | None = None
     sort: str | None = None
     top: int | None = None
+    memory: bool = False
 
 
 def grouped(table: CostTable, by: str, depth: int = 1) -> list[Row]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
 
@@ -32,6 +33,8 @@ class Source:
     """How sizes are set of what is no spec, where that can be."""
     vary: Callable[[], Parametric] | None = None
     """What is set to many values of what is no spec, where sizes are open."""
+    rebatch: Callable[[int], Source] | None = None
+    """How it is read at another batch, where that is the first size of each of its inputs."""
     call: Callable[[Mapping[str, Any], bool], Source] | None = None
     """How keywords are given to the code that builds it, and whether in eval mode, where code does."""
 
@@ -92,6 +95,43 @@ class Source:
             raise CostModelError(f"{self.asked}: {self.kind} has no parameters, so no {next(iter(values))} to set")
         return Source(self.asked, self.spec.set(**values), file=self.file)
 
+    def at_batch(self, batch: int | None) -> tuple[LayerGraph, int | None]:
+        """Return the network as it is priced at so many images, and what it is then priced at. Where they are no factor
+        of its costs, but a size that can be set, it is read anew at that size.
+
+        Raises:
+            CostModelError: if it cannot be read so.
+        """
+        graph = self.graph
+        if batch is not None and graph.unseen and batch != graph.batch:
+            return self._seen(graph, batch)
+        if batch is not None and graph.whole and self.rebatch is not None:
+            return _said(self.rebatch(batch).graph, batch, "inputs whose first size is that"), None
+        if batch is None or not graph.whole or not graph.batch_size:
+            return graph, batch
+        size = one_line(graph.batch_size)
+        if graph.parameters.get(size) == batch:
+            return graph, None
+        return _said(self.set(**{graph.batch_size: batch}).graph, batch, f"{size} = {batch}"), None
+
+    def _seen(self, graph: LayerGraph, batch: int) -> tuple[LayerGraph, int | None]:
+        """Return a network of a fixed batch as it is at another, where it can be read at that."""
+        from costmodel.numbers.arithmetic import show_shape
+        from costmodel.pricing import totals
+
+        shapes = {name: (batch, *tensor.shape) for name, tensor in graph.inputs.items() if tensor.batched}
+        try:
+            found = self.set(**shapes).graph
+        except CostModelError:
+            return graph, batch
+        if found.unpriced and not graph.unpriced:
+            return graph, batch
+        if totals(found).mult_adds != totals(graph, batch).mult_adds:
+            said = ", ".join(f"{one_line(name)} = {show_shape(shape)}" for name, shape in shapes.items())
+            return _said(found, batch, said), None
+        graph.unseen = ""
+        return graph, batch
+
     def called(self, keywords: Mapping[str, Any], in_eval: bool = False) -> Source:
         """Return the network with keywords given to the code that builds it, in eval mode or as it is built.
 
@@ -119,3 +159,9 @@ class Source:
         whole = checked(self.spec.text, self.spec.file) if chosen else self.spec
         yield whole
         yield from map(whole.choose, whole.variants)
+
+
+def _said(graph: LayerGraph, batch: int, how: str) -> LayerGraph:
+    """Return a network with a note of the batch that it was read at."""
+    graph.notes.append(f"batch {batch}: read at {how}, as its first axis is not the batch throughout")
+    return graph

@@ -76,7 +76,12 @@ def opened(asked: str, wanted: Wanted = Wanted()) -> Source:
     def call(keywords: Mapping[str, Any], in_eval: bool) -> Source:
         return opened(asked, replace(wanted, keywords={**wanted.keywords, **keywords}, in_eval=in_eval))
 
-    return Source(asked, build=build, kind=KIND, takers=TAKERS, resize=resize, call=call)
+    def rebatch(batch: int) -> Source:
+        return resize({name: (batch, *shape[1:]) for name, shape in wanted.inputs.items()})
+
+    first = {shape[0] for shape in wanted.inputs.values()}
+    again = rebatch if len(first) == 1 else None
+    return Source(asked, build=build, kind=KIND, takers=TAKERS, resize=resize, call=call, rebatch=again)
 
 
 def of_module(module: Any, example: Any, inputs: Mapping[str, Any] | None = None, **unknown: Any) -> Source:

@@ -15,6 +15,8 @@ from costmodel.latency.whole import askable, measured, require_device
 from costmodel.measures import MEASURES, find, meant, shown
 from costmodel.numbers.exact import LIMIT, exact
 from costmodel.numbers.verdicts import LISTENER
+from costmodel.pricing.memory.asked import NO_LEVELS, Levels
+from costmodel.pricing.memory.planned import required
 from costmodel.pricing.walk import dtype_of, images
 from costmodel.sources.parametric import Parametric
 from costmodel.sweeps.conditions import Condition, parse_condition
@@ -33,6 +35,8 @@ TIMED = tuple(measure.name for measure in shown("sweep", ["", "device"]))
 
 SIZES = re.compile(r"(?<![\w.])[\d,]+(x[\d,]+)*")
 """Numbers and shapes in a complaint, not those in names."""
+PLANNED_AT_ONCE = 64
+"""Points of a chunk where memory is planned, which is done one by one: enough for progress to be seen."""
 AHEAD = 4
 """Chunks each worker may be ahead of the reader: enough to keep it busy, few enough to bound memory."""
 
@@ -87,6 +91,8 @@ class Question:
     where: Condition | None = None
     device: Device | None = None
     """Where given, latency may be asked for too."""
+    levels: Levels = NO_LEVELS
+    """Whose plan of memory, and how a step trains, where those are asked for."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -169,7 +175,7 @@ def _measure(question: Question, box: Box) -> dict[str, Any]:
 
 def _ask(question: Question, values: Mapping[str, Any]) -> dict[str, Any]:
     graph, batch = question.network.at(values)
-    return measured(graph, question.measures, images(graph, batch), question.dtype, question.device)
+    return measured(graph, question.measures, images(graph, batch), question.dtype, question.device, question.levels)
 
 
 def _one(question: Question, box: Box) -> Rows:
@@ -263,6 +269,12 @@ def _judged_by(verdicts: _Verdicts) -> Iterator[None]:
         LISTENER.reset(token)
 
 
+def _planned(levels: Levels) -> list[str]:
+    """Return the measures of memory that are shown where somebody says whose plan, or how a step trains."""
+    shown_then = {"arena_bytes": levels.runtime, "step_peak_bytes": levels.training}
+    return [name for name, asked in shown_then.items() if asked is not None]
+
+
 def ask(
     network: Parametric,
     axes: Any,
@@ -271,6 +283,7 @@ def ask(
     measures: Iterable[str] | None = None,
     where: str | None = None,
     device: Device | None = None,
+    levels: Levels | None = None,
     goals: Iterable[str] = (),
     constraints: Iterable[str] = (),
 ) -> Question:
@@ -289,7 +302,8 @@ def ask(
     columns = [*points.names, *MEASURES]
     condition = parse_condition(where, columns) if where else None
     read = [parse_condition(text, columns) for text in (*([where] if where else []), *constraints)]
-    asked = (COLUMNS if device is None else TIMED) if measures is None else measures
+    usual = (*(COLUMNS if device is None else TIMED), *_planned(levels or NO_LEVELS))
+    asked = usual if measures is None else measures
     wanted = dict.fromkeys(
         [
             *(find(name)[0].name for name in asked),
@@ -303,4 +317,7 @@ def ask(
     for name in names:
         if name not in known:
             raise CostModelError(f"there is no column {name!r}; {known_or_suggest(name, [*points.names, *known])}")
-    return Question(network, points, dtype, names, condition, device)
+    levels = required(names, levels or NO_LEVELS)
+    if levels != NO_LEVELS:
+        points = replace(points, chunk=PLANNED_AT_ONCE)
+    return Question(network, points, dtype, names, condition, device, levels)

@@ -133,7 +133,7 @@ class Store:
 
 
 def fingerprint(question: Question) -> str:
-    """Return what two runs of the same sweep share: program, network, points, columns, condition and dtype."""
+    """Return what two runs of the same sweep share: program, network, points, columns and how they are priced."""
     asked = [
         __version__,
         *question.network.identity,
@@ -143,6 +143,7 @@ def fingerprint(question: Question) -> str:
         question.dtype,
         question.where.text if question.where else "",
         repr(question.device),
+        repr(question.levels),
     ]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 

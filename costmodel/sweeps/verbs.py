@@ -9,6 +9,7 @@ import numpy as np
 
 from costmodel import sources
 from costmodel.errors import CostModelError
+from costmodel.pricing.memory.asked import Runtime, Training, levels_of
 from costmodel.sources import Question as Network
 from costmodel.sweeps.chunks import answers
 from costmodel.sweeps.conditions import parse_condition
@@ -33,6 +34,8 @@ def sweep(
     paired: bool = False,
     workers: int = 1,
     device: str | None = None,
+    memory: str | Runtime | None = None,
+    training: bool | str | Training | None = None,
     **values: Any,
 ) -> pd.DataFrame:
     """Return a pandas frame with a row for each combination of parameters' values, the last one varying fastest.
@@ -45,6 +48,8 @@ def sweep(
         paired: take the i-th of each list as the i-th point, instead of all combinations.
         workers: processes to spread the work over.
         device: the name of a device, whose latency may then be asked for.
+        memory: the runtime whose plan is meant, "onnxruntime", and
+        training: how a step trains, as for `price`.
         values: lists of values, by parameter; ``batch`` may be one.
 
     Points that are no network (a size that is not whole, a picture too small) are left out;
@@ -58,7 +63,9 @@ def sweep(
 
     axes = values if paired else [axis_of(name, given) for name, given in values.items()]
     varied, at = sources.open(network).parametric(), _device(device)
-    question = ask(varied, axes, dtype=dtype, measures=measures, where=where, device=at)
+    question = ask(
+        varied, axes, dtype=dtype, measures=measures, where=where, device=at, levels=levels_of(memory, training)
+    )
     reasons: Reasons = {}
     chunks = []
     for chunk in answers(question, workers=workers):
@@ -81,6 +88,8 @@ def solve(
     dtype: str | None = None,
     workers: int = 1,
     device: str | None = None,
+    memory: str | Runtime | None = None,
+    training: bool | str | Training | None = None,
     **values: Any,
 ) -> Solution:
     """Return the best network of a grid under constraints; every point is priced, so it is the best there is.
@@ -93,6 +102,8 @@ def solve(
         dtype: of weights and activations; by default the network's own.
         workers: processes to spread the work over.
         device: the name of a device, whose latency may then be asked for.
+        memory: the runtime whose plan is meant, "onnxruntime", and
+        training: how a step trains, as for `price`.
         values: lists of values, by parameter; ``batch`` may be one.
 
     ``answer.best`` holds the best points (all equally good), none where nothing meets the constraints;
@@ -112,6 +123,7 @@ def solve(
         axes,
         dtype=dtype,
         device=at,
+        levels=levels_of(memory, training),
         goals=[wanted],
         constraints=constraints,
     )

@@ -11,13 +11,14 @@ from costmodel.judging.diff import Diff
 from costmodel.render import diff as render
 from costmodel.render.answer import Answer
 from costmodel.sources import Question
+from costmodel.tasks.request import OfMemory
 
 TOP = 20
 """The largest changes, which people are shown."""
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(OfMemory):
     """What differs from `a` to `b`: what `load` takes.
 
     batch, dtype: None is each network's own. top: rows that are shown.
@@ -36,7 +37,10 @@ def answer(request: Request) -> Answer:
     Raises:
         CostModelError: if there is no such network, or it is wrong.
     """
-    found = diff(request.a, request.b, batch=request.batch, dtype=request.dtype)
+    levels = request.levels()
+    found = diff(
+        request.a, request.b, batch=request.batch, dtype=request.dtype, memory=levels.runtime, training=levels.training
+    )
     named = isinstance(request.a, str) and isinstance(request.b, str)
     return of_diff(found, f"{request.a} -> {request.b}" if named else "", top=request.top)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError
 from costmodel.render.page import Section
-from costmodel.tasks.request import OfNetworks, found_device
+from costmodel.tasks.request import OfMemory, OfNetworks, found_device
 
 if TYPE_CHECKING:
     from costmodel.sources import Question as Network
@@ -19,7 +19,7 @@ MANY = 10**9
 
 
 @dataclass(frozen=True)
-class OfGrid(OfNetworks):
+class OfGrid(OfMemory, OfNetworks):
     """A network (what `load` takes: a spec, or an ONNX file of open sizes), and the values of its parameters and of
     batch that make a grid.
 
@@ -46,7 +46,8 @@ class OfGrid(OfNetworks):
 
         device = found_device(self.device)
         network = self.opened(self.network).parametric()
-        return ask(network, [parse_vary(text) for text in self.vary], dtype=self.dtype, device=device, **asked)
+        axes = [parse_vary(text) for text in self.vary]
+        return ask(network, axes, dtype=self.dtype, device=device, levels=self.levels(), **asked)
 
     def refuse_too_many(self, question: Question) -> None:
         """Raise a CostModelError unless there are few enough points, or so many are meant."""

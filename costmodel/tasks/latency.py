@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from costmodel.latency.device import find_device
+from costmodel.latency.device import Device, find_device
 from costmodel.latency.predict import over_batches
 from costmodel.render.answer import Answer, listing
 from costmodel.render.latency import latency_columns
 from costmodel.render.picture import check_picture, save_picture
-from costmodel.sources import Question
+from costmodel.sources import Question, Source
 from costmodel.tasks.request import OfNetworks
 
 
@@ -24,6 +25,11 @@ class Request(OfNetworks):
     plot: Path | None = None
 
 
+def _at(source: Source, batch: int, device: Device) -> list[dict[str, Any]]:
+    graph, images = source.at_batch(batch)
+    return [{**row, "batch": batch} for row in over_batches(graph, device, [images or graph.batch])]
+
+
 def answer(request: Request) -> Answer:
     """Return the predictions, a row for each network and batch, and draw the picture where one is asked for.
 
@@ -32,8 +38,8 @@ def answer(request: Request) -> Answer:
     """
     check_picture(request.plot)
     device = find_device(request.device)
-    graphs = [request.opened(network).graph for network in request.networks]
-    rows = [row for graph in graphs for row in over_batches(graph, device, request.batches)]
+    opened = [request.opened(network) for network in request.networks]
+    rows = [row for source in opened for batch in request.batches for row in _at(source, batch, device)]
     if request.plot is not None:
         from costmodel.render.latency_plots import batch_chart
 

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from costmodel.errors import CostModelError
 from costmodel.pricing import price
+from costmodel.pricing.memory.asked import EVERY_LEVEL, LANES, RUNTIMES, Runtime, Training
 from costmodel.pricing.table import CostTable
 from costmodel.render.answer import Answer
 from costmodel.render.page import Fact, Page
+from costmodel.render.picture import check_picture, save_picture
 from costmodel.render.rows import Selection
-from costmodel.sources import Question
-from costmodel.tasks.request import OfNetworks, found_device
+from costmodel.sources import Question, Source
+from costmodel.tasks.request import OfMemory, OfNetworks, found_device
 
 if TYPE_CHECKING:
     from costmodel.graph import LayerGraph
     from costmodel.latency.device import Device
+    from costmodel.pricing.memory.ideas import Idea
+    from costmodel.pricing.memory.plan import Plan
     from costmodel.spec import Spec
 
 HINT = "Latency depends on the device: add --device NAME; `costmodel devices` lists them."
 
 
 @dataclass(frozen=True)
-class Request(OfNetworks):
+class Request(OfMemory, OfNetworks):
     """What networks cost: one gets a report of its own, several are compared, a row each.
 
     networks: what `load` takes. batch: images at once; None is each network's own. dtype: of weights and activations;
     None is the device's, or else each network's own. strict: whether what can be priced in part only is refused.
-    device: whose latency is added. energy, training: whether those costs are. in_place: whether activations overwrite
-    an input that nothing else reads. by, depth, sort, top: which rows are shown, as `costmodel.render.rows` says.
+    device: whose latency is added. energy, training: whether those costs are. plot: where a picture is drawn: of memory
+    over time where that is asked for, else of mult-adds by module. by, depth, sort, top: which rows are shown, as
+    `costmodel.render.rows` says.
     """
 
     networks: tuple[Question, ...]
@@ -39,12 +48,12 @@ class Request(OfNetworks):
     device: str | None = None
     energy: bool = False
     training: bool = False
-    in_place: bool = False
     strict: bool = False
     by: str | None = None
     depth: int | None = None
     sort: str | None = None
     top: int | None = None
+    plot: Path | None = None
 
 
 def answer(request: Request) -> Answer:
@@ -58,15 +67,31 @@ def answer(request: Request) -> Answer:
     if request.strict:
         _require_all_priced(network.graph for network in networks)
     device = found_device(request.device)
-    tables = [_priced(network.graph, request, device) for network in networks]
-    selection = Selection(request.by, request.depth, request.sort, request.top)
-    return of_tables(tables, selection, tuple(_reported(networks[0].spec)), HINT)
+    check_picture(request.plot)
+    tables = [_priced(network, request, device) for network in networks]
+    selection = Selection(request.by, request.depth, request.sort, request.top, request.memory is not None)
+    lower = partial(_ideas, networks[0], tables[0], request)
+    if request.plot is not None:
+        _draw(tables, request.plot)
+    return of_tables(
+        tables,
+        selection,
+        tuple(_reported(networks[0].spec)),
+        HINT,
+        lower if selection.memory and len(tables) == 1 else tuple,
+    )
 
 
 def of_tables(
-    tables: Sequence[CostTable], selection: Selection | None = None, facts: Sequence[Fact] = (), hint: str = ""
+    tables: Sequence[CostTable],
+    selection: Selection | None = None,
+    facts: Sequence[Fact] = (),
+    hint: str = "",
+    lower: Callable[[], Sequence[Idea]] = lambda: (),
 ) -> Answer:
-    """Return the report of tables that are there; `facts` end the headline of one, and `hint` a report without time."""
+    """Return the report of tables that are there; `facts` end the headline of one, `hint` a report without time, and
+    `lower` is what would lower its memory.
+    """
     shown = selection or Selection()
 
     def rows() -> Any:
@@ -77,9 +102,23 @@ def of_tables(
     def data() -> Any:
         from costmodel.render.data import as_data
 
-        return as_data(tables, shown)
+        found = as_data(tables, shown)
+        if not shown.memory or len(tables) > 1:
+            return found
+        from costmodel.render.memory import ideas_as_data
 
-    return Answer(lambda: _page(facts, tables, shown, hint), rows, data)
+        return found | {"lower": ideas_as_data(lower())}
+
+    def page() -> Page:
+        made = _page(facts, tables, shown, hint)
+        if not (found := lower()):
+            return made
+        from costmodel.render.memory import lowered
+
+        section = lowered(found, _shown_peak(tables[0]), tables[0].totals.mult_adds)
+        return replace(made, sections=[*made.sections, section])
+
+    return Answer(page, rows, data)
 
 
 def _require_all_priced(graphs: Iterable[LayerGraph]) -> None:
@@ -89,9 +128,14 @@ def _require_all_priced(graphs: Iterable[LayerGraph]) -> None:
         require_all_priced(graph.title, graph.unpriced)
 
 
-def _priced(graph: LayerGraph, request: Request, device: Device | None) -> CostTable:
+def _priced(network: Source, request: Request, device: Device | None) -> CostTable:
+    graph, images = network.at_batch(request.batch)
     dtype = device.conditions.dtype if device is not None and request.dtype is None else request.dtype
-    table = price(graph, request.batch, dtype, training=request.training, in_place=request.in_place)
+    levels = request.levels()
+    training = levels.training or request.training
+    table = price(graph, images, dtype, training=training, memory=levels.runtime)
+    if request.memory == EVERY_LEVEL:
+        table = replace(table, plans=(*_every_level(graph, table, request.lanes or LANES[0]), *table.plans))
     if device is not None:
         from costmodel.latency.predict import time
 
@@ -101,6 +145,53 @@ def _priced(graph: LayerGraph, request: Request, device: Device | None) -> CostT
 
         table = with_energy(table, device)
     return table
+
+
+def _every_level(graph: LayerGraph, table: CostTable, lanes: int) -> Iterator[Plan]:
+    """Yield the plans of all runtimes that can be known, and memory as written."""
+    from costmodel.pricing.memory import written
+    from costmodel.pricing.memory.planned import of_runtime
+
+    for name in RUNTIMES:
+        with suppress(CostModelError):  # what a runtime cannot do at this dtype stands in no row
+            yield of_runtime(graph, table.batch, table.dtype, Runtime(name, lanes))
+    yield written.plan(graph, table.batch, table.dtype)
+
+
+def _ideas(network: Source, table: CostTable, request: Request) -> Sequence[Idea]:
+    """Return what would lower the peak that is shown."""
+    from costmodel.pricing.memory.ideas import ideas
+
+    levels = request.levels()
+    if request.training and levels.training is None:
+        levels = replace(levels, training=Training())
+    graph, _ = network.at_batch(request.batch)
+    return ideas(graph, table.batch, table.dtype, levels, _shown_peak(table))
+
+
+def _shown_peak(table: CostTable) -> int:
+    """Return the bytes of the plan that is shown over time."""
+    peak: int = table.plans[-1].bytes if table.plans else table.totals.peak_live_bytes
+    return peak
+
+
+def _draw(tables: Sequence[CostTable], path: Path) -> None:
+    """Draw the last plan of memory over time, or mult-adds by module.
+
+    Raises:
+        CostModelError: if there are several networks, or the picture cannot be written.
+    """
+    if len(tables) > 1:
+        raise CostModelError("--plot draws one network; sweep and gallery draw several")
+    table = tables[0]
+    if table.plans:
+        from costmodel.render.memory_plots import memory_chart
+
+        save_picture(memory_chart(table, table.plans[-1]), path)
+    else:
+        from costmodel.render.bars import plot
+
+        plot(table).save(path)
 
 
 def _page(facts: Sequence[Fact], tables: Sequence[CostTable], selection: Selection, untimed: str) -> Page:

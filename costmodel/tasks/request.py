@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 from costmodel import sources
 from costmodel.errors import CostModelError
+from costmodel.pricing.memory.asked import EVERY_LEVEL, LANES, Levels, Runtime, Training
 from costmodel.sources import Question, Source
 
 if TYPE_CHECKING:
@@ -57,6 +59,56 @@ class OfNetworks:
             else:
                 _add_resolution(values, source.spec, self.resolution)
         return source.set(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfMemory:
+    """What requests say of memory, as `costmodel.pricing.memory.asked` describes it; None is what stands there.
+
+    memory: whose plan is meant. lanes: channels in a block of ONNX Runtime's. The rest is how a training step trains.
+    """
+
+    memory: str | None = None
+    lanes: int | None = None
+    optimizer: str | None = None
+    foreach: bool = False
+    amp: bool = False
+    keeps: str | None = None
+    freeze: tuple[str, ...] = ()
+    checkpoint: tuple[str, ...] = ()
+    accumulates: bool = False
+
+    def how_trained(self) -> Training | None:
+        """Return how a step trains, None where nothing is said of it.
+
+        Raises:
+            CostModelError: if there is no such optimizer or keeper.
+        """
+        said = {name: value for name in _OF_STEP if (value := getattr(self, name))}
+        return Training(**said) if said else None
+
+    def options(self) -> list[str]:
+        """Return the options of a command that ask for the same."""
+        said: list[str] = []
+        for name in ("memory", "lanes", *_OF_STEP):
+            value = getattr(self, name)
+            values = value if isinstance(value, tuple) else [value] if value else []
+            said += [f"--{name}" if one is True else f"--{name} {shlex.quote(str(one))}" for one in values]
+        return said
+
+    def levels(self) -> Levels:
+        """Return the levels that are asked for.
+
+        Raises:
+            CostModelError: if there is no such runtime, optimizer or keeper, or something asked changes nothing.
+        """
+        if self.lanes is not None and self.memory not in ("onnxruntime", EVERY_LEVEL):
+            raise CostModelError("--lanes are of ONNX Runtime's blocks: add --memory onnxruntime")
+        named = self.memory if self.memory != EVERY_LEVEL else None
+        return Levels(Runtime(named, self.lanes or LANES[0]) if named else None, self.how_trained())
+
+
+_OF_STEP = tuple(one.name for one in fields(Training))
 
 
 def _add_resolution(values: dict[str, Any], spec: Spec, sizes: tuple[int, int]) -> None:

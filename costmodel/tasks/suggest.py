@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel import sources
 from costmodel.render.answer import Answer
 from costmodel.render.page import Column, Page, Section
 from costmodel.render.screen import Screen
-from costmodel.tasks.request import Tell, found_device, unheard
+from costmodel.tasks.request import OfMemory, Tell, found_device, unheard
 
 if TYPE_CHECKING:
     from costmodel.edits.suggest import Found, Suggestion
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from costmodel.sweeps.conditions import Condition
 
 
+FLOAT = "float32"
+
+
 @dataclass(frozen=True)
-class Request:
+class Request(OfMemory):
     """Edits of a network (its name or path, written as a spec) that reach a goal: ``"mult_adds < 1e9"``.
 
     top: how many ways are shown.
@@ -32,6 +35,13 @@ class Request:
     dtype: str = "float32"
     device: str | None = None
 
+    def said(self) -> list[str]:
+        """Return the options with which a command prices as this does."""
+        named = {"batch": self.batch if self.batch != 1 else None, "dtype": self.dtype if self.dtype != FLOAT else None}
+        options = [f"--{name} {value}" for name, value in named.items() if value]
+        steps = "step_peak_bytes" in self.goal and self.how_trained() is None
+        return [*options, *self.options(), *(["--optimizer adam"] if steps else [])]
+
 
 def answer(request: Request, tell: Tell = unheard) -> Answer:
     """Return the ways, with the commands that make them; a no where none reaches the goal, with the nearest.
@@ -39,21 +49,31 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
     Raises:
         CostModelError: if the network cannot be had, or the goal has no distance or is of no known measure.
     """
-    from costmodel.edits.suggest import suggest
+    from costmodel.edits.suggest import RECOMPUTED, suggest
     from costmodel.latency.whole import askable, measured, require_device
-    from costmodel.measures import MEASURES
+    from costmodel.measures import MEASURES, needed
+    from costmodel.pricing.memory.asked import Training
     from costmodel.sweeps.conditions import parse_condition
     from costmodel.sweeps.question import COLUMNS, TIMED
 
     device = found_device(request.device)
     require_device(parse_condition(request.goal, MEASURES).names, device)
     goal = parse_condition(request.goal, askable(request.dtype, device))
+    levels = request.levels()
     names = list(dict.fromkeys([*(TIMED if device else COLUMNS), *goal.names]))
 
-    def measure(graph: LayerGraph) -> dict[str, Any]:
-        return measured(graph, names, request.batch, request.dtype, device)
+    steps = "step" in needed(goal.names)
+    if steps:
+        names.append(RECOMPUTED)
 
-    found = suggest(sources.open(request.network).needed_spec(), goal, measure, tell)
+    def measure(graph: LayerGraph, checkpoints: tuple[str, ...]) -> dict[str, Any]:
+        asked = levels
+        if checkpoints:
+            training = levels.training or Training()
+            asked = replace(levels, training=replace(training, checkpoint=(*training.checkpoint, *checkpoints)))
+        return measured(graph, names, request.batch, request.dtype, device, asked)
+
+    found = suggest(sources.open(request.network).needed_spec(), goal, measure, tell, checkpoints=steps)
     told = _told(request, goal, found)
     return Answer(
         lambda: _page(goal, found.now, told),
@@ -67,7 +87,10 @@ def _told(request: Request, goal: Condition, found: Found) -> list[dict[str, Any
     """Return a row for each way, below the network as it is."""
     now = {"command": "", "reached": bool(goal.holds(found.now)), **found.now}
     ways = found.ways[: request.top]
-    return [now, *({"command": way.command(request.network), "reached": way.reached, **way.row} for way in ways)]
+    return [
+        now,
+        *({"command": way.command(request.network, request.said()), "reached": way.reached, **way.row} for way in ways),
+    ]
 
 
 def _page(goal: Condition, now: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> Page:
@@ -101,5 +124,5 @@ def _ways(request: Request, found: Found, screen: Screen) -> str:
     numbers = Column("", ["now", *map(str, range(1, len(ways) + 1))])
     costs = _costs([found.now, *(way.row for way in ways)])
     page = text(Page("", (), (), [Section(title, [numbers, *costs])]), screen)
-    commands = [f"{place:>3}  {way.command(request.network)}" for place, way in enumerate(ways, 1)]
+    commands = [f"{place:>3}  {way.command(request.network, request.said())}" for place, way in enumerate(ways, 1)]
     return page + "\n" + "\n".join(commands) + "\n"

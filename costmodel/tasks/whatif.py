@@ -13,10 +13,11 @@ from costmodel.judging.compare import whatif
 from costmodel.render.answer import Answer
 from costmodel.sources import Question
 from costmodel.tasks.diff import TOP, of_diff
+from costmodel.tasks.request import OfMemory
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(OfMemory):
     """What `edits` of a network change, made in their order: ``("set width=0.75", "drop ds5")``.
 
     network: what `load` takes, written as a spec. save: where the edited spec is written, over another file only where
@@ -42,7 +43,10 @@ def answer(request: Request) -> Answer:
     spec, save = sources.open(request.network).needed_spec(), request.save
     if save is not None and not request.force and save.is_file() and not _same(save, spec.file):
         raise CostModelError(f"{save} is there already; --force writes over it")
-    result = whatif(spec, *request.edits, batch=request.batch, dtype=request.dtype)
+    levels = request.levels()
+    result = whatif(
+        spec, *request.edits, batch=request.batch, dtype=request.dtype, memory=levels.runtime, training=levels.training
+    )
     if save is not None:
         write_whole(save, result.edited.saved_in(save.parent))
     made, notes = list(map(str, result.edited.edits)), list(result.edited.notes)

@@ -144,11 +144,12 @@ def test_bytes_follow_the_dtype(capsys, dtype):
     assert totals["weight_bytes"] == totals["params"] * DTYPES[dtype]
 
 
-def test_in_place_needs_less_memory(capsys, tiny):
-    apart, in_place = as_json(capsys, tiny)["totals"], as_json(capsys, tiny, "--in-place")["totals"]
-    assert (apart["peak_layer"], apart["peak_live_bytes"]) == ("act", 4 * (4 + 4) * 8 * 8)
-    assert (in_place["peak_layer"], in_place["peak_live_bytes"]) == ("conv", 4 * (3 + 4) * 8 * 8)
-    assert in_place["mult_adds"] == apart["mult_adds"]
+def test_kernels_that_are_fused_need_less_memory(capsys, tiny):
+    totals = as_json(capsys, tiny)["totals"]
+    assert (totals["peak_layer"], totals["peak_live_bytes"]) == ("act", 4 * (4 + 4) * 8 * 8)
+    assert totals["peak_fused_bytes"] == 4 * (3 + 4) * 8 * 8
+    out = report(capsys, tiny)
+    assert all(f"  {level} " in out for level in ("peak live", "peak fused"))
 
 
 def test_training_adds_a_step(capsys):

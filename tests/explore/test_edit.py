@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 import costmodel as cm
+from costmodel.documents.patterns import without_copies
 from costmodel.edits.edit import edit
 from costmodel.edits.moves import MOVES
-from costmodel.edits.uses import Tree, without_copies
+from costmodel.edits.uses import Tree
 from costmodel.errors import CostModelError
 from costmodel.ops import OPERATORS
 from costmodel.pricing import totals

@@ -20,7 +20,7 @@ NAMES = names()
 
 
 def search(arch, goal, tell=lambda tried, planned: None):
-    return suggest(cm.read(arch), parse_condition(goal, NAMES), lambda graph: sums(graph, wanted=NAMES), tell)
+    return suggest(cm.read(arch), parse_condition(goal, NAMES), lambda graph, _: sums(graph, wanted=NAMES), tell)
 
 
 def ways_of(arch, goal):

@@ -380,6 +380,8 @@ def test_a_name_is_taken_once() -> None:
     with pytest.raises(TypeError, match="operator 'relu' is defined twice"):
 
         class Relu(Operator):
+            saves = ()
+
             def shape(self, x: Shape) -> Shape:
                 return x
 

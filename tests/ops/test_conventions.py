@@ -327,7 +327,6 @@ def test_what_one_position_sees(name: str, fields: dict[str, Any], shape: Shape,
 
 @pytest.mark.parametrize("operator", OPERATORS.values(), ids=lambda operator: operator.name)
 def test_traits_do_not_contradict_each_other(operator: type[Operator]) -> None:
-    assert operator.saves in {"input", "output", "places", "mask", "nothing"}
     assert operator.fuses in {"", "head", "tail"}
     if operator.view is True:
         assert operator.family in ("view", "source")

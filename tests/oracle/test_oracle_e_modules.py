@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import sys
 import weakref
@@ -15,10 +16,24 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
-from zoo import ZOO, Constants, Gates, Thrice, Tied
+from zoo import (
+    ZOO,
+    Careful,
+    Constants,
+    Counting,
+    Depth,
+    FineTuned,
+    Gated,
+    Gates,
+    PackedSequences,
+    Thrice,
+    Tied,
+    drawn_by_python,
+)
 
 import costmodel as cm
 from costmodel.modules.read import read_module
+from costmodel.pricing.sums import sums
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what modules warn of is theirs
 MODES = {name: name == "Training" for name in ZOO}
@@ -54,7 +69,9 @@ def test_params_and_mult_adds_are_those_that_pytorch_counts(name):
     totals = cm.price(graph).totals
     unused = sum(int(note.split()[0].replace(",", "")) for note in graph.notes if "not used here" in note)
     assert totals.params + unused == sum(one.numel() for one in module.parameters())
-    asked = torch.zeros(given, dtype=torch.int64, device="meta") if name == "Tied" else without_numbers(given)
+    asked = (
+        torch.zeros(given, dtype=torch.int64, device="meta") if name in ("Tied", "Offset") else without_numbers(given)
+    )
     counter = FlopCounterMode(display=False)
     module = module.to("meta")
     with torch.no_grad(), counter:
@@ -110,9 +127,11 @@ OPAQUE = {
     "ComputedWeights": {"_weight_norm", "conv2d"},
     "Maps": {"pad"},
     "Products": {"einsum"},
+    "Autoencoder": {"binary_cross_entropy", "l1_loss", "mse_loss", "randn_like"},
+    "ComplexFilter": {"view_as_complex", "view_as_real"},
 }
 """What no operator stands for, of a cost that is known: states, weights that are computed, writes to a part, borders
-that are wrapped, products in which nothing is summed.
+that are wrapped, products in which nothing is summed, losses, and pairs of numbers seen as complex ones.
 """
 
 
@@ -187,18 +206,25 @@ def test_one_image_of_two_is_what_a_row_is_about_and_both_are_in_the_totals():
 
 
 class Living(TorchDispatchMode):
-    """Adds up the bytes of the storages that are alive, besides those of a module."""
+    """Adds up the bytes of the storages that are alive, besides those of a module; an input until it is read last."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, given: torch.Tensor, reads: int = -1) -> None:
         super().__init__()
         self.known = {one.untyped_storage()._cdata for one in [*module.parameters(), *module.buffers()]}
-        self.bytes = self.peak = 0
+        self.known.add(given.untyped_storage()._cdata)
+        self.given, self.last = given.untyped_storage(), reads
+        self.bytes = self.peak = self.given.nbytes() if reads else 0
+        self.reads = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor):
                 self.enter(tensor)
+        read = [one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
+        if any(one.untyped_storage()._cdata == self.given._cdata for one in read):
+            self.reads += 1
+            self.bytes -= self.given.nbytes() * (self.reads == self.last)
         return result
 
     def enter(self, tensor):
@@ -213,6 +239,19 @@ class Living(TorchDispatchMode):
     def leave(self, key, size):
         self.known.discard(key)
         self.bytes -= size
+
+
+def peak_of(build, shape) -> int:
+    """Return the most bytes of storages that are alive while PyTorch calls a module."""
+    with torch.device("meta"):
+        module, given = build().eval(), torch.empty(shape)
+    first = Living(module, given)
+    with torch.no_grad(), first:
+        module(given)
+    second = Living(module, given, first.reads)
+    with torch.no_grad(), second:
+        module(given)
+    return second.peak
 
 
 class Inception(nn.Module):
@@ -231,16 +270,69 @@ class Inception(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+class Stem(nn.Module):
+    """What GoogLeNet begins with: the most that is alive are the two maps at its norm, and two numbers a channel."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64, eps=0.001)
+        self.pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+
+    def forward(self, x):
+        x = self.conv(x)
+        x = self.norm(x)
+        return self.pool(F.relu(x, inplace=True))
+
+
+class Bottleneck(nn.Module):
+    """What is overwritten, and what two paths read."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 16, 1), nn.BatchNorm2d(16), nn.ReLU(inplace=True), nn.Conv2d(16, 64, 3, padding=1)
+        )
+        self.shortcut = nn.Sequential(nn.Conv2d(3, 64, 1), nn.BatchNorm2d(64))
+
+    def forward(self, x):
+        out = self.body(x)
+        out += self.shortcut(x)
+        return F.max_pool2d(out.relu_(), 2)
+
+
+class Tokens(nn.Module):
+    """Norms of tokens, views that are copied, and products of heads."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches, self.norm, self.qkv = nn.Conv2d(3, 32, 4, 4), nn.LayerNorm(32), nn.Linear(32, 96)
+        self.wide, self.narrow = nn.Linear(32, 128), nn.Linear(128, 32)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        q, k, v = self.qkv(self.norm(x)).reshape(len(x), -1, 3, 4, 8).transpose(1, 3).contiguous().unbind(2)
+        x = x + (q @ k.mT).sigmoid().matmul(v).transpose(1, 2).reshape(x.shape)
+        return x + self.narrow(F.gelu(self.wide(self.norm(x))))
+
+
+def nested() -> nn.Module:
+    """Return layers within others: what calls a block has its input in hand until the block is done."""
+    block = nn.Sequential(nn.Conv2d(16, 64, 1), nn.BatchNorm2d(64), nn.Conv2d(64, 8, 1))
+    return nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), block)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("size", [32, 64])
-def test_the_peak_of_live_bytes_is_that_of_the_tensors_that_pytorch_makes(size):
-    with torch.device("meta"):
-        module = Inception().eval()
-    given = torch.empty(1, 3, size, size, device="meta")
-    living = Living(module)
-    with torch.inference_mode(), living:
-        kept = module(given)
-    assert kept.shape == (1, 10)
-    assert cm.price(cm.load(module, (1, 3, size, size))).totals.peak_live_bytes == living.peak
+@pytest.mark.parametrize("build", [Inception, Stem, Bottleneck, Tokens, nested])
+def test_the_peak_of_live_bytes_is_that_of_the_tensors_that_pytorch_makes(build, size, batch):
+    graph = cm.load(build().eval(), (1, 3, size, size))
+    peak = peak_of(build, (batch, 3, size, size))
+    assert cm.price(graph, batch).totals.peak_live_bytes == sums(graph, batch)["peak_live_bytes"] == peak
+
+
+def test_the_peak_of_googlenet_is_at_its_first_norm():
+    totals = cm.price(cm.load(Stem().eval(), (1, 3, 224, 224))).totals
+    assert (totals.peak_live_bytes, totals.peak_layer) == (2 * 64 * 112 * 112 * 4 + 2 * 64 * 4, "norm")
 
 
 def test_no_weight_is_allocated_where_the_module_has_none():
@@ -298,6 +390,8 @@ def test_numbers_of_constants_are_known_wherever_they_lie():
     [
         (lambda x: x[x > 0], "picks elements by a mask of true and false"),
         (lambda x: x.nonzero(), "picks elements by nonzero"),
+        (lambda x: x[torch.where(x > 0)], "picks elements by where"),
+        (lambda x: torch.argwhere(x > 0), "picks elements by argwhere"),
         (lambda x: x * int(x.sum().long()), "a whole number that depends on the numbers of the input"),
     ],
 )
@@ -635,3 +729,98 @@ def test_what_a_module_is_priced_at_is_said_where_that_is_not_its_own():
 def test_a_parameter_that_is_read_twice_has_one_path_and_counts_once():
     module = Kept(lambda m, x: x * m.p + m.p @ m.w, p=nn.Parameter(torch.ones(4, 4)), w=nn.Parameter(torch.ones(4, 4)))
     assert cm.price(cm.load(module, (4, 4))).totals.params == 32
+
+
+DRAWS = (lambda: torch.rand(1), lambda: torch.rand(()).item(), lambda: torch.randn(2).sum() + 0)
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+def test_a_branch_on_random_numbers_follows_what_was_drawn_and_says_where(draw):
+    (note,) = [note for note in cm.load(Depth(draw), (1, 8)).notes if "asks" in note]
+    assert re.search(r"\w+\.py:\d+ asks for numbers that are drawn at random; those that were drawn just now", note)
+
+
+def test_pythons_own_random_numbers_are_given_back_and_said():
+    before = random.getstate()
+    assert any("Python's random numbers" in note for note in cm.load(Depth(drawn_by_python), (1, 8)).notes)
+    assert random.getstate() == before
+
+
+def test_a_branch_on_a_parameter_says_of_which_and_where():
+    graph = cm.load(Gated(), (1, 8))
+    (note,) = [note for note in graph.notes if "asks" in note]
+    assert re.search(r"\bzoo\.py:\d+ asks for the numbers of gate; those that it has now were followed", note)
+    assert cm.price(graph).totals.mult_adds == 64
+
+
+def test_what_is_not_trained_has_no_gradient_and_is_said():
+    table = cm.price(cm.load(FineTuned(), (2, 3, 8, 8)), training=True)
+    trained = {row["path"]: row["trained_bytes"] for row in table}
+    assert table.totals.params == (27 + 1) * 4 + 8 + (36 + 1) * 6 + 14
+    assert (table.frozen, trained["head"], sum(trained.values())) == (table.totals.params - 14, 56, 56)
+    assert {row["path"]: row["backward_mult_adds"] for row in table if row["backward_mult_adds"]} == {"head": 24}
+    assert (table.totals.gradient_bytes, table.totals.adam_bytes) == (56, 112)
+    assert "14 trained, 342 not; 9 in buffers" in str(table)
+
+
+def test_what_is_trained_is_what_pytorch_gives_gradients():
+    module = FineTuned()
+    module.body[3].requires_grad_(True)
+    module(torch.ones(2, 3, 8, 8)).sum().backward()
+    graph = cm.load(module, (2, 3, 8, 8))
+    got = {name.rpartition(".")[0] for name, one in module.named_parameters() if one.grad is not None}
+    assert {layer.path for layer in graph.layers if layer.op.weights(*layer.input_shapes) and layer.trainable} == got
+    counter = FlopCounterMode(display=False)
+    with counter:
+        module(torch.ones(2, 3, 8, 8)).sum().backward()
+    assert cm.price(graph, training=True).totals.step_mult_adds == counter.get_total_flops() // 2
+
+
+def test_biases_alone_that_are_trained_are_said():
+    module = nn.Linear(8, 4)
+    module.weight.requires_grad_(False)
+    table = cm.summary(module, (1, 8))
+    assert table.frozen == 36
+    assert table.notes == (
+        "4 params are of layers that are trained in part (linear), and are counted as the matrices of those are",
+    )
+
+
+def test_counters_caches_and_hooks_are_as_they_were():
+    module, ever = Counting(), Counting.ever
+    mean, pair = module.mean, module.caches["pair"]
+    cm.load(module, (2, 8))
+    assert (Counting.ever, module.calls, module.seen, module.last) == (ever, 0, False, None)
+    assert module.mean is mean
+    assert (module.stats.calls, module.stats.means) == (0, [])
+    assert module.caches == {"by device": {}, "pair": ([], set())}
+    assert module.caches["pair"] is pair
+    assert not module.linear._forward_hooks
+    module(torch.ones(2, 8)).sum().backward()
+
+
+@pytest.mark.parametrize(("sort", "lengths"), [(True, [7, 5, 2]), (False, [2, 7, 5])])
+def test_packed_sequences_are_read_where_an_example_says_how_long_they_are(sort, lengths):
+    module = PackedSequences(sort)
+    graph = cm.load(module, (torch.zeros(3, 7, 8), torch.tensor(lengths)))
+    assert not graph.unpriced
+    totals = cm.price(graph).totals
+    assert totals.params == sum(one.numel() for one in module.parameters())
+    each = 2 * 4 * 6 * (8 + 6) + 2 * 4 * 6 * (12 + 6)
+    assert totals.mult_adds == (7 + 5 + 2) * each
+    assert graph.shape(graph.outputs[0])[-1] == 12
+    assert any("zoo.py" in note and "those of the example were followed" in note for note in graph.notes)
+
+
+def test_lengths_that_nobody_knows_are_asked_for():
+    with pytest.raises(cm.CostModelError, match=r"zoo\.py:\d+ packs sequences of several lengths, .* give an example"):
+        cm.load(PackedSequences(True), {"x": (3, 7, 8), "lengths": torch.empty(3, dtype=torch.int64, device="meta")})
+
+
+def test_numbers_are_taken_to_be_finite_and_that_is_said():
+    graph = cm.load(Careful(), (2, 8))
+    assert cm.price(graph).totals.mult_adds == 2 * 2 * 64
+    assert len(graph.notes) == 3 - 1
+    assert all(
+        re.search(r"zoo\.py:\d+ asks whether numbers are finite; that they are was assumed", n) for n in graph.notes
+    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - so everybody calls it
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 
 ZOO: dict[str, tuple[Callable[[], nn.Module], Any]] = {}
@@ -372,3 +375,139 @@ class Gates(nn.Module):
 
     def forward(self, x):
         return x * self.gate + self.shift * self.linear(x)
+
+
+class Depth(nn.Module):
+    """A block that is left out at random, written by hand; `draw` gives a number between 0 and 1."""
+
+    def __init__(self, draw=lambda: torch.rand(1)):
+        super().__init__()
+        self.draw, self.block = draw, nn.Linear(8, 8)
+
+    def forward(self, x):
+        if self.draw() < 0.5:
+            return x * 2
+        return x + self.block(x)
+
+
+class Gated(nn.Module):
+    """A block that is left out while a learned number, or what follows from it, is not positive."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate, self.block = nn.Parameter(torch.ones(1)), nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.block(x) if (self.gate * 2 - 1) > 0 else x * self.gate
+
+
+@called_with((2, 3, 8, 8))
+class FineTuned(nn.Module):
+    """A frozen body, and a head that is trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 6, 3))
+        self.head = nn.Linear(6, 2)
+        self.body.requires_grad_(False)
+
+    def forward(self, x):
+        return self.head(self.body(x).mean((2, 3)))
+
+
+@called_with((2, 8))
+class Counting(nn.Module):
+    """Counts its calls in every way there is, keeps what it saw, and watches itself from then on."""
+
+    ever = 0
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.calls, self.seen, self.last = nn.Linear(8, 8), 0, False, None
+        self.stats = SimpleNamespace(calls=0, means=[])
+        self.caches = {"by device": {}, "pair": ([], set())}
+        self.mean = torch.zeros(8)
+
+    def forward(self, x):
+        Counting.ever += 1
+        self.calls += 1
+        self.seen, self.last = True, x
+        self.stats.calls += 1
+        self.stats.means.append(x.mean())
+        self.mean = x.mean(0)
+        angles = self.caches["by device"].setdefault(x.device, torch.arange(8, device=x.device))
+        self.caches["pair"][0].append(x)
+        self.caches["pair"][1].add(len(x))
+        self.linear.register_forward_hook(lambda *_: None)
+        self.linear.training = not self.linear.training
+        return self.linear(x + angles)
+
+
+class PackedSequences(nn.Module):
+    """Sequences of several lengths."""
+
+    def __init__(self, sort=False):
+        super().__init__()
+        self.sort, self.layer = sort, nn.LSTM(8, 6, 2, bidirectional=True, batch_first=True)
+
+    def forward(self, x, lengths):
+        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=self.sort)
+        return pad_packed_sequence(self.layer(packed)[0], batch_first=True)[0]
+
+
+class Careful(nn.Module):
+    """Refuses numbers that are not finite."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x):
+        y = self.linear(x)
+        if torch.isnan(y).any() or torch.isinf(y).any():
+            raise ValueError("not a number")
+        if not torch.isfinite(y).all():
+            raise ValueError("not finite")
+        return self.linear(y)
+
+
+@called_with((1, 9))
+class Offset(nn.Module):
+    """Indices with arithmetic before they are looked up, of which nobody says that they are whole numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(50, 16)
+
+    def forward(self, tokens):
+        return self.table((tokens + 2) % 50)
+
+
+@called_with((2, 1, 8, 8))
+class Autoencoder(nn.Module):
+    """Gives its losses."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.up = nn.Linear(64, 6), nn.Linear(3, 64)
+
+    def forward(self, x):
+        mean, spread = self.down(x.flatten(1)).chunk(2, 1)
+        seen = self.up(mean + torch.randn_like(mean) * spread.exp()).sigmoid().view_as(x)
+        return F.binary_cross_entropy(seen, x), F.mse_loss(seen, x, reduction="none"), F.l1_loss(seen, x)
+
+
+@called_with((2, 3, 8, 8))
+class ComplexFilter(nn.Module):
+    """Learned complex numbers, beside what is computed."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(3, 8, 4, dtype=torch.cfloat))
+
+    def forward(self, x):
+        return torch.view_as_real(torch.view_as_complex(x.view(-1, 3, 8, 4, 2)) * self.weight)
+
+
+def drawn_by_python() -> float:
+    return random.random()

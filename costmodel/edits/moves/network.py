@@ -6,11 +6,12 @@ import re
 from typing import Any
 
 from costmodel.documents import expressions as arithmetic
+from costmodel.documents.patterns import means
 from costmodel.edits.lines import flow
 from costmodel.edits.moves.draft import Draft, computed, each, require
 from costmodel.edits.moves.registry import move
 from costmodel.edits.rewrite import Drop, Insert, Put, fresh_line
-from costmodel.edits.uses import Tree, means, parent
+from costmodel.edits.uses import Tree, parent
 from costmodel.graph import Layer, LayerGraph
 from costmodel.ops.conv import Conv
 from costmodel.ops.layouts import Flatten

@@ -20,6 +20,12 @@ def _sdpa(read: Reader, call: Call) -> Value:
         fields["scale"] = call["scale"]
     if len(query.shape) > 2 and query.shape[-3] != keys.shape[-3]:
         return _grouped(read, query, keys, values, mask, fields)
+    if call["dropout_p"]:
+        note = (
+            "attention drops weights: to train so, a processor keeps its scores besides, and some kernels of GPUs do "
+            "not; they are in no peak of a training step here"
+        )
+        read.draft.notes += [] if note in read.draft.notes else [note]
     op = OPERATORS["attention"](heads=1, **fields)
     return read.add(op, query, keys, values, *([] if mask is None else [mask]))
 

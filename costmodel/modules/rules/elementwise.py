@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from costmodel.modules.calls import Call
 from costmodel.modules.reader import KNOWN, Reader, rule
+from costmodel.modules.tensors import dtype_name
+from costmodel.modules.twins import as_held
 from costmodel.ops import OPERATORS
 from costmodel.reading.axes import from_end
+from costmodel.reading.held import of_array
 from costmodel.reading.value import UnreadError, Value, known
 
 PLAIN = {
@@ -104,7 +108,8 @@ def operand(read: Reader, given: Any) -> Value:
     """Return an operand: a tensor, or a number that is the same for all elements."""
     if isinstance(given, torch.Tensor):
         return read.value(given)
-    return known(given, "bool" if isinstance(given, bool) else "int64" if isinstance(given, int) else "float32")
+    dtype = "bool" if isinstance(given, bool) else "int64" if isinstance(given, int) else "float32"
+    return known(of_array(np.asarray(given)), dtype)
 
 
 def number(read: Reader, given: Any) -> float | None:
@@ -292,6 +297,6 @@ def _made_alike(read: Reader, call: Call) -> Value:
     numbers = read.shadows.of(call.out)
     return Value(
         tuple(call.out.shape),
-        str(call.out.dtype).removeprefix("torch."),
-        held=None if numbers is None else numbers.numpy(),
+        dtype_name(call.out),
+        held=None if numbers is None else as_held(numbers),
     )

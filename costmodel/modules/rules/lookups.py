@@ -69,6 +69,14 @@ def _put(read: Reader, call: Call) -> Value:
     return read.free(call.out, *map(read.value, call.tensors))
 
 
+@rule("_pack_padded_sequence", "_pad_packed_sequence")
+def _packed(read: Reader, call: Call) -> list[Value]:
+    """Move the steps of sequences; their lengths are read, not computed."""
+    moved = read.free(call.out, read.value(call.tensors[0]))
+    lengths = call.results[1]
+    return [moved, Value(tuple(lengths.shape), "int64")]
+
+
 KNOWN.update(
     {
         name: lambda call: (0, call.tensors[-1].numel())

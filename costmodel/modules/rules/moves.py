@@ -48,6 +48,14 @@ def _repeat(read: Reader, call: Call) -> Value:
     return read.add(op, value)
 
 
+@rule("broadcast_tensors")
+def _broadcast(read: Reader, call: Call) -> list[Value]:
+    """Show each tensor in the shape of all, as it is where it has that."""
+    shape = tuple(call.out.shape)
+    values = [read.value(tensor) for tensor in call["tensors"]]
+    return [one if one.shape == shape else read.add(OPERATORS["broadcast_to"](sizes=shape), one) for one in values]
+
+
 @rule(
     "repeat_interleave",
     "rot90",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from costmodel.modules.calls import Call
-from costmodel.modules.reader import KNOWN, Reader, rule
+from costmodel.modules.reader import BATCH_NORMS, KNOWN, Reader, rule
 from costmodel.modules.rules.products import is_stored
 from costmodel.ops import OPERATORS
 from costmodel.reading.value import UnreadError, Value
@@ -28,9 +28,6 @@ def _affine(read: Reader, call: Call) -> dict[str, Value]:
 def _channels(value: Value) -> int:
     """Return the axis of the channels, counted from the end."""
     return min(1, len(value.shape) - 1) - len(value.shape)
-
-
-BATCH_NORMS = ("batch_norm", "native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_training")
 
 
 @rule(*BATCH_NORMS)
@@ -88,10 +85,6 @@ def _rms_norm(read: Reader, call: Call) -> Value:
 
 def _seven(call: Call) -> tuple[int, int]:
     return 0, 7 * call["input"].numel()
-
-
-def _two(call: Call) -> tuple[int, int]:
-    return 0, 2 * call["input"].numel()
 
 
 KNOWN.update(dict.fromkeys(("instance_norm", "group_norm", "layer_norm", "rms_norm"), _seven))

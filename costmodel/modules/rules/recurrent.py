@@ -21,9 +21,8 @@ GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 
 @rule(*LAYERS)
 def _layer(read: Reader, call: Call) -> list[Value]:
-    if "batch_sizes" in call.args:
-        raise UnreadError("it reads sequences of several lengths")
-    value = read.value(call["input"])
+    packed = "batch_sizes" in call.args  # the steps of all sequences in one row, as many products as one long sequence
+    value = read.value(call["data" if packed else "input"])
     states = call["hx"] if isinstance(call["hx"], (list, tuple)) else [call["hx"]]
     if not all(_zero(read, state) for state in states):
         raise UnreadError("it starts from a state that is computed")
@@ -45,7 +44,7 @@ def _layer(read: Reader, call: Call) -> list[Value]:
     if call.name.startswith("rnn"):
         fields["nonlinearity"] = call.name.removeprefix("rnn_")
     op = OPERATORS[LAYERS[call.name]](**fields)
-    first = bool(call["batch_first"])
+    first = packed or bool(call["batch_first"])
     if not first:
         value = read.chain(transposed((1, 0, 2)), value)
     out = read.add(op, value, arrays=_stacked(read, weights, each, ways, bool(bias)))
@@ -75,7 +74,8 @@ def _stacked(read: Reader, weights: list[Value], each: int, ways: int, bias: boo
 
 
 def _cost(call: Call) -> tuple[int, int]:
-    steps = call["input"].numel() // call["input"].shape[-1]
+    given = call["data"] if "batch_sizes" in call.args else call["input"]
+    steps = given.numel() // given.shape[-1]
     matrices = [tensor for tensor in call["params"] if tensor.dim() == 2]
     units = sum(tensor.shape[0] // GATES[call.name] for tensor in call["params"] if tensor.dim() == 2) // 2
     return steps * sum(tensor.numel() for tensor in matrices), steps * units * STEP[call.name]

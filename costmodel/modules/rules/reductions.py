@@ -78,4 +78,14 @@ KNOWN.update({name: _times(2) for name in ("linalg_vector_norm", "norm", "froben
 KNOWN.update(
     {name: _times(1) for name in ("any", "all", "aminmax", "cumprod", "cummax", "cummin", "nansum", "logcumsumexp")}
 )
+KNOWN.update({name: _times(1) for name in ("sort", "msort", "argsort")})  # as top_k: more depends on the numbers
+
+
+def _loss(each: int) -> Any:
+    """Return what a loss costs: so much an element, and an addition each where they become one number."""
+    return lambda call: (0, call.tensors[0].numel() * (each + (call["reduction"] != 0)))
+
+
+KNOWN.update({name: _loss(2) for name in ("mse_loss", "l1_loss")})  # a difference, and its square or size
+KNOWN["binary_cross_entropy"] = _loss(8)  # two logarithms and products, 1 - x, 1 - y, a sum and its sign
 KNOWN.update({name: _times(3) for name in ("cosine_similarity", "pairwise_distance")})

@@ -198,6 +198,10 @@ def _channels(read: Reader, call: Call) -> Value:
     return read.add(OPERATORS["rearrange"](pattern=pattern, sizes=(("g", call["groups"]),)), value)
 
 
+KNOWN["affine_grid_generator"] = lambda call: (3 * call.out.numel(), 0)
+"""A product of places (1, x, y) with the matrix of each image."""
+
+
 @rule("grid_sampler", "grid_sampler_2d")
 def _grid(read: Reader, call: Call) -> Value:
     fields = {

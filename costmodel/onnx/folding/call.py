@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.onnx.model import Node
-from costmodel.onnx.stored import DTYPES, NUMPY
+from costmodel.onnx.stored import DTYPES
+from costmodel.reading.axes import spread
+from costmodel.reading.held import COMPLEX, LETTERS, Held
 
-Array: TypeAlias = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    import numpy as np
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
 
 
 @dataclass(frozen=True)
@@ -21,17 +24,26 @@ class Call:
 
     node: Node
     opset: int
-    arrays: Sequence[Array | None]
+    inputs: Sequence[Held | None]
 
     def __getitem__(self, position: int) -> Array:
-        array = self.arrays[position]
-        if array is None:
+        return self.held(position).array()
+
+    def held(self, position: int) -> Held:
+        """Return an input as it is held.
+
+        Raises:
+            LookupError: if it is left out.
+        """
+        held = self.inputs[position]
+        if held is None:
             raise LookupError
-        return array
+        return held
 
     def given(self, position: int) -> Array | None:
         """Return an input that may be left out."""
-        return self.arrays[position] if position < len(self.arrays) else None
+        held = self.inputs[position] if position < len(self.inputs) else None
+        return None if held is None else held.array()
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return an attribute, or its default."""
@@ -41,17 +53,21 @@ class Call:
         """Return whole numbers that are an input in some versions, an attribute in others; None where they are left
         out.
         """
-        array = self.given(position)
-        listed = self.get(name) if array is None else whole(array)
+        held = self.inputs[position] if position < len(self.inputs) else None
+        listed = self.get(name) if held is None else map(int, held.row())
         return None if listed is None else list(listed)
 
-    def present(self) -> list[Array]:
+    def present(self) -> list[Held]:
         """Return the inputs that are there."""
-        return [array for array in self.arrays if array is not None]
+        return [held for held in self.inputs if held is not None]
+
+    def arrays(self) -> list[Array]:
+        """Return the inputs that are there as arrays."""
+        return [held.array() for held in self.present()]
 
 
 Rule: TypeAlias = Callable[[Call], Any]
-"""What a node makes of its inputs: an array, or a tuple of several."""
+"""What a node makes of its inputs: numbers or an array, or a tuple of several."""
 Bound: TypeAlias = Callable[[Call], int]
 """How many numbers that is at most, known before it is made."""
 
@@ -71,12 +87,12 @@ def folds(*names: str, most: Bound) -> Callable[[Rule], Rule]:
 
 def as_read(call: Call) -> int:
     """Bound what is no more than all that is read."""
-    return sum(array.size for array in call.present())
+    return sum(held.size for held in call.present())
 
 
-def spread(call: Call) -> int:
+def spread_all(call: Call) -> int:
     """Bound what has the shape that all inputs spread to."""
-    return prod(np.broadcast_shapes(*(array.shape for array in call.present())))
+    return prod(spread(*(held.shape for held in call.present())))
 
 
 def whole(array: Array) -> list[int]:
@@ -84,13 +100,13 @@ def whole(array: Array) -> list[int]:
     return [int(value) for value in array.reshape(-1)]
 
 
-def numpy_type(kind: int) -> np.dtype[Any]:
-    """Return NumPy's type for one of ONNX's.
+def numpy_type(kind: int) -> str:
+    """Return the name of NumPy's type for one of ONNX's.
 
     Raises:
         LookupError: if NumPy has none, or its numbers are texts.
     """
     name = DTYPES[kind - 1]
-    if kind < 1 or name in NUMPY or name == "string":
+    if kind < 1 or name not in (*LETTERS, *COMPLEX):
         raise LookupError
-    return np.dtype(name)
+    return name

@@ -7,20 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.onnx.folding.call import Array, Call, folds, numpy_type, whole
+from costmodel.onnx.folding.call import Array, Call, folds, numpy_type
+from costmodel.onnx.folding.shaping import stored
 from costmodel.onnx.stored import Stored
-
-
-def _stored(array: Stored) -> Array:
-    """Return an array of the file.
-
-    Raises:
-        LookupError: if its numbers are not known.
-    """
-    values = array.values()
-    if values is None:
-        raise LookupError
-    return values
+from costmodel.reading.held import Held
 
 
 def _only(call: Call) -> tuple[str, Any]:
@@ -36,7 +26,7 @@ def _held(call: Call) -> int:
 
 
 @folds("Constant", most=_held)
-def _constant(call: Call) -> Array:
+def _constant(call: Call) -> Array | Held:
     kinds: dict[str, Any] = {
         "value_int": np.int64,
         "value_ints": np.int64,
@@ -44,17 +34,10 @@ def _constant(call: Call) -> Array:
         "value_floats": np.float32,
     }
     name, value = _only(call)
-    return _stored(value) if isinstance(value, Stored) else np.array(value, kinds[name])
+    return stored(value) if isinstance(value, Stored) else np.array(value, kinds[name])
 
 
-@folds("ConstantOfShape", most=lambda call: math.prod(whole(call[0])))
-def _constant_of_shape(call: Call) -> Array:
-    value = call.get("value")
-    filling = np.zeros(1, np.float32) if value is None else _stored(value)
-    return np.full(whole(call[0]), filling.reshape(-1)[0])
-
-
-@folds("EyeLike", most=lambda call: call[0].size)
+@folds("EyeLike", most=lambda call: call.held(0).size)
 def _eye_like(call: Call) -> Array:
     kind = call.get("dtype")
     rows, columns = call[0].shape
@@ -73,16 +56,6 @@ def _count(call: Call) -> int:
 def _range(call: Call) -> Array:
     start, delta = call[0].reshape(-1)[0], call[2].reshape(-1)[0]
     return np.asarray((start + np.arange(_count(call)).astype(start.dtype) * delta).astype(start.dtype))
-
-
-@folds("Shape", most=lambda call: call[0].ndim)
-def _shape(call: Call) -> Array:
-    return np.array(call[0].shape[call.get("start", 0) : call.get("end")], np.int64)
-
-
-@folds("Size", most=lambda call: 1)
-def _size(call: Call) -> Array:
-    return np.array(call[0].size, np.int64)
 
 
 WINDOWS = {
@@ -113,7 +86,7 @@ def _along(scale: Array, x: Array, call: Call) -> Array:
     return np.broadcast_to(scale.reshape([-1 if place == axis else 1 for place in range(x.ndim)]), x.shape)
 
 
-@folds("QuantizeLinear", most=lambda call: call[0].size)
+@folds("QuantizeLinear", most=lambda call: call.held(0).size)
 def _quantize(call: Call) -> Array:
     x, offset, kind = call[0], call.given(2), call.get("output_dtype", 0)
     to = offset.dtype if offset is not None else numpy_type(kind or 2)
@@ -125,7 +98,7 @@ def _quantize(call: Call) -> Array:
     return np.asarray(np.clip(scaled, limits.min, limits.max).astype(to))
 
 
-@folds("DequantizeLinear", most=lambda call: call[0].size)
+@folds("DequantizeLinear", most=lambda call: call.held(0).size)
 def _dequantize(call: Call) -> Array:
     x, offset, scale = call[0], call.given(2), _along(call[1], call[0], call)
     zero = 0 if offset is None else _along(offset, x, call).astype(np.int64)

@@ -12,77 +12,6 @@ from costmodel.onnx.folding.call import Array, Call, as_read, folds, whole
 WIDEST = 2**62
 
 
-@folds("Concat", most=as_read)
-def _concat(call: Call) -> Array:
-    return np.concatenate(call.present(), call.get("axis", 1))
-
-
-@folds("Reshape", most=as_read)
-def _reshape(call: Call) -> Array:
-    shape = call.numbers(1, "shape")
-    if not call.get("allowzero", 0):
-        shape = [call[0].shape[place] if size == 0 else size for place, size in enumerate(shape or [])]
-    return call[0].reshape(shape or [])
-
-
-@folds("Flatten", most=as_read)
-def _flatten(call: Call) -> Array:
-    x, axis = call[0], call.get("axis", 1)
-    before = prod(x.shape[: axis + x.ndim if axis < 0 else axis])
-    return x.reshape(before, x.size // before if before else prod(x.shape[axis:]))
-
-
-@folds("Squeeze", most=as_read)
-def _squeeze(call: Call) -> Array:
-    axes = call.numbers(1, "axes")
-    return np.squeeze(call[0], None if axes is None else tuple(axes))
-
-
-@folds("Unsqueeze", most=as_read)
-def _unsqueeze(call: Call) -> Array:
-    return np.expand_dims(call[0], tuple(call.numbers(1, "axes") or ()))
-
-
-@folds("Transpose", most=as_read)
-def _transpose(call: Call) -> Array:
-    return np.transpose(call[0], call.get("perm"))
-
-
-@folds("Split", most=as_read)
-def _split(call: Call) -> tuple[Array, ...]:
-    x, axis, sizes = call[0], call.get("axis", 0), call.numbers(1, "split")
-    if sizes is None:
-        count = len(call.node.outputs)
-        if call.get("num_outputs", count) != count:
-            raise ValueError
-        each = -(-x.shape[axis] // count)
-        sizes = [max(min(each, x.shape[axis] - each * number), 0) for number in range(count)]
-    if sum(sizes) != x.shape[axis] or min(sizes) < 0:
-        raise ValueError
-    return tuple(np.split(x, np.cumsum(sizes)[:-1], axis))
-
-
-@folds("Slice", most=as_read)
-def _slice(call: Call) -> Array:
-    x = call[0]
-    starts, ends = call.numbers(1, "starts") or [], call.numbers(2, "ends") or []
-    axes = call.numbers(3, "axes") or range(len(starts))
-    steps = call.numbers(4, "steps") or [1] * len(starts)
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        x = np.take(x, _positions(start, end, step, x.shape[axis]), axis)
-    return np.copy(x)
-
-
-def _positions(start: int, end: int, step: int, size: int) -> Array:
-    """Return the places that a slice takes of `size`: both ends count from the back if negative, then stay within."""
-    start, end = (value + size if value < 0 else value for value in (start, end))
-    if step > 0:
-        start, end = min(max(start, 0), size), min(max(end, 0), size)
-    else:
-        start, end = min(max(start, 0), size - 1), min(max(end, -1), size - 1)
-    return np.array(range(start, end, step), np.int64)
-
-
 @folds("Expand", most=lambda call: prod(np.broadcast_shapes(call[0].shape, tuple(whole(call[1])))))
 def _expand(call: Call) -> Array:
     return np.copy(np.broadcast_to(call[0], np.broadcast_shapes(call[0].shape, tuple(whole(call[1])))))
@@ -107,7 +36,7 @@ def _pads(call: Call) -> list[tuple[int, int]]:
 
 @folds(
     "Pad",
-    most=lambda call: prod(max(size + sum(pad), 0) for size, pad in zip(call[0].shape, _pads(call), strict=True)),
+    most=lambda call: prod(max(size + sum(pad), 0) for size, pad in zip(call.held(0).shape, _pads(call), strict=True)),
 )
 def _pad(call: Call) -> Array:
     x, pads, mode = call[0], _pads(call), call.get("mode", "constant")
@@ -120,7 +49,7 @@ def _pad(call: Call) -> Array:
     return np.pad(x[cut], added, constant_values=value)
 
 
-@folds("Trilu", most=lambda call: call[0].size)
+@folds("Trilu", most=lambda call: call.held(0).size)
 def _trilu(call: Call) -> Array:
     given = call.given(1)
     k = 0 if given is None else min(max(int(given.reshape(-1)[0]), -WIDEST), WIDEST)
@@ -146,7 +75,7 @@ def _space_to_depth(call: Call) -> Array:
     return call[0].reshape(n, c, h // b, b, w // b, b).transpose(order).reshape(n, c * b**2, h // b, w // b)
 
 
-@folds("ReverseSequence", most=lambda call: call[0].size)
+@folds("ReverseSequence", most=lambda call: call.held(0).size)
 def _reverse_sequence(call: Call) -> Array:
     x, time, batch = call[0], call.get("time_axis", 0), call.get("batch_axis", 1)
     steps = np.arange(x.shape[time]).reshape(-1, 1)

@@ -13,16 +13,6 @@ ADDED: dict[str, Any] = {"add": np.add, "mul": np.multiply, "max": np.maximum, "
 """What a scatter does with a number that is there already."""
 
 
-def _without(shape: tuple[int, ...], axis: int) -> int:
-    axis = axis + len(shape) if axis < 0 else axis
-    return prod(shape[:axis] + shape[axis + 1 :])
-
-
-@folds("Gather", most=lambda call: _without(call[0].shape, call.get("axis", 0)) * call[1].size)
-def _gather(call: Call) -> Array:
-    return np.take(call[0], call[1], call.get("axis", 0))
-
-
 @folds("GatherElements", most=lambda call: call[1].size)
 def _gather_elements(call: Call) -> Array:
     return call[0][_places(call[1], call[0].shape, call.get("axis", 0))]
@@ -52,13 +42,13 @@ def _gather_nd(call: Call) -> Array:
     return np.asarray(x[(*around, *np.moveaxis(indices, -1, 0))])
 
 
-@folds("ScatterElements", "Scatter", most=lambda call: call[0].size)
+@folds("ScatterElements", "Scatter", most=lambda call: call.held(0).size)
 def _scatter_elements(call: Call) -> Array:
     places = _places(call[1], call[0].shape, call.get("axis", 0))
     return _scattered(call, places)
 
 
-@folds("ScatterND", most=lambda call: call[0].size)
+@folds("ScatterND", most=lambda call: call.held(0).size)
 def _scatter_nd(call: Call) -> Array:
     return _scattered(call, tuple(np.moveaxis(call[1], -1, 0)))
 
@@ -93,7 +83,7 @@ def _one_hot(call: Call) -> Array:
     return np.asarray(np.where(np.expand_dims(indices, axis) == line, on, off))
 
 
-@folds("TopK", most=lambda call: 2 * call[0].size)
+@folds("TopK", most=lambda call: 2 * call.held(0).size)
 def _top_k(call: Call) -> tuple[Array, Array]:
     x, axis = call[0], call.get("axis", -1)
     k = int(call[1].reshape(-1)[0]) if call.opset >= 10 else call.get("k")
@@ -108,7 +98,7 @@ def _top_k(call: Call) -> tuple[Array, Array]:
     return np.take_along_axis(x, first, axis), first.astype(np.int64)
 
 
-@folds("Unique", most=lambda call: 4 * call[0].size)
+@folds("Unique", most=lambda call: 4 * call.held(0).size)
 def _unique(call: Call) -> tuple[Array, ...]:
     axis = call.get("axis")
     values, first, back, counts = np.unique(

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from costmodel.onnx.folding.arithmetic import divided
 from costmodel.onnx.folding.call import Array, Call, as_read, folds
-from costmodel.onnx.folding.elementwise import divided
 
 MOST_PRODUCTS = 2**24
 """Multiplications that are done beforehand, in one node."""
@@ -25,9 +25,9 @@ def _log_sum_exp(x: Array, **along: Any) -> Array:
 
 def _mean(x: Array, **along: Any) -> Array:
     total = np.sum(x, dtype=x.dtype, **along)
-    return (
-        divided(total, np.array(x.size // max(total.size, 1), x.dtype)) if x.dtype.kind in "iu" else np.mean(x, **along)
-    )
+    if x.dtype.kind not in "iu":
+        return np.asarray(np.mean(x, **along))
+    return np.asarray(divided(total, np.array(x.size // max(total.size, 1), x.dtype)))
 
 
 REDUCED: dict[str, Callable[..., Array]] = {
@@ -64,7 +64,7 @@ def _arg(call: Call) -> Array:
     return np.expand_dims(found, axis).astype(np.int64) if call.get("keepdims", 1) else found.astype(np.int64)
 
 
-@folds("CumSum", "CumProd", most=lambda call: call[0].size)
+@folds("CumSum", "CumProd", most=lambda call: call.held(0).size)
 def _running(call: Call) -> Array:
     x, axis = call[0], int(call[1].reshape(-1)[0])
     function, nothing = (np.cumsum, 0) if call.node.op_type == "CumSum" else (np.cumprod, 1)
@@ -96,7 +96,7 @@ def _softmax(call: Call) -> Array:
     return np.asarray(made.reshape(shape).astype(call[0].dtype))
 
 
-@folds("LayerNormalization", "RMSNormalization", most=lambda call: 3 * call[0].size)
+@folds("LayerNormalization", "RMSNormalization", most=lambda call: 3 * call.held(0).size)
 def _layer_norm(call: Call) -> tuple[Array, ...]:
     x = call[0].astype(np.promote_types(call[0].dtype, np.float32))
     axis = call.get("axis", -1)
@@ -140,7 +140,7 @@ def _contracted(call: Call) -> int:
     terms = call.get("equation").replace(" ", "").split("->")[0].split(",")
     sizes: dict[str, int] = {}
     dots: list[tuple[int, ...]] = []
-    for term, array in zip(terms, call.present(), strict=True):
+    for term, array in zip(terms, call.arrays(), strict=True):
         before, _, behind = term.partition("...")
         last = array.ndim - len(behind)
         dots.append(array.shape[len(before) : last])
@@ -151,4 +151,4 @@ def _contracted(call: Call) -> int:
 
 @folds("Einsum", most=_contracted)
 def _einsum(call: Call) -> Array:
-    return np.asarray(np.einsum(call.get("equation").replace(" ", ""), *call.present())).astype(call[0].dtype)
+    return np.asarray(np.einsum(call.get("equation").replace(" ", ""), *call.arrays())).astype(call[0].dtype)

@@ -23,6 +23,7 @@ from costmodel.onnx.types import (  # noqa: F401
     sequences,
     shapes,
     signal,
+    states,
     text,
     windows,
 )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import reduce
-from math import prod
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
-from costmodel.onnx.types.common import as_shape, counted, each, loose_scalar
+from costmodel.onnx.types.common import as_shape, each, loose_scalar
 from costmodel.onnx.types.elementwise import bounded
 from costmodel.ops import OPERATORS
 from costmodel.ops.base import Operator
-from costmodel.reading.value import UnreadError, Value
+from costmodel.reading.value import Value
 
 MERGES = {"Add": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide", "Pow": "power"}
 LOGIC = {"And": "and", "Or": "or"}
@@ -128,15 +127,3 @@ def _call(read: Reader, node: Node) -> Value:
 def _where(read: Reader, node: Node) -> Value:
     condition, one, other = (read.value(node, position) for position in range(3))
     return read.add(node, OPERATORS["where"](), condition, one, other, dtype=one.dtype)
-
-
-@rule("RotaryEmbedding")
-def _rotary(read: Reader, node: Node) -> Value:
-    """Pairs of features turned: 4 multiplications, a subtraction and an addition for each two that are."""
-    value = read.value(node, 0)
-    if len(value.shape) == 3 and not node.get("num_heads", 0):
-        raise UnreadError("it has no num_heads")
-    heads = value.shape[1] if len(value.shape) == 4 else node.get("num_heads", 0)
-    width = value.size // (prod(value.shape[:1]) * heads * value.shape[-2 if len(value.shape) == 4 else 1])
-    turned = node.get("rotary_embedding_dim", 0) or width
-    return counted(read, node, value.shape, *read.all(node), other_ops=3 * (value.size // width) * turned)

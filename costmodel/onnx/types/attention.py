@@ -1,4 +1,4 @@
-"""Attention in ONNX's own vocabulary, its rotated positions, and caches of keys and values."""
+"""Attention in ONNX's own vocabulary, and its rotated positions."""
 
 from __future__ import annotations
 
@@ -52,9 +52,3 @@ def rotated(read: Reader, node: Node, value: Value, tables: list[Value | None], 
     turned = node.get("rotary_embedding_dim", 0) or width
     known = [untrained(one) if one is not None and one.constant else one for one in tables]
     return counted(read, node, value.shape, value, *known, other_ops=3 * value.size * turned // width)
-
-
-@rule("TensorScatter")
-def _tensor_scatter(read: Reader, node: Node) -> Value:
-    cache = read.value(node, 0)
-    return counted(read, node, cache.shape, *read.all(node))

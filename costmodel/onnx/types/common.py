@@ -12,6 +12,7 @@ from costmodel.onnx.model import Node
 from costmodel.onnx.reader import FEW, Reader
 from costmodel.ops import OPERATORS
 from costmodel.reading.axes import from_end, spread
+from costmodel.reading.held import numpys, throughout
 from costmodel.reading.moves import reshaped, transposed
 from costmodel.reading.value import UnreadError, Value, require_sizes
 
@@ -96,12 +97,9 @@ def loose_scalar(value: Value, like: Value) -> float | None:
 
 def filled(shape: Sequence[int], number: object, dtype: str) -> Value:
     """Return a constant that holds one number everywhere; its numbers are known unless they are many."""
-    import numpy as np
-
     size = tuple(shape)
     few = min(size, default=1) >= 0 and prod(size) <= FEW
-    kind = np.dtype(dtype if dtype in np.sctypeDict else "float32")
-    return Value(size, dtype, held=np.full(size, number, kind) if few else None)
+    return Value(size, dtype, held=throughout(size, number, numpys(dtype)) if few else None)
 
 
 def as_shape(read: Reader, node: Node, value: Value, shape: Sequence[int]) -> Value:
@@ -133,7 +131,7 @@ def permuted(read: Reader, node: Node, value: Value, perm: Sequence[int]) -> Val
         raise UnreadError(f"{list(perm)} is no order of {rank} axes")
     shape = tuple(value.shape[axis] for axis in order)
     if value.constant:
-        return replace(value, shape=shape, held=None if value.held is None else value.held.transpose(order))
+        return replace(value, shape=shape, held=None if value.held is None else value.held.transposed(order))
     if not value.size:
         return counted(read, node, shape, value)
     return read.chain(node, transposed(order), value)

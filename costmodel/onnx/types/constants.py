@@ -10,24 +10,25 @@ from costmodel.onnx.model import Node
 from costmodel.onnx.reader import FEW, Reader, rule
 from costmodel.onnx.stored import Stored, dtype_name
 from costmodel.onnx.types.common import counted, each, filled
+from costmodel.reading.held import listed, numpys, of_array
 from costmodel.reading.value import UnreadError, Value, known
 
 
 @rule("Constant")
 def _constant(read: Reader, node: Node) -> Value:
-    """Its numbers are no params, but where the file has no arrays besides: some exporters write all weights so."""
-    import numpy as np
-
+    """Its numbers are no params, but where the file has no arrays besides: some exporters write all weights so.
+    Indices and sizes, of 64 bits, are none even then.
+    """
     held = node.get("value", None) or node.get("sparse_value", None)
     if isinstance(held, Stored):
-        kept = held.size > 1 and not read.keeps_arrays
+        kept = held.size > 1 and not read.keeps_arrays and held.dtype != "int64"
         return read.of(held, read.own_name(node.outputs[0], held) if kept else "")
     for name, kind in (("value_float", "float32"), ("value_int", "int64")):
         given = node.get(name, None)
         if given is None:
             given = node.get(f"{name}s", None)
         if given is not None:
-            return known(np.asarray(given, kind))
+            return known(listed(given, kind)) if isinstance(given, list) else known(listed([given], kind).as_shape(()))
     if "value_string" in node.attributes or "value_strings" in node.attributes:
         raise UnreadError("it holds text, and only numbers are counted")
     raise UnreadError("it holds neither a number nor an array")
@@ -38,23 +39,22 @@ def _constant_of_shape(read: Reader, node: Node) -> Value:
     given = node.get("value", None)
     if not isinstance(given, Stored):
         return filled(read.value(node, 0).integers(), 0, "float32")
-    numbers = given.values()
-    if numbers is None or numbers.size != 1:
+    held = given.held()
+    if held is None or held.size != 1:
         raise UnreadError("its value is not one number")
-    return filled(read.value(node, 0).integers(), numbers.reshape(-1)[0], given.dtype)
+    return filled(read.value(node, 0).integers(), held.row()[0], given.dtype)
 
 
 @rule("EyeLike")
 def _eye_like(read: Reader, node: Node) -> Value:
-    import numpy as np
-
     like = read.value(node, 0)
     kind = node.get("dtype", 0)
     dtype = dtype_name(kind) if kind else like.dtype
     if like.size > FEW or len(like.shape) != 2:
         return Value(like.shape, dtype)
-    eye = np.eye(*like.shape, k=node.get("k", 0), dtype=dtype if dtype in np.sctypeDict else "float32")
-    return known(eye, dtype)
+    import numpy as np
+
+    return known(of_array(np.eye(*like.shape, k=node.get("k", 0), dtype=numpys(dtype))), dtype)
 
 
 @rule("Range")

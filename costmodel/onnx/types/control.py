@@ -73,7 +73,7 @@ def _if(read: Reader, node: Node) -> tuple[Given, ...]:
     condition = read.value(node, 0)
     branches = [graph_within(node, name) for name in ("then_branch", "else_branch")]
     if condition.held is not None:
-        return tuple(read.inside(branches[not bool(condition.held.reshape(-1)[0])]))
+        return tuple(read.inside(branches[not bool(condition.held.row()[0])]))
     both: dict[str, Any] = {}
     failed: list[UnreadError] = []
     for name, branch in zip(("then", "else"), branches, strict=True):

@@ -102,23 +102,25 @@ def _scores_mask(mask: Value | None, bias: Value | None) -> Value | None:
 
 @rule("MultiHeadAttention", domain=MICROSOFT)
 def _multi_head(read: Reader, node: Node) -> Value | list[Value]:
-    heads = node.get("num_heads", None)
-    q, k, v = _given(read, node)
-    q, k, v = _with_biases(read, node, (q, k, v), read.optional(node, 3), heads)
-    past = [read.optional(node, place) for place in (6, 7)]
-    out, k, v = _behind(read, node, (q, k, v), past, (heads, heads), read.optional(node, 4), read.optional(node, 5))
-    return _results(read, node, out, (q, k, v), (heads, heads))
+    return _heads(read, node, biases=3, past=(6, 7), mask=4)
 
 
 @rule("DecoderMaskedMultiHeadAttention", domain=MICROSOFT)
 def _masked_multi_head(read: Reader, node: Node) -> Value | list[Value]:
+    keys = read.optional(node, 1)
+    # keys that lie apart are of what is attended to, which no step adds to
+    return _heads(read, node, biases=10, past=() if keys is not None and len(keys.shape) == 4 else (5, 6), mask=3)
+
+
+def _heads(read: Reader, node: Node, biases: int, past: tuple[int, ...], mask: int) -> Value | list[Value]:
+    """Add attention of many heads; where its biases, its past keys and values, and its mask are among the inputs. What
+    is added to the scores comes behind the mask.
+    """
     heads = node.get("num_heads", None)
-    q, k, v = _given(read, node)
-    q, k, v = _with_biases(read, node, (q, k, v), read.optional(node, 10), heads)
-    past = [read.optional(node, place) for place in (5, 6)]
-    if len(k.shape) == 4:
-        past = [None, None]  # keys of what is attended to, which no step adds to
-    out, k, v = _behind(read, node, (q, k, v), past, (heads, heads), read.optional(node, 3), read.optional(node, 4))
+    q, k, v = _with_biases(read, node, _given(read, node), read.optional(node, biases), heads)
+    before = [read.optional(node, place) for place in past] or [None, None]
+    added = read.optional(node, mask), read.optional(node, mask + 1)
+    out, k, v = _behind(read, node, (q, k, v), before, (heads, heads), *added)
     return _results(read, node, out, (q, k, v), (heads, heads))
 
 

@@ -9,6 +9,7 @@ from costmodel.onnx.reader import Reader, rule
 from costmodel.onnx.types.common import as_shape, counted, note
 from costmodel.onnx.types.parts import cut, selected
 from costmodel.ops import OPERATORS
+from costmodel.ops.cast import ONNX_TYPES, REAL
 from costmodel.ops.places import ONNX_REDUCTIONS
 from costmodel.reading.axes import from_end
 from costmodel.reading.value import UnreadError, Value
@@ -82,7 +83,11 @@ def _one_hot(read: Reader, node: Node) -> Value:
     indices, values = read.value(node, 0), read.value(node, 2)
     (depth,) = read.value(node, 1).integers()
     shape = list(indices.shape)
-    shape.insert(from_end(node.get("axis", -1), len(shape) + 1) + len(shape) + 1, depth)
+    axis = from_end(node.get("axis", -1), len(shape) + 1)
+    kind = REAL if values.real else values.dtype
+    if kind in ONNX_TYPES and values.held is not None and [float(number) for number in values.numbers()] == [0, 1]:
+        return read.add(node, OPERATORS["one_hot"](classes=depth, axis=axis, to=kind), indices, dtype=values.dtype)
+    shape.insert(axis + len(shape) + 1, depth)
     return counted(read, node, shape, indices, values, dtype=values.dtype)
 
 
@@ -98,7 +103,7 @@ def _compress(read: Reader, node: Node) -> Value:
     shape = [value.size] if axis is None else list(value.shape)
     at = 0 if axis is None else from_end(axis, len(shape))
     if condition.held is not None:
-        shape[at] = int(condition.held[: shape[at]].astype(bool).sum())
+        shape[at] = sum(map(bool, condition.held.row()[: shape[at]]))
     else:
         shape[at] = min(condition.size, shape[at])
         _largest(read, node)

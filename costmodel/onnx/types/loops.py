@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from costmodel.onnx.model import Graph, Node
 from costmodel.onnx.needed import with_inner
 from costmodel.onnx.reader import Given, Reader, rule
+from costmodel.onnx.types.cells import projected
 from costmodel.onnx.types.common import counted, filled, note
 from costmodel.onnx.types.control import MOST_NODES, Mark, cost_of, graph_within, unsure
 from costmodel.onnx.types.parts import selected, stacked
 from costmodel.ops import OPERATORS
 from costmodel.reading.draft import Step
-from costmodel.reading.finish import key
-from costmodel.reading.value import UnreadError, Value, known
+from costmodel.reading.keepers import key
+from costmodel.reading.value import Array, UnreadError, Value, known_one
 from costmodel.units import counted as counted_in
 
 MOST_TRIPS = 64
@@ -24,6 +25,8 @@ ENDLESS = 2**31 - 1
 """Trips from which on a file's bound is none: the condition says when it ends."""
 ANY = -1
 """The number of a trip that stands for all."""
+TRIP = Array("the number of a trip", (), "int64", False)
+"""What constants are made of that are others in each trip."""
 UNTIL = "runs until numbers computed from the input say so"
 Trip: TypeAlias = "tuple[list[Given], list[Given], bool | None]"
 """The states after a trip, what it puts out, and whether the loop goes on, None where that is not known."""
@@ -43,8 +46,7 @@ def _same(one: Given, other: Given) -> bool:
     """Say whether a value's numbers are known and the same after a trip as before it."""
     if isinstance(one, list) or isinstance(other, list):
         return False
-    held = one.held is not None and other.held is not None and one.shape == other.shape
-    return held and bool((one.held == other.held).all())
+    return one.held is not None and other.held is not None and one.held.same(other.held)
 
 
 @rule("Loop")
@@ -52,15 +54,13 @@ def _loop(read: Reader, node: Node) -> tuple[Given, ...]:
     body = graph_within(node, "body")
     most, going = read.optional(node, 0), read.optional(node, 1)
     states: list[Given] = [read.values[name] for name in node.inputs[2:]]
-    start = going is None or going.held is None or bool(going.held.reshape(-1)[0])
+    start = going is None or going.held is None or bool(going.held.row()[0])
 
     def again(number: int, before: list[Given]) -> Trip:
-        import numpy as np
-
-        trip = Value((), "int64") if number == ANY else known(np.asarray(number, np.int64))
-        goes_on, *after = read.inside(body, trip, known(np.asarray(True)), *before)
+        trip = Value((), "int64", arrays=(TRIP,)) if number == ANY else known_one(number)
+        goes_on, *after = read.inside(body, trip, known_one(True), *before)
         held = goes_on.held if isinstance(goes_on, Value) else None
-        return after[: len(states)], after[len(states) :], None if held is None else bool(held.reshape(-1)[0])
+        return after[: len(states)], after[len(states) :], None if held is None else bool(held.row()[0])
 
     if not start:
         return _ran(read, node, body, Trips(0), states, again)
@@ -165,7 +165,7 @@ def _as_one(read: Reader, node: Node, trips: int, states: list[Given], again: Ag
         f"{node.path} ({node.op_type}) runs {trips:,} times{'' if goes_on else ' at most'}, and is one layer that "
         "takes so many times what it takes once",
     )
-    inputs = [*_reads(body, {step.path for step in body}), *tensors]
+    inputs = [*_of_all(_reads(body, {step.path for step in body}), trips), *tensors]
     found: list[Value] = []
     for shape, value in zip(shapes, results, strict=True):
         reads = found[:1] or inputs
@@ -195,10 +195,27 @@ def _reads(steps: Sequence[Step], own: set[str]) -> list[Value]:
     found: dict[Any, Value] = {}
     for step in steps:
         for value in [*step.inputs, *step.arrays.values()]:
-            if value.constant and value.arrays:
+            if value.constant and set(value.arrays) - {TRIP}:
                 found.setdefault(key(value), value)
             elif not value.constant and value.source not in own:
                 found.setdefault(value.source, value)
+    return list(found.values())
+
+
+def _of_all(values: Sequence[Value], trips: int) -> list[Value]:
+    """Return what a trip reads as all trips together read it: of constants that are others in each, as many, or all of
+    the arrays that they are made of.
+    """
+    found: dict[Any, Value] = {}
+    for value in values:
+        arrays = tuple(array for array in value.arrays if array != TRIP)
+        if len(arrays) == len(value.arrays):
+            found.setdefault(key(value), value)
+        elif trips * value.size < sum(array.size for array in arrays):
+            found[id(value)] = replace(value, shape=(trips, *value.shape), arrays=arrays, held=None, whole=False)
+        else:
+            wholes = [Value(array.shape, value.dtype, arrays=(array,), whole=True) for array in arrays]
+            found |= {key(whole): whole for whole in wholes}
     return list(found.values())
 
 
@@ -222,6 +239,9 @@ def _scan(read: Reader, node: Node) -> tuple[Given, ...]:
         raise UnreadError(f"its inputs are {sorted(lengths)} long, and all must be the same")
     backward = node.get("scan_input_directions", None) or [0] * len(scanned)
     (length,) = lengths
+    layer = projected(read, node, body, values)
+    if layer is not None:
+        return *values[:count], *layer
 
     def again(number: int, before: list[Given]) -> Trip:
         place = max(number, 0)
@@ -229,6 +249,8 @@ def _scan(read: Reader, node: Node) -> tuple[Given, ...]:
             selected(read, node, value, axis, length - 1 - place if reverse else place)
             for value, axis, reverse in zip(scanned, along, backward, strict=True)
         ]
+        if number == ANY:
+            elements = [replace(one, arrays=(*one.arrays, TRIP)) if one.constant else one for one in elements]
         after = read.inside(body, *before, *elements)
         return after[:count], after[count:], True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import show_shape
 from costmodel.onnx.model import Node
@@ -10,7 +12,7 @@ from costmodel.onnx.types.common import as_shape, counted, rank_of
 from costmodel.onnx.types.equation import expanded
 from costmodel.onnx.types.windows import weights
 from costmodel.ops import OPERATORS
-from costmodel.ops.product import Einsum
+from costmodel.ops.product import Einsum, parsed
 from costmodel.reading.moves import transposed
 from costmodel.reading.value import UnreadError, Value
 
@@ -49,7 +51,7 @@ def turned(read: Reader, node: Node, value: Value) -> Value:
     """Return a matrix with its axes changed over; the same numbers, where it is stored."""
     if not value.constant:
         return read.chain(node, transposed((1, 0)), value)
-    held = None if value.held is None else value.held.T
+    held = None if value.held is None else value.held.transposed((1, 0))
     return Value(value.shape[::-1], value.dtype, arrays=value.arrays, held=held, whole=value.whole)
 
 
@@ -88,43 +90,59 @@ def gemm(read: Reader, node: Node, left: Value, right: Value, bias: Value | None
 def _einsum(read: Reader, node: Node) -> Value:
     values = read.all(node)
     terms, output = expanded(node.get("equation", None), [len(value.shape) for value in values])
+    own = [_sizes_of(term, value.shape) for term, value in zip(terms, values, strict=True)]
     sizes: dict[str, int] = {}
-    for term, value in zip(terms, values, strict=True):
-        for letter, size in zip(term, value.shape, strict=True):
-            if sizes.setdefault(letter, size) in (1, size):
-                sizes[letter] = size
-            elif size != 1:
-                raise UnreadError(f"{letter} of its equation is {sizes[letter]} and {size}")
-    spread = any(
-        sizes[x] != size for term, v in zip(terms, values, strict=True) for x, size in zip(term, v.shape, strict=True)
-    )
-    if not spread and all(len(set(term)) == len(term) for term in terms):
-        return read.add(node, Einsum(equation=_written(terms, output)), *values)
-    mult_adds, other_ops = _taken(terms, output, sizes)
+    for letter, size in (pair for one in own for pair in one.items()):
+        if sizes.setdefault(letter, size) in (1, size):
+            sizes[letter] = size
+        elif size != 1:
+            raise UnreadError(f"{letter} of its equation is {sizes[letter]} and {size}")
+    spread = {letter for one in own for letter, size in one.items() if sizes[letter] != size}
+    first = _first(terms, output)
+    if spread <= set(first) and all(len(set(term)) == len(term) for term in terms):
+        return read.add(node, Einsum(equation=_written(terms, output, first if spread else first[:1])), *values)
+    mult_adds, other_ops = _taken(own, output)
     shape = tuple(sizes[x] for x in output)
     return counted(read, node, shape, *values, mult_adds=mult_adds, other_ops=other_ops)
 
 
-def _written(terms: list[str], output: str) -> str:
-    """Return an equation as the operator reads it; a letter that is first throughout is "...", as batches are."""
-    first = output[:1]
-    leads = first and all(term.startswith(first) or first not in term for term in terms)
-    if leads and any(term.startswith(first) for term in terms):
-        terms, output = [f"...{term.removeprefix(first)}" for term in terms], f"...{output[1:]}"
+def _sizes_of(term: str, shape: tuple[int, ...]) -> dict[str, int]:
+    """Return the size of each letter of an input; along a diagonal an axis of 1 is spread."""
+    found: dict[str, int] = {}
+    for letter, size in zip(term, shape, strict=True):
+        found[letter] = max(found.get(letter, 1), size)
+    return found
+
+
+def _first(terms: list[str], output: str) -> str:
+    """Return the first letters of an equation that stand before all others wherever they are, as those of "..." do."""
+    for length in range(len(output), 0, -1):
+        first = output[:length]
+        own = [term[: sum(letter in first for letter in term)] for term in terms]
+        if all(first.endswith(one) for one in own) and any(own):
+            return first
+    return ""
+
+
+def _written(terms: list[str], output: str, first: str) -> str:
+    """Return an equation as the operator reads it; letters that are first throughout are "...", as batches are."""
+    if any(letter in first for term in terms for letter in term):
+        terms, output = [f"...{term.lstrip(first)}" for term in terms], f"...{output.removeprefix(first)}"
     return f"{','.join(terms)}->{output}"
 
 
-def _taken(terms: list[str], output: str, sizes: dict[str, int]) -> tuple[int, int]:
-    """Return the mult-adds and other operations of an equation with diagonals, or sizes that are spread."""
-    own = ["".join(dict.fromkeys(term)) for term in terms]
+def _taken(own: list[dict[str, int]], output: str) -> tuple[int, int]:
+    """Return the mult-adds and other operations of an equation with diagonals, or sizes that are spread, from the sizes
+    of the letters of each input: what is multiplied so far is as large as the inputs so far make it.
+    """
     if len(own) == 1:
-        elements = 1
-        for letter in own[0]:
-            elements *= sizes[letter]
-        return 0, elements if len(own[0]) > len(output) else 0
+        return 0, prod(own[0].values()) if len(own[0]) > len(output) else 0
     try:
-        op = Einsum(equation=f"{','.join(own)}->{output}")
-        cost = op.cost(*(tuple(sizes[letter] for letter in term) for term in own))
+        steps = parsed(f"{','.join(map(''.join, own))}->{output}").left_to_right()
     except ShapeError as error:
         raise UnreadError(error.message) from None
-    return int(cost.mult_adds), 0
+    reached, mult_adds = dict(own[0]), 0
+    for (held, term, _), sizes in zip(steps, own[1:], strict=True):
+        reached |= {letter: max(reached.get(letter, 1), size) for letter, size in sizes.items()}
+        mult_adds += prod(reached[letter] for letter in {*held, *term})
+    return mult_adds, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import floor, prod
+from struct import pack, unpack
 
 from costmodel.onnx.model import Node
 from costmodel.onnx.reader import Reader, rule
@@ -30,7 +31,7 @@ def _resize(read: Reader, node: Node) -> Value:
         raise UnreadError(f"it has {len(factors)} scales for {len(axes)} axes")
     shares = [1.0] * len(axes)
     if roi and node.get("coordinate_transformation_mode", "") == "tf_crop_and_resize":
-        ends = [float(number) for number in read.value(node, roi).numbers().reshape(-1)]
+        ends = [float(number) for number in read.value(node, roi).numbers()]
         shares = [end - start for start, end in zip(ends[: len(axes)], ends[len(axes) :], strict=True)]
     shape = list(value.shape)
     for axis, by, share in zip(axes, factors, shares, strict=True):
@@ -53,14 +54,17 @@ def _upsample(read: Reader, node: Node) -> Value:
 
 
 def _factors(value: Value) -> list[float]:
-    return [float(number) for number in value.numbers().reshape(-1)]
+    return [float(number) for number in value.numbers()]
 
 
 def _scaled(size: int, by: float, share: float) -> int:
     """Return a size times a scale, rounded down, in the 32 bits in which scales are stored."""
-    import numpy as np
+    return floor(_single(_single(_single(size) * _single(by)) * _single(share)))
 
-    return floor(np.float32(size) * np.float32(by) * np.float32(share))
+
+def _single(number: float) -> float:
+    """Return the nearest number of 32 bits."""
+    return float(unpack("<f", pack("<f", number))[0])
 
 
 def _to_sizes(node: Node, shape: Shape, axes: list[int], sizes: list[int]) -> Shape:

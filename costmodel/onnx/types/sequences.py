@@ -9,7 +9,7 @@ from costmodel.onnx.reader import Given, Reader, rule
 from costmodel.onnx.types.common import as_shape
 from costmodel.onnx.types.parts import joined, split, stacked
 from costmodel.reading.axes import from_end
-from costmodel.reading.value import UnreadError, Value, known
+from costmodel.reading.value import UnreadError, Value, known_one
 
 MOST_PARTS = 10_000
 """Tensors that a sequence may have."""
@@ -74,9 +74,7 @@ def _place(read: Reader, node: Node, position: int, count: int) -> int:
 
 @rule("SequenceLength")
 def _length(read: Reader, node: Node) -> Value:
-    import numpy as np
-
-    return known(np.asarray(len(sequence(read, node)), np.int64))
+    return known_one(len(sequence(read, node)))
 
 
 @rule("ConcatFromSequence")
@@ -126,7 +124,5 @@ def _get_element(read: Reader, node: Node) -> Any:
 
 @rule("OptionalHasElement")
 def _has_element(read: Reader, node: Node) -> Value:
-    import numpy as np
-
     there = node.has(0) and not isinstance(read.values[node.inputs[0]], Missing)
-    return known(np.asarray(there))
+    return known_one(there)

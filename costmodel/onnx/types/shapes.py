@@ -11,26 +11,21 @@ from costmodel.onnx.reader import Reader, rule
 from costmodel.onnx.stored import dtype_name
 from costmodel.onnx.types.common import AXES_AT_ONCE, as_shape, counted, filled, permuted
 from costmodel.ops import OPERATORS
+from costmodel.ops.cast import ONNX_TYPES, REAL
 from costmodel.reading.axes import axes_from_end, from_end, spread
-from costmodel.reading.value import REALS, UnreadError, Value, known
-
-NUMPYS = "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()
-"""Types whose numbers NumPy can hold as they are."""
+from costmodel.reading.held import LETTERS, listed
+from costmodel.reading.value import REALS, UnreadError, Value, known, known_one
 
 
 @rule("Shape")
 def _shape(read: Reader, node: Node) -> Value:
-    import numpy as np
-
     shape = read.value(node, 0).shape
-    return known(np.asarray(shape[node.get("start", 0) : node.get("end", len(shape))], np.int64))
+    return known(listed(shape[node.get("start", 0) : node.get("end", len(shape))], "int64"))
 
 
 @rule("Size")
 def _size(read: Reader, node: Node) -> Value:
-    import numpy as np
-
-    return known(np.asarray(read.value(node, 0).size, np.int64))
+    return known_one(read.value(node, 0).size)
 
 
 @rule("Reshape")
@@ -103,7 +98,7 @@ def _dropout(read: Reader, node: Node) -> tuple[Value, Value]:
 
 @rule("Cast", "CastLike", "BitCast")
 def _cast(read: Reader, node: Node) -> Value:
-    """Real numbers of another width are the same ones here; from and to whole numbers all are written anew."""
+    """Real numbers of another width are the same ones here; from and to whole numbers each is converted."""
     value = read.value(node, 0)
     kind = read.value(node, 1).dtype if node.op_type == "CastLike" else _kind(node.get("to", 0))
     if kind == "string" or value.dtype == "string":
@@ -112,15 +107,15 @@ def _cast(read: Reader, node: Node) -> Value:
         return value
     if value.constant:
         held = value.held if node.op_type != "BitCast" else None
-        if held is not None and kind in NUMPYS:
-            import numpy as np
-
-            with np.errstate(all="ignore"):
-                held = held.astype(kind)
+        if held is not None and kind in LETTERS:
+            held = held.as_type(kind)
         return replace(value, dtype=kind, held=held)
     if kind in REALS and value.dtype in REALS:
         return read.add(node, OPERATORS["identity"](), value, dtype=kind)
-    return counted(read, node, value.shape, value, dtype=kind)
+    own = REAL if kind in REALS else kind
+    if node.op_type != "BitCast" and own in ONNX_TYPES:
+        return read.add(node, OPERATORS["cast"](to=own), value, dtype=kind)
+    return counted(read, node, value.shape, value, other_ops=0 if node.op_type == "BitCast" else value.size, dtype=kind)
 
 
 def _kind(to: int | str) -> str:
@@ -171,24 +166,18 @@ def kept(read: Reader, node: Node, value: Value, wide: tuple[int, ...]) -> Value
     return read.draft.add(path, OPERATORS["parameter"](size=value.shape), arrays={"weight": value}, dtype=value.dtype)
 
 
-@rule("DepthToSpace")
-def _depth_to_space(read: Reader, node: Node) -> Value:
-    block = node.get("blocksize", 0)
+BLOCKS = {
+    "DepthToSpace": ("pixel_shuffle", "upscale_factor", "... (a b c) h w -> ... c (h a) (w b)"),
+    "SpaceToDepth": ("pixel_unshuffle", "downscale_factor", "... c (h a) (w b) -> ... (a b c) h w"),
+}
+"""The operator and its field where a channel's pixels lie behind one another, and what it is where they lie apart."""
+
+
+@rule(*BLOCKS)
+def _blocks(read: Reader, node: Node) -> Value:
+    block, (name, field, pattern) = node.get("blocksize", 0), BLOCKS[node.op_type]
     if node.get("mode", "DCR") == "CRD":
-        return read.add(node, OPERATORS["pixel_shuffle"](upscale_factor=block), read.value(node, 0))
-    return _blocks(read, node, "... (a b c) h w -> ... c (h a) (w b)")
-
-
-@rule("SpaceToDepth")
-def _space_to_depth(read: Reader, node: Node) -> Value:
-    block = node.get("blocksize", 0)
-    if node.get("mode", "DCR") == "CRD":
-        return read.add(node, OPERATORS["pixel_unshuffle"](downscale_factor=block), read.value(node, 0))
-    return _blocks(read, node, "... c (h a) (w b) -> ... (a b c) h w")
-
-
-def _blocks(read: Reader, node: Node, pattern: str) -> Value:
-    block = node.get("blocksize", 0)
-    return read.add(
-        node, OPERATORS["rearrange"](pattern=pattern, sizes=(("a", block), ("b", block))), read.value(node, 0)
-    )
+        op = OPERATORS[name](**{field: block})
+    else:
+        op = OPERATORS["rearrange"](pattern=pattern, sizes=(("a", block), ("b", block)))
+    return read.add(node, op, read.value(node, 0))

@@ -95,9 +95,24 @@ def convolved(read: Reader, node: Node, value: Value, weight: Value, bias: Value
         op = OPERATORS["conv"](**fields, out_channels=weight.shape[0], groups=groups, bias=bias is not None)
         return read.add(node, op, value, arrays=weights(weight, bias), dtype=dtype)
     shape = (value.shape[0], weight.shape[0], *window_size(value.shape[2:], fields))
-    taps = prod(weight.shape[1:])
-    ops = prod(shape) * (bias is not None)
-    return counted(read, node, shape, value, weight, bias, mult_adds=prod(shape) * taps, other_ops=ops, dtype=dtype)
+    return _of_known_cost(
+        read, node, shape, [value, weight, bias], prod(shape) * prod(weight.shape[1:]), bias, dtype=dtype
+    )
+
+
+def _of_known_cost(
+    read: Reader,
+    node: Node,
+    shape: Shape,
+    given: list[Value | None],
+    mult_adds: int,
+    bias: Value | None,
+    more: int = 0,
+    dtype: str = "",
+) -> Value:
+    """Add a convolution that no operator is; a bias is one operation for each element, besides `more`."""
+    other_ops = more + prod(shape) * (bias is not None)
+    return counted(read, node, shape, *given, mult_adds=mult_adds, other_ops=other_ops, dtype=dtype)
 
 
 def weights(weight: Value, bias: Value | None) -> dict[str, Value]:
@@ -130,16 +145,7 @@ def _conv_transpose(read: Reader, node: Node) -> Value:
         )
     ]
     shape = (value.shape[0], channels, *space)
-    return counted(
-        read,
-        node,
-        shape,
-        value,
-        weight,
-        bias,
-        mult_adds=value.size * prod(weight.shape[1:]),
-        other_ops=prod(shape) * (bias is not None),
-    )
+    return _of_known_cost(read, node, shape, [value, weight, bias], value.size * prod(weight.shape[1:]), bias)
 
 
 def _reached(space: Shape, fields: dict[str, Any]) -> list[int]:
@@ -176,15 +182,5 @@ def _deform_conv(read: Reader, node: Node) -> Value:
     sampled = prod(value.shape[:2]) * taps * prod(shape[2:])
     # Each value read between pixels weighs its 2^axes neighbours, and a mask weighs it once more.
     each = 2 ** (len(shape) - 1) - 1 + (mask is not None)
-    return counted(
-        read,
-        node,
-        shape,
-        value,
-        weight,
-        offset,
-        bias,
-        mask,
-        mult_adds=prod(shape) * weight.shape[1] * taps,
-        other_ops=sampled * each + prod(shape) * (bias is not None),
-    )
+    given, mult_adds = [value, weight, offset, bias, mask], prod(shape) * weight.shape[1] * taps
+    return _of_known_cost(read, node, shape, given, mult_adds, bias, sampled * each)

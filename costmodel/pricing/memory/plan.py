@@ -42,7 +42,7 @@ class Plan:
 
     level: the name of the level, such as "onnxruntime". bytes: what it comes to: the end of the arena where blocks are
     packed, else the most that is held at once. parts: figures besides, by measure. notes: what a reader has to know.
-    lower_bound: whether layers of unknown cost may need more.
+    lower_bound: whether layers of unknown cost may need more. about: how it was asked for.
     """
 
     level: str
@@ -52,6 +52,7 @@ class Plan:
     parts: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     lower_bound: bool = False
+    about: str = ""
 
     @cached_property
     def held(self) -> tuple[int, ...]:

@@ -53,8 +53,8 @@ class Sequence:
 
 def find(network: Network) -> None:
     """Find attention that was taken apart."""
-    for part in list(network.parts.values()):
-        if part.op.name == "softmax" and network.parts.get(part.path) is part:
+    for part in network.left():
+        if part.op.name == "softmax":
             _attention(network, part)
 
 

@@ -15,9 +15,7 @@ BIASED = ("conv", "conv_transpose", "linear")
 
 def find(network: Network) -> None:
     """Make biases and borders part of the layers that they belong to."""
-    for part in list(network.parts.values()):
-        if network.parts.get(part.path) is not part:
-            continue
+    for part in network.left():
         if part.op.name == "add":
             _bias(network, part)
         elif part.op.name in ("conv", "avg_pool"):

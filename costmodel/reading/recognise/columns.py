@@ -21,9 +21,7 @@ MOST = 2**20
 
 def find(network: Network) -> None:
     """Find windows laid side by side, and pools undone."""
-    for part in list(network.parts.values()):
-        if network.parts.get(part.path) is not part:
-            continue
+    for part in network.left():
         if len(part.inputs) == 1 or part.op.name == "gather":
             _unfold(network, part)
         if len(part.inputs) == 1:
@@ -58,7 +56,7 @@ def _unfold(network: Network, part: Part) -> None:
     space = x[rank - 1 :]
     if len(places.shape) > 2 or (len(places.shape) < 2 and flat is None):
         return
-    op = _windows(places.held.reshape(-1, places.shape[-1] if places.shape else 1), space)
+    op = _windows(places.held.array().reshape(-1, places.shape[-1] if places.shape else 1), space)
     if op is None:
         return
     reads = list((flat or found).inputs[:1])

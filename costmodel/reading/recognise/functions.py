@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def find(network: Network) -> None:
     """Name squares, reciprocal roots, thresholds, what differs, and places within a plane."""
-    for part in list(network.parts.values()):
-        if network.parts.get(part.path) is part and part.op.name in RULES:
+    for part in network.left():
+        if part.op.name in RULES:
             RULES[part.op.name](network, part)
 
 

@@ -50,14 +50,12 @@ LENGTHS = by_last(
 def find(network: Network) -> None:
     """Find norms of lengths and of groups."""
     gathered(network, LENGTHS)
-    for part in list(network.parts.values()):
-        if network.parts.get(part.path) is part:
-            _grouped(network, part)
-    for part in list(network.parts.values()):
-        if network.parts.get(part.path) is part:
-            _learned(network, part)
-    for part in list(network.parts.values()):
-        if network.parts.get(part.path) is part and part.op.name == "add":
+    for part in network.left():
+        _grouped(network, part)
+    for part in network.left():
+        _learned(network, part)
+    for part in network.left():
+        if part.op.name == "add":
             _response(network, part)
 
 

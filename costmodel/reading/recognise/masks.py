@@ -119,12 +119,12 @@ def _bare(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def causal(mask: Mask, scores: tuple[int, ...], past: int) -> bool:
     """Say whether a mask is known, and lets each query see the keys up to its own, after `past` earlier ones."""
-    import numpy as np
-
     source = mask.source
     if not isinstance(source, Value) or source.held is None or source.held.size != scores[-1] * scores[-2]:
         return False
-    held = source.held.reshape(scores[-2:])
+    import numpy as np
+
+    held = source.held.array().reshape(scores[-2:])
     queries, keys = scores[-2:]
     seen = np.tri(queries, keys, past, dtype=bool)
     if held.dtype.kind == "b":

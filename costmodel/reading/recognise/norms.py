@@ -81,12 +81,10 @@ TAKEN_APART = by_last(
 def find(network: Network) -> None:
     """Find normalisations that were taken apart, their weights and biases, and those between two rearrangements."""
     gathered(network, TAKEN_APART)
-    for part in list(network.parts.values()):
-        if network.parts.get(part.path) is part:
-            _learned(network, part)
-    for part in list(network.parts.values()):
-        if network.parts.get(part.path) is part:
-            _turned(network, part)
+    for part in network.left():
+        _learned(network, part)
+    for part in network.left():
+        _turned(network, part)
 
 
 def factor(network: Network, part: Part) -> tuple[Part, Value] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from costmodel.reading.free import free
+
 if TYPE_CHECKING:
     from costmodel.reading.network import Network, Part
 
@@ -19,10 +21,6 @@ def find(network: Network) -> None:
     copies: dict[str, int] = {}
     for part in network.parts.values():
         if part not in paths:
-            path = part.name
-            while path in taken:
-                copies[part.name] = copies.get(part.name, 1) + 1
-                path = f"{part.name}_{copies[part.name]}"
-            taken.add(path)
-            paths[part] = path
+            paths[part] = free(part.name, taken.__contains__, copies)
+            taken.add(paths[part])
     network.rename(paths)

@@ -60,9 +60,9 @@ def near(number: float | None, other: float) -> bool:
 
 def gathered(network: Network, groups: Mapping[str, list[Group]]) -> None:
     """Make each group that is known by its last operator that operator, so that later groups may have it within."""
-    for part in list(network.parts.values()):
+    for part in network.left():
         known = groups.get(part.op.name)
-        if known and network.parts.get(part.path) is part:
+        if known:
             close = _close(network, part)
             for group in known:
                 if _taken(network, part, group, close):

@@ -19,9 +19,7 @@ DEEP = 8
 
 def find(network: Network) -> None:
     """Name what has a name of its own."""
-    for part in list(network.parts.values()):
-        if network.parts.get(part.path) is not part:
-            continue
+    for part in network.left():
         name = part.op.name
         if name in GLOBAL:
             _over_space(network, part)
@@ -29,8 +27,8 @@ def find(network: Network) -> None:
             _to_one(network, part)
         elif name in OTHERS:
             OTHERS[name](network, part)
-    for part in list(network.parts.values()):
-        if network.parts.get(part.path) is part and len(part.inputs) == 1:
+    for part in network.left():
+        if len(part.inputs) == 1:
             _without_space(network, part)
             _one_token(network, part)
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
+from costmodel.ops import OPERATORS
+from costmodel.ops.base import axis_of
 from costmodel.reading.draft import made_of
 from costmodel.reading.value import Value
 
@@ -20,6 +22,33 @@ def find(network: Network) -> None:
     for part in list(network.parts.values()):
         if part.op.name in NAMES:
             _above(network, part)
+
+
+def joined(network: Network) -> None:
+    """Take out what takes the two ways of a layer apart and puts them beside each other again."""
+    for part in list(network.parts.values()):
+        if part.op.name == "concat":
+            _together(network, part)
+
+
+def _together(network: Network, part: Part) -> None:
+    cuts = [network.maker(source) for source in part.inputs]
+    sources = {cut.inputs[0] if cut is not None and cut.op.name == "slice" else None for cut in cuts}
+    source = sources.pop()
+    turned = network.maker(source) if source is not None and not sources else None
+    made = network.maker(turned.inputs[0]) if turned is not None and turned.op.name == "rearrange" else None
+    if turned is None or made is None or made.op.name not in NAMES or turned.shape != part.shape:
+        return
+    axis = axis_of(part.shape, part.op.axis)  # type: ignore[attr-defined]
+    at = 0
+    for cut in cuts:
+        assert cut is not None
+        pieces = cut.op.pieces(turned.shape)  # type: ignore[attr-defined]
+        if pieces != {axis: (at, at + cut.shape[axis], 1)}:
+            return
+        at += cut.shape[axis]
+    if network.become(part, OPERATORS["identity"](), [turned.path]) is not None:
+        network.skip(part)
 
 
 def _above(network: Network, part: Part) -> None:

@@ -27,9 +27,7 @@ DEEP = 4
 
 def find(network: Network) -> None:
     """Take parts of what was rearranged before it is; what is taken apart and put together by pixels is rearranged."""
-    for part in list(network.parts.values())[::-1]:
-        if network.parts.get(part.path) is not part:
-            continue
+    for part in network.left(backwards=True):
         order = rearranging(network, part)
         if order is not None and part.path not in network.outputs:
             _before(network, part, order)

@@ -81,7 +81,7 @@ def _same(op: Operator, found: dict[str, Any], name: str, value: Any, shapes: tu
 def _axes(op: Operator, name: str, value: Any, shape: Any) -> Any:
     """Return axes as the default has them where they are the same, else counted from the front."""
     _, default = KEPT.setdefault(type(op), declared(type(op)))[name]
-    rank = len(shape) + (op.name in ("stack", "unsqueeze"))
+    rank = len(shape) + (op.name in ("stack", "unsqueeze", "one_hot"))
     own = axes_of((1,) * rank, value, name)
     if isinstance(default, (int, tuple)):
         try:
