@@ -68,12 +68,12 @@ __all__ = [*_WHERE, "__version__"]
 
 
 _SHOWN = {
-    "costmodel.graph.LayerGraph": {"_repr_html_": "graph_html"},
+    "costmodel.graph.LayerGraph": {"_repr_html_": "graph_html", "whatif": "graph_whatif"},
     "costmodel.pricing.table.CostTable": {"_repr_html_": "table_html", "__str__": "table_text"},
     "costmodel.pricing.table.Totals": {"_repr_html_": "totals_html"},
 }
-"""What shows itself in a notebook or printed, and the functions of `costmodel.notebook` that draw it. They are told
-here, at the front, because none of them knows of pages.
+"""What shows itself in a notebook or printed, or answers there, and the functions of `costmodel.notebook` that do it.
+They are told here, at the front, because none of them knows of pages.
 """
 
 
@@ -92,9 +92,8 @@ def _show(shown: str, way: str, drawer: str) -> None:
     """Give a class the method `way`, which asks a function of `costmodel.notebook`."""
     place, _, kind = shown.rpartition(".")
 
-    def draw(value: Any) -> str:
-        drawn: str = getattr(import_module("costmodel.notebook"), drawer)(value)
-        return drawn
+    def draw(value: Any, *asked: Any, **options: Any) -> Any:
+        return getattr(import_module("costmodel.notebook"), drawer)(value, *asked, **options)
 
     setattr(getattr(import_module(place), kind), way, draw)
 

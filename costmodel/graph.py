@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -275,6 +275,53 @@ class LayerGraph:
         """Return the output of the node at `path`, which may be one of the network's inputs."""
         node = self._nodes[path]
         return node.tensor if isinstance(node, Layer) else node
+
+    def remade(
+        self,
+        op: Callable[[Layer], Operator],
+        inputs: Mapping[str, Tensor] | None = None,
+        without: Collection[str] = (),
+    ) -> LayerGraph:
+        """Return the network with other operators or inputs, its shapes inferred anew. Whoever reads a layer that is
+        left out reads its first input.
+
+        Raises:
+            ShapeError: if they do not fit.
+        """
+        found = LayerGraph(
+            self.name,
+            self.inputs if inputs is None else inputs,
+            title=self.title,
+            source=self.source,
+            parameters=self.parameters,
+            file=self.file,
+            dtype=self.dtype,
+            batch=self.batch,
+            whole=self.whole,
+        )
+        instead: dict[str, str] = {}
+        for layer in self.layers:
+            reads = tuple(instead.get(name, name) for name in layer.inputs)
+            if layer.path in without:
+                instead[layer.path] = reads[0]
+                continue
+            found.add(
+                layer.path,
+                op(layer),
+                reads,
+                shares=layer.shares,
+                trainable=layer.trainable,
+                tied=layer.tied,
+                stored=layer.stored,
+                beside=layer.beside,
+                gives=layer.tensor,
+            )
+        for path in self.outputs:
+            if instead.get(path, path) in found._nodes:
+                found.mark_output(instead.get(path, path))
+        found.unpriced = {path: what for path, what in self.unpriced.items() if path not in without}
+        found.notes, found.read = list(self.notes), self.read
+        return found
 
     @property
     def outputs(self) -> tuple[str, ...]:

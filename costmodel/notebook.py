@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costmodel.documents.safe_text import one_line
 from costmodel.measures import MEASURES
@@ -16,6 +16,7 @@ from costmodel.tasks import report
 
 if TYPE_CHECKING:
     from costmodel.graph import LayerGraph
+    from costmodel.judging.diff import Diff
 
 
 def table_html(table: CostTable) -> str:
@@ -48,3 +49,14 @@ def totals_html(totals: Totals) -> str:
         Column("", [amount(value, measure.unit) for measure, value in rows]),
     ]
     return fragment(Page("", (), (), [Section("", columns)]))
+
+
+def graph_whatif(graph: LayerGraph, *edits: str, **options: Any) -> Diff:
+    """Return what edits of a network change: ``graph.whatif("swap relu=hardswish")``, with what `whatif` takes besides.
+
+    Raises:
+        CostModelError: if an edit matches nothing, cannot be made or gives a network that does not fit.
+    """
+    from costmodel.judging.compare import whatif
+
+    return whatif(graph, *edits, **options)

@@ -48,7 +48,7 @@ COMMANDS = {
     "verify": "verify {}",
     "show --graph": "show {} --graph",
     "show": "show {}",
-    "whatif": "whatif {} --set width=6",
+    "whatif": "whatif {} --set width=6 --save edited.yaml --force",
     "sweep": "sweep {} --vary width=2,4",
     "solve": "solve {} --vary width=2:6 --maximize params --subject-to params<200",
     "suggest": "suggest {} --goal params<50",

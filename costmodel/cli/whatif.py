@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, batch_option, dtype_option, top_option
+from costmodel.cli.arguments import ARCH, own_batch_option, own_dtype_option, top_option
 from costmodel.cli.memory import memory_options
 from costmodel.cli.output import emit, format_option, output_option, show
 from costmodel.tasks import whatif
@@ -66,8 +66,8 @@ class InOrder(click.Command):
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the edited spec.")
 @click.option("--force", is_flag=True, help="Let --save write over a file other than the edited one.")
 @click.option("--dry-run", is_flag=True, help="Show the edits of the text, price nothing, write nothing.")
-@batch_option
-@dtype_option
+@own_batch_option
+@own_dtype_option
 @top_option
 @memory_options
 @format_option
@@ -77,7 +77,8 @@ def whatif_command(dry_run: bool, form: str, output: Path | None, **asked: Any) 
 
     Edits are made in the order given. PATH is a layer's path, where * stands for any text and numbers of copies may be
     left out (ds4.pointwise means all of them). Only what the path means is changed: a block that other layers use as
-    well is written once more under a new name.
+    well is written once more under a new name. Of an ONNX file, which has no text, layers
+    can be set, swapped and dropped.
 
     \b
     Examples:
@@ -87,6 +88,7 @@ def whatif_command(dry_run: bool, form: str, output: Path | None, **asked: Any) 
       costmodel whatif vgg16 --insert 'pool5:drop={op: dropout}'
       costmodel whatif vgg16 --move 'separable:conv*' --save vgg16_separable.yaml
       costmodel whatif resnet50 --move 'squeeze_excite(16):*.conv3' --dry-run
+      costmodel whatif model.onnx --swap relu=hardswish
       costmodel whatif my_net.yaml --move gap_head --format markdown
     """
     edits = tuple(click.get_current_context().meta["edits"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ENDING = ".onnx"
 TAKERS = (
-    "report, latency, diff, check, verify, export and show --graph take ONNX files; "
+    "report, whatif, latency, diff, check, verify, export and show --graph take ONNX files; "
     "sweep and solve those that leave sizes open"
 )
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from costmodel import sources
 from costmodel.documents.write import write_whole
-from costmodel.edits.edit import edit
+from costmodel.edits.edit import Edit, edit
 from costmodel.errors import CostModelError
-from costmodel.judging.compare import whatif
+from costmodel.graph import LayerGraph
+from costmodel.judging.compare import WhatIf, whatif
+from costmodel.judging.diff import Diff
 from costmodel.render.answer import Answer
 from costmodel.sources import Question
 from costmodel.tasks.diff import TOP, of_diff
@@ -20,14 +23,14 @@ from costmodel.tasks.request import OfMemory
 class Request(OfMemory):
     """What `edits` of a network change, made in their order: ``("set width=0.75", "drop ds5")``.
 
-    network: what `load` takes, written as a spec. save: where the edited spec is written, over another file only where
-    `force` is. top: the rows that are shown.
+    network: what `load` takes; in one that was read and has no spec, layers can be set, swapped and dropped. save:
+    where the edited spec is written, over another file only where `force` is. top: the rows that are shown.
     """
 
     network: Question
     edits: tuple[str, ...]
-    batch: int = 1
-    dtype: str = "float32"
+    batch: int | None = None
+    dtype: str | None = None
     top: int | None = TOP
     save: Path | None = None
     force: bool = False
@@ -40,18 +43,32 @@ def answer(request: Request) -> Answer:
         CostModelError: if an edit cannot be made, gives a network that does not fit, or cannot be saved there.
         SpecError: with everything that is wrong in the network's file.
     """
-    spec, save = sources.open(request.network).needed_spec(), request.save
+    source, save = sources.open(request.network), request.save
+    if source.spec is None and save is None:
+        return _of_read(source.graph, request)
+    spec = source.needed_spec()
     if save is not None and not request.force and save.is_file() and not _same(save, spec.file):
         raise CostModelError(f"{save} is there already; --force writes over it")
-    levels = request.levels()
-    result = whatif(
-        spec, *request.edits, batch=request.batch, dtype=request.dtype, memory=levels.runtime, training=levels.training
-    )
+    result = _compared(spec, request)
+    assert isinstance(result, WhatIf)
     if save is not None:
         write_whole(save, result.edited.saved_in(save.parent))
     made, notes = list(map(str, result.edited.edits)), list(result.edited.notes)
     lines = [*made, *notes, *([f"saved as {save}"] if save else [])]
     return of_diff(result, f"{result.before.title}, edited", lines, request.top, {"edits": made, "notes": notes})
+
+
+def _compared(network: Question, request: Request) -> Diff:
+    levels = request.levels()
+    how: dict[str, Any] = {"memory": levels.runtime, "training": levels.training}
+    return whatif(network, *request.edits, batch=request.batch, dtype=request.dtype, **how)
+
+
+def _of_read(graph: LayerGraph, request: Request) -> Answer:
+    """Return the comparison for a network that has no text."""
+    made = [str(Edit.of(one)) for one in request.edits]
+    result = _compared(graph, request)
+    return of_diff(result, f"{result.before.title}, edited", made, request.top, {"edits": made, "notes": []})
 
 
 def changes(request: Request) -> str:

@@ -86,7 +86,7 @@ def test_it_is_verified_and_written_again(capsys, file, tmp_path):
     "words",
     [
         ("show",),
-        ("whatif", "--drop", "ds1"),
+        ("whatif", "--drop", "ds1", "--save", "edited.yaml"),
         ("formula",),
         ("suggest", "--goal", "params < 1M"),
     ],
@@ -97,8 +97,8 @@ def test_commands_that_need_a_spec_say_that_there_is_none(capsys, file, words):
     assert (code, out) == (2, "")
     assert err == (
         f"error: {file}: an ONNX file has no spec to show, edit or take formulas of\n"
-        "  report, latency, diff, check, verify, export and show --graph take ONNX files; sweep and solve those that "
-        "leave sizes open\n"
+        "  report, whatif, latency, diff, check, verify, export and show --graph take ONNX files; sweep and solve "
+        "those that leave sizes open\n"
     )
 
 

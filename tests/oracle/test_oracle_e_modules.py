@@ -824,3 +824,15 @@ def test_numbers_are_taken_to_be_finite_and_that_is_said():
     assert all(
         re.search(r"zoo\.py:\d+ asks whether numbers are finite; that they are was assumed", n) for n in graph.notes
     )
+
+
+def test_edits_of_a_module_come_to_the_module_so_edited() -> None:
+    def built(act: type[nn.Module], width: int) -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(3, width, 3), act(), nn.BatchNorm2d(width), nn.Flatten(), nn.Linear(width * 36, 5)
+        )
+
+    changed = cm.load(built(nn.ReLU, 8), (2, 3, 8, 8)).whatif("set 0.out_channels=16", "swap relu=hardswish")
+    after = cm.price(cm.load(built(nn.Hardswish, 16), (2, 3, 8, 8))).totals
+    for name in ("params", "mult_adds", "other_ops", "traffic_bytes"):
+        assert changed.after.totals.values[name] == after.values[name], name

@@ -74,21 +74,4 @@ def picked(graph: LayerGraph, number: Pick) -> LayerGraph:
         return tuple(map(deep, value)) if isinstance(value, tuple) else number(value)
 
     inputs = {name: replace(tensor, shape=deep(tensor.shape)) for name, tensor in graph.inputs.items()}
-    found = LayerGraph(graph.name, inputs, title=graph.title, dtype=graph.dtype, batch=graph.batch, whole=graph.whole)
-    for layer in graph.layers:
-        fields = {name: deep(value) for name, value in vars(layer.op).items()}
-        found.add(
-            layer.path,
-            type(layer.op)(**fields),
-            layer.inputs,
-            shares=layer.shares,
-            trainable=layer.trainable,
-            tied=layer.tied,
-            stored=layer.stored,
-            beside=layer.beside,
-            gives=layer.tensor,
-        )
-    for path in graph.outputs:
-        found.mark_output(path)
-    found.unpriced = graph.unpriced
-    return found
+    return graph.remade(lambda layer: type(layer.op)(**{n: deep(v) for n, v in vars(layer.op).items()}), inputs)
