@@ -16,7 +16,6 @@ from costmodel.modules.calls import called
 from costmodel.modules.lines import where
 from costmodel.modules.packed import is_packed, packed
 from costmodel.modules.reader import Reader
-from costmodel.modules.rooms import held_within
 from costmodel.modules.shadows import DRAWN, FEW, UNSURE, Shadows
 from costmodel.modules.tensors import META, bare, key, mapped, tensors_in, within
 from costmodel.modules.twins import Twins
@@ -114,7 +113,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
         self.reader.rooms.watch(results)
         self.shadows.follow(func, args, kwargs, results)
         if results:
-            self.reader.read(called(func, tuple(args), kwargs, result), held_within(func, args, kwargs))
+            self.reader.read(called(func, tuple(args), kwargs, result), self.reader.rooms.within(func, args, kwargs))
 
     def _real(self, func: Any, given: list[torch.Tensor], args: Any, kwargs: Any) -> bool:
         """Say whether a call is of few numbers on the processor that no weight or input is among: it is just run."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from costmodel.modules.tensors import dtype_name, key, tensors_in
+from costmodel.modules.tensors import dtype_name, geometry, key, mapped, tensors_in
 from costmodel.reading.draft import Step
 from costmodel.reading.seen import NOWHERE, Room, Seen
 
@@ -31,6 +31,7 @@ class Rooms:
         self._shown: set[str] = set()
         """Steps whose tensor lies in another one."""
         self._held: dict[str, tuple[int, int]] = {}
+        self._within: dict[tuple[Any, str], int] = {}
 
     def belongs(self, tensor: torch.Tensor, owner: str) -> None:
         """Say whose a tensor is that no call gave: an input's, or "" for the weights."""
@@ -65,6 +66,19 @@ class Rooms:
     def hold(self, source: str, once: int, batched: int) -> None:
         """Say which bytes the kernel of a step held besides."""
         self._held[source] = once, batched
+
+    def within(self, func: Any, args: Any, kwargs: Mapping[str, Any]) -> int:
+        """Return the bytes that are held at most while a call runs, besides what it gives: found out once for calls of
+        tensors that lie alike.
+        """
+        if not _composite(func):
+            return 0
+        places: dict[int, int] = {}
+        lie = mapped(lambda one: (geometry(one), places.setdefault(key(one), len(places))), [args, kwargs])
+        question = func, repr(lie)
+        if question not in self._within:
+            self._within[question] = held_within(func, args, kwargs)
+        return self._within[question]
 
     def tell(self, steps: Iterable[Step]) -> None:
         """Tell steps where their tensors lay."""
@@ -113,9 +127,9 @@ def _composite(func: Any) -> bool:
 
 
 def held_within(func: Any, args: Any, kwargs: Mapping[str, Any]) -> int:
-    """Return the bytes that are held at most while a call of tensors without numbers runs, besides what it gives."""
-    if not _composite(func):
-        return 0
+    """Return the bytes that are held at most while a call of tensors without numbers runs, which is made of others,
+    besides what it gives.
+    """
     within = _Within(tensors_in((args, kwargs)))
     try:
         with within:
