@@ -21,6 +21,7 @@ from costmodel.onnx.needed import needed, with_inner
 from costmodel.onnx.reader import Reader
 from costmodel.onnx.remarks import remarks
 from costmodel.onnx.sizes import Chosen, Sizes, chosen, several
+from costmodel.onnx.stored import UNKNOWN
 from costmodel.onnx.tables import tables
 from costmodel.onnx.types.classical import require_network
 from costmodel.onnx.untrained import untrained
@@ -31,7 +32,7 @@ from costmodel.reading.finish import finished
 from costmodel.reading.network import Network, network_of
 from costmodel.reading.recognise import recognised
 from costmodel.reading.value import REALS, Value
-from costmodel.tensor import Tensor
+from costmodel.tensor import BITS, Tensor
 
 OTHER_SIZES = ((256, 512), (320, 1024), (640, 16_000), (64, 32))
 """Heights and widths, and lengths, that are tried where a network does not allow those that are assumed first."""
@@ -223,7 +224,7 @@ def _named(drafted: Drafted, model: Model, file: str, name: str, inputs: list[In
     dtype = own_dtype(inputs, model.graph)
     graph = LayerGraph(
         name,
-        {name: _typed(tensor, network.kinds[name], dtype) for name, tensor in network.inputs.items()},
+        {name: _typed(file, name, tensor, network.kinds[name], dtype) for name, tensor in network.inputs.items()},
         title=Path(file).name,
         source=f"an ONNX file of opset {drafted.reader.opset}{writer}",
         parameters=parameters,
@@ -239,8 +240,15 @@ def _named(drafted: Drafted, model: Model, file: str, name: str, inputs: list[In
     return finished(network, graph, draft.folded_mult_adds)
 
 
-def _typed(tensor: Tensor, kind: str, own: str) -> Tensor:
-    """Return an input with its dtype, if it is of real numbers of another than the network's own."""
+def _typed(file: str, name: str, tensor: Tensor, kind: str, own: str) -> Tensor:
+    """Return an input with its dtype, if it is of real numbers of another than the network's own.
+
+    Raises:
+        CostModelError: if it holds no numbers.
+    """
+    if kind not in REALS and kind not in BITS:
+        held = "of a type that ONNX does not have" if kind == UNKNOWN else f"of type {kind}, which holds no numbers"
+        raise CostModelError(f"{file}: its input {quote(name)} is {held}")
     return replace(tensor, dtype=kind_of(kind, own)) if kind in REALS else tensor
 
 
