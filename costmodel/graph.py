@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.documents.safe_text import one_line
 from costmodel.errors import ShapeError
-from costmodel.numbers.arithmetic import Names, Shape, guarded, holds, is_symbol, show_shape
+from costmodel.numbers.arithmetic import Names, Number, Shape, guarded, holds, is_symbol, show_shape
 from costmodel.ops.base import Operator
 from costmodel.tensor import Tensor, require_whole
 
@@ -65,6 +65,13 @@ class Lies:
     more: int = 0
     once: int = 0
     each: int = 0
+
+    def besides(self, batch: Number) -> Number:
+        """Return the bytes that its kernel held besides, for so many images."""
+        return self.once + self.each * batch
+
+
+NOTHING_SEEN = Lies()
 
 
 class LayerGraph:

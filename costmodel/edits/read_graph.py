@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from costmodel.documents.patterns import means, nearest
 from costmodel.edits.edit import Edit
 from costmodel.edits.lines import data_of
 from costmodel.errors import CostModelError, ShapeError, known_or_suggest
 from costmodel.graph import LayerGraph
 from costmodel.ops.base import Operator, find_operator
+from costmodel.pricing.memory.step.segments import meant
 
 Ops = dict[str, Operator | None]
 """The operator of each layer, None where it is left out."""
@@ -29,7 +29,7 @@ def edited_graph(graph: LayerGraph, edits: Iterable[str | Edit]) -> LayerGraph:
         if one.kind not in _KINDS:
             raise CostModelError(f"{one}: in a network that was read, layers can be {_SAID}; a spec has more, its text")
         try:
-            _KINDS[one.kind](ops, one.what)
+            _KINDS[one.kind](graph, ops, one.what)
         except CostModelError as error:
             raise CostModelError(f"{one}: {error}") from None
     left_out = {path for path, op in ops.items() if op is None}
@@ -39,31 +39,27 @@ def edited_graph(graph: LayerGraph, edits: Iterable[str | Edit]) -> LayerGraph:
         raise CostModelError(f"after these edits {graph.title} does not fit: {error}") from None
 
 
-def _matched(ops: Ops, pattern: str) -> list[str]:
-    """Return the layers that a pattern means, or all within the blocks that it does."""
-    inner = f"{pattern}.*"
-    found = [path for path, op in ops.items() if op is not None and (means(pattern, path) or means(inner, path))]
-    if not found:
-        raise CostModelError(f"{pattern!r} matches no layer; {nearest(pattern, ops)}")
-    return found
+def _matched(graph: LayerGraph, ops: Ops, pattern: str) -> Iterator[tuple[str, Operator]]:
+    """Yield the layers that a pattern means and that are still there, and all such within the blocks that it does."""
+    for path in meant(graph, [pattern]):
+        if (op := ops[path]) is not None:
+            yield path, op
 
 
-def _set(ops: Ops, what: str) -> None:
+def _set(graph: LayerGraph, ops: Ops, what: str) -> None:
     place, equals, written = what.partition("=")
     pattern, _, field = place.strip().rpartition(".")
     if not equals or not pattern:
         raise CostModelError("write PATH.FIELD=VALUE, as in features.0.out_channels=32")
     value = data_of(written.strip())
-    for path in _matched(ops, pattern):
-        op = ops[path]
-        assert op is not None
+    for path, op in _matched(graph, ops, pattern):
         fields = vars(op)
         if field not in fields:
             raise CostModelError(f"{op.name} at {path} has no field {field!r}; {known_or_suggest(field, fields)}")
         ops[path] = _made(type(op), {**fields, field: tuple(value) if isinstance(value, list) else value})
 
 
-def _swap(ops: Ops, what: str) -> None:
+def _swap(graph: LayerGraph, ops: Ops, what: str) -> None:
     old, equals, new = (part.strip() for part in what.partition("="))
     if not equals:
         raise CostModelError("write OLD=NEW, as in relu=hardswish")
@@ -76,8 +72,8 @@ def _swap(ops: Ops, what: str) -> None:
         ops[path] = _made(kind, kept)
 
 
-def _drop(ops: Ops, what: str) -> None:
-    for path in _matched(ops, what.strip()):
+def _drop(graph: LayerGraph, ops: Ops, what: str) -> None:
+    for path, _ in _matched(graph, ops, what.strip()):
         ops[path] = None
 
 
@@ -89,4 +85,4 @@ def _made(kind: type[Operator], fields: Mapping[str, Any]) -> Operator:
 
 
 _SAID = "set, swapped and dropped"
-_KINDS: dict[str, Callable[[Ops, str], None]] = {"set": _set, "swap": _swap, "drop": _drop}
+_KINDS: dict[str, Callable[[LayerGraph, Ops, str], None]] = {"set": _set, "swap": _swap, "drop": _drop}

@@ -12,7 +12,7 @@ from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.graph import LayerGraph
 from costmodel.judging.budget import Budget, Judged, judge, limit, read_budget, share
 from costmodel.judging.budget import growth as grown
-from costmodel.pricing.memory.asked import NO_LEVELS, Levels, Runtime, Training
+from costmodel.pricing.memory.asked import NO_LEVELS, Levels, levels_of
 from costmodel.pricing.table import CostTable
 from costmodel.sources import Source
 from costmodel.sources.git import NotThereError, before_in
@@ -100,9 +100,8 @@ def _device(name: str | None) -> Device | None:
 
 def _levels(budget: Budget, asked: Levels) -> Levels:
     """Return the levels that are asked for, else the file's."""
-    runtime = Runtime(budget.memory) if budget.memory else None
-    training = Training(optimizer=budget.optimizer) if budget.optimizer else None
-    return Levels(asked.runtime or runtime, asked.training or training)
+    held = levels_of(budget.memory, budget.optimizer)
+    return Levels(asked.runtime or held.runtime, asked.training or held.training)
 
 
 def _check_revision(against: str) -> None:

@@ -11,6 +11,7 @@ from costmodel.measures import MEASURES, names, needed
 from costmodel.numbers.arithmetic import Number
 from costmodel.pricing import price
 from costmodel.pricing.memory.asked import NO_LEVELS, Levels
+from costmodel.pricing.memory.frozen import with_frozen
 from costmodel.pricing.memory.planned import planned, required
 from costmodel.pricing.sums import PRICED, sums
 from costmodel.pricing.table import CostTable
@@ -54,6 +55,7 @@ def measured(
             dtype.
     """
     needs = needed(wanted)
+    graph = with_frozen(graph, levels)
     reads = CHIP if "energy" in needs and device is None else ()
     found: dict[str, Any] = sums(graph, batch, dtype, [*dict.fromkeys((*(n for n in wanted if n in PRICED), *reads))])
     if not needs.isdisjoint({"memory", "step"}):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from costmodel.graph import Layer, LayerGraph
-from costmodel.numbers.arithmetic import Shape
+from costmodel.ops.base import OfInputs
 from costmodel.tensor import Tensor
 from costmodel.weights import RandomWeights, WeightSource
 
@@ -81,7 +81,7 @@ def _element_type(dtype: str | None) -> int:
 
 
 @dataclass
-class Writer:
+class Writer(OfInputs):
     """Collects the nodes and arrays of one layer; an `Emit`. Names within a layer are its path, a slash and a counter
     or array name.
     """
@@ -137,18 +137,6 @@ class Writer:
         name = f"{self.path}/constant{len(self.nodes)}"
         self.nodes.append(helper.make_node("Constant", [], [name], name, value=numpy_helper.from_array(array)))
         return name
-
-    def shape(self, value: str) -> Shape:
-        """Return the shape of an input of the operator, of one image."""
-        return self.tensors[value].shape
-
-    def dtype(self, value: str) -> str | None:
-        """Return the dtype of an input of the operator, None for real numbers of the one that is asked for."""
-        return self.tensors[value].dtype
-
-    def batched(self, value: str) -> bool:
-        """Say whether an input carries the batch; where not, it is written with a first axis of 1."""
-        return self.tensors[value].batched
 
     def store(self, name: str, array: Any) -> str:
         """Add an array to the model's file and return its name."""

@@ -74,9 +74,9 @@ class Reader:
         """Attributes that a node's type does not have."""
         self.lost: set[str] = set()
         """The values that they give, and what is made of those."""
-        self._owners: dict[str, Stored] = {}
-        self._names: dict[int, str] = {}
-        self._given: dict[tuple[int, str], tuple[Stored, Value]] = {}
+        self._taken: set[str] = set()
+        self._names: dict[object, str] = {}
+        self._given: dict[tuple[object, str], Value] = {}
         self._copies: dict[str, int] = {}
 
     def store(self, arrays: Iterable[Stored]) -> None:
@@ -96,23 +96,22 @@ class Reader:
         """Return what an array is called, with a number behind it where another graph within has one of that name. The
         same one, read again, is called the same, under whatever name a local function has it.
         """
-        same = id(array.external)  # which a copy under another name has too
-        if same not in self._names:
-            own = free(name, self._owners.__contains__, self._copies)
-            self._owners[own] = array  # kept, so that no other is at its place in memory
-            self._names[same] = own
-        return self._names[same]
+        if array.same not in self._names:
+            own = free(name, self._taken.__contains__, self._copies)
+            self._taken.add(own)
+            self._names[array.same] = own
+        return self._names[array.same]
 
     def of(self, array: Stored, origin: str = "") -> Value:
         """Return an array of the file as a value, the same one if it is read again; `origin` names one that is kept as
         it is, as weights are.
         """
-        same = id(array.external), origin
+        same = array.same, origin
         if same not in self._given:
             held = array.held(FEW if origin else MANY)
             arrays = (Array(origin, array.shape, array.dtype, not _masks(held)),) if origin else ()
-            self._given[same] = array, Value(array.shape, array.dtype, arrays=arrays, held=held, whole=bool(origin))
-        return self._given[same][1]
+            self._given[same] = Value(array.shape, array.dtype, arrays=arrays, held=held, whole=bool(origin))
+        return self._given[same]
 
     def over(self, nodes: Iterable[Node]) -> None:
         """Read nodes, in their order. What is made of values that are lost is lost.

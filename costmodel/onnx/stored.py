@@ -51,6 +51,8 @@ class Stored:
     is_external: bool = False
     data: Data = field(default=b"", repr=False)
     parts: Sequence[Field] = field(default=(), repr=False)
+    same: object = field(default_factory=object, repr=False, compare=False)
+    """What tells it from all other arrays; a copy under another name has the same."""
 
     @property
     def size(self) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from costmodel.ops.windows import Seen
+    from costmodel.tensor import Tensor
 
     Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -49,6 +50,24 @@ class Emit(Protocol):
 
     def batched(self, value: str) -> bool:
         """Say whether an input carries the batch; where not, it is written with a first axis of 1."""
+
+
+class OfInputs:
+    """What every `Emit` says of the inputs of the operator that it writes, given the `tensors` by their names."""
+
+    tensors: Mapping[str, Tensor]
+
+    def shape(self, value: str) -> Shape:
+        """Return the shape of an input of the operator, of one image."""
+        return self.tensors[value].shape
+
+    def dtype(self, value: str) -> str | None:
+        """Return the dtype of an input of the operator, None for real numbers of the one that is asked for."""
+        return self.tensors[value].dtype
+
+    def batched(self, value: str) -> bool:
+        """Say whether an input carries the batch; where not, it is written with a first axis of 1."""
+        return self.tensors[value].batched
 
 
 @dataclass(frozen=True, slots=True)

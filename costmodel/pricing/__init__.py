@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costmodel.graph import LayerGraph
 from costmodel.measures import names
 from costmodel.numbers.arithmetic import Number, same
 from costmodel.pricing.memory.asked import NO_LEVELS, Levels, Runtime, Training, levels_of
-from costmodel.pricing.memory.frozen import frozen
-from costmodel.pricing.memory.plan import Plan
+from costmodel.pricing.memory.frozen import with_frozen
 from costmodel.pricing.multiplied import by_width
 from costmodel.pricing.table import COLUMNS, CostTable, Totals
 from costmodel.pricing.walk import Walk
+
+if TYPE_CHECKING:
+    from costmodel.pricing.memory.plan import Plan
 
 STEP = names(("training",), rows=True)
 """The columns of a table that is priced for training, besides."""
@@ -44,8 +46,7 @@ def price(
         CostModelError: if the batch or the dtype cannot be, or there is no such runtime.
     """
     levels = levels_of(memory, training)
-    if levels.training is not None and levels.training.freeze:
-        graph = frozen(graph, levels.training.freeze)
+    graph = with_frozen(graph, levels)
     walk = Walk(graph, batch, dtype, levels.training is not None)
     rows = list(walk.rows())
     totals, plans = _planned(graph, walk, levels)

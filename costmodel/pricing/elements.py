@@ -8,7 +8,7 @@ from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import Number, Shape, ceil_div, product
 from costmodel.ops.base import Cost, Operator
 from costmodel.ops.saved import Saved
-from costmodel.tensor import BITS, REALS
+from costmodel.tensor import BITS, REALS, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class Widths:
         return (
             self.bytes(saved.numbers, layer.dtype) if saved.dtype is None else packed(saved.numbers, BITS[saved.dtype])
         )
+
+    def of(self, tensor: Tensor | Layer, batch: Number) -> Number:
+        """Return the bytes of a node's output for so many images."""
+        size = self.bytes(product(tensor.shape), tensor.dtype)
+        return size * batch if tensor.batched else size
 
     def weights(self, layer: Layer, own: bool = True) -> Number:
         """Return the bytes of a layer's trained arrays, each as it is stored; of its `own`, which no other keeps."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
-from costmodel.graph import Layer, LayerGraph, Lies
+from costmodel.graph import NOTHING_SEEN, Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, names, needed
 from costmodel.numbers.arithmetic import Number, guarded, is_plain, largest, product
 from costmodel.ops.base import Cost
@@ -229,8 +229,7 @@ class _Sums:
         lies, alive = self.graph.lies, list(paths)
         more = ((self.graph.layer(path), lies[path].more) for path in alive if path in lies and lies[path].more)
         beyond = (self.widths.bytes(number, one.dtype) * self._images(one) for one, number in more)
-        seen = lies.get(layer.path, Lies())
-        return sum(beyond, self._together(alive)) + seen.once + seen.each * self.batch
+        return sum(beyond, self._together(alive)) + lies.get(layer.path, NOTHING_SEEN).besides(self.batch)
 
 
 def _weighted(numbers: Iterable[tuple[Number, int]]) -> Number:

@@ -8,9 +8,9 @@ from operator import add, itemgetter
 from typing import Any, Protocol
 
 from costmodel.errors import CostModelError, known_or_suggest
-from costmodel.graph import Layer, LayerGraph
+from costmodel.graph import NOTHING_SEEN, Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, completed, names
-from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, product, whole
+from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, whole
 from costmodel.ops.saved import Saved
 from costmodel.pricing.elements import Widths, own_cost
 from costmodel.pricing.fusion import kernels
@@ -108,7 +108,8 @@ class Walk:
         fused = Fused(graph, heads)
         live, in_kernels = held(lifetimes(graph), rooms), held(fused.lifetimes(), sizes)
         if graph.lies:
-            live = [now + self._held(layer) for now, layer in zip(live, graph.layers, strict=True)]
+            seen_in = (graph.lies.get(layer.path, NOTHING_SEEN) for layer in graph.layers)
+            live = [now + lies.besides(self.batch) for now, lies in zip(live, seen_in, strict=True)]
         self._find_peaks(live, in_kernels, sizes)
         seen = list(receptive_fields(graph)) if self.plain else [None] * len(graph)
         self._field = receptive_field_of(graph, seen)
@@ -200,21 +201,12 @@ class Walk:
     def _tensor_bytes(self) -> dict[str, Number]:
         """Return the bytes of every node's output for the whole batch."""
         tensors: dict[str, Tensor | Layer] = {**self.graph.inputs, **{layer.path: layer for layer in self.graph.layers}}
-        return {path: self._bytes_of(tensor) for path, tensor in tensors.items()}
-
-    def _bytes_of(self, tensor: Tensor | Layer) -> Number:
-        size = self.widths.bytes(product(tensor.shape), tensor.dtype)
-        return size * self.batch if tensor.batched else size
+        return {path: self.widths.of(tensor, self.batch) for path, tensor in tensors.items()}
 
     def _room_of(self, path: str, sizes: dict[str, Number]) -> Number:
         """Return the bytes of the memory that a layer's tensor was seen to lie in, if it is its own."""
         layer, more = self.graph.layer(path), self.graph.lies[path].more
         return sizes[path] + self.widths.bytes(more, layer.dtype) * self._images_of(layer)
-
-    def _held(self, layer: Layer) -> Number:
-        """Return the bytes that a layer's kernel was seen to hold besides, while it runs."""
-        seen = self.graph.lies.get(layer.path)
-        return 0 if seen is None else seen.once + seen.each * self.batch
 
     def _bytes_of_own(self, layer: Layer, saved: Saved) -> Number:
         """Return the bytes of a tensor that a layer makes for the backward pass alone."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from costmodel.pricing.memory.plan import Block, Plan
+from costmodel.pricing.memory.plan import Block, Plan, over_time
 from costmodel.pricing.table import CostTable
 from costmodel.render.amounts import amount
 from costmodel.render.memory import when
@@ -47,7 +46,7 @@ def _stacked(axes: Axes, plan: Plan) -> None:
     of_kind: dict[str, list[Block]] = {}
     for block in plan.blocks:
         of_kind.setdefault(block.what, []).append(block)
-    heights = {kind: _held(plan, blocks) for kind, blocks in of_kind.items()}
+    heights = {kind: over_time(blocks, len(plan.moments)) for kind, blocks in of_kind.items()}
     kinds = sorted((kind for kind, held in heights.items() if any(held)), key=lambda kind: -min(heights[kind]))
     edges = [*range(len(plan.moments) + 1)]
     colours = [COLOURS[place % len(COLOURS)] for place in range(len(kinds))]
@@ -57,10 +56,6 @@ def _stacked(axes: Axes, plan: Plan) -> None:
     if len(kinds) > 1:
         axes.legend(fontsize=8, frameon=False, loc="upper left", reverse=True)
     _mark_peak(axes, plan)
-
-
-def _held(plan: Plan, blocks: Sequence[Block]) -> list[int]:
-    return list(Plan(plan.level, 0, plan.moments, tuple(blocks)).held)
 
 
 def _mark_peak(axes: Axes, plan: Plan) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from costmodel.documents.quantity import quantity
 from costmodel.errors import CostModelError
-from costmodel.pricing.memory.asked import Levels, Training
+from costmodel.pricing.memory.asked import Levels
 from costmodel.render.amounts import amount, amounts
 from costmodel.render.answer import Answer
 from costmodel.render.page import Column, Fact, Page, Section
@@ -58,8 +58,8 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
     limit = int(quantity(request.fits, "B"))
     if limit <= 0:
         raise CostModelError(f"--fits {request.fits}: a memory holds something; write 8GB")
-    levels = request.levels()
-    if request.memory is not None and (request.training or levels.training):
+    levels = request.levels(request.training)
+    if request.memory is not None and levels.training is not None:
         raise CostModelError(
             f"--memory {request.memory} is of inference, and a training step is PyTorch's: leave one out"
         )
@@ -78,10 +78,8 @@ def _holding(network: Source, request: Request, levels: Levels) -> tuple[str, He
         graph, asked_for = network.at_batch(batch)
         return measured(graph, names, images(graph, asked_for), request.dtype, levels=levels)
 
-    if request.training or levels.training is not None:
-        training = levels.training or Training()
-        levels = replace(levels, training=training)
-        return f"a training step with {training.said}", lambda n: asked(n, "step_peak_bytes")["step_peak_bytes"]
+    if levels.training is not None:
+        return f"a training step with {levels.training.said}", lambda n: asked(n, "step_peak_bytes")["step_peak_bytes"]
     if levels.runtime is not None:
 
         def of_runtime(batch: int) -> int:
@@ -111,7 +109,6 @@ def _fitting(title: str, limit: int, what: str, held: Held, tell: Tell) -> Fitti
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)
-    fits(max(1, low))
     return Fitting(title, limit, low, known, what)
 
 

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError
 from costmodel.pricing import price
-from costmodel.pricing.memory.asked import EVERY_LEVEL, LANES, RUNTIMES, Runtime, Training
+from costmodel.pricing.memory.asked import EVERY_LEVEL, RUNTIMES
 from costmodel.pricing.table import CostTable
 from costmodel.render.answer import Answer
 from costmodel.render.page import Fact, Page
-from costmodel.render.picture import check_picture, save_picture
 from costmodel.render.rows import Selection
 from costmodel.sources import Question, Source
 from costmodel.tasks.request import OfMemory, OfNetworks, found_device
@@ -67,7 +66,10 @@ def answer(request: Request) -> Answer:
     if request.strict:
         _require_all_priced(network.graph for network in networks)
     device = found_device(request.device)
-    check_picture(request.plot)
+    if request.plot is not None:
+        from costmodel.render.picture import check_picture
+
+        check_picture(request.plot)
     tables = [_priced(network, request, device) for network in networks]
     selection = Selection(request.by, request.depth, request.sort, request.top, request.memory is not None)
     lower = partial(_ideas, networks[0], tables[0], request)
@@ -131,11 +133,10 @@ def _require_all_priced(graphs: Iterable[LayerGraph]) -> None:
 def _priced(network: Source, request: Request, device: Device | None) -> CostTable:
     graph, images = network.at_batch(request.batch)
     dtype = device.conditions.dtype if device is not None and request.dtype is None else request.dtype
-    levels = request.levels()
-    training = levels.training or request.training
-    table = price(graph, images, dtype, training=training, memory=levels.runtime)
+    levels = request.levels(request.training)
+    table = price(graph, images, dtype, training=levels.training or False, memory=levels.runtime)
     if request.memory == EVERY_LEVEL:
-        table = replace(table, plans=(*_every_level(graph, table, request.lanes or LANES[0]), *table.plans))
+        table = replace(table, plans=(*_every_level(graph, table, request), *table.plans))
     if device is not None:
         from costmodel.latency.predict import time
 
@@ -147,14 +148,14 @@ def _priced(network: Source, request: Request, device: Device | None) -> CostTab
     return table
 
 
-def _every_level(graph: LayerGraph, table: CostTable, lanes: int) -> Iterator[Plan]:
+def _every_level(graph: LayerGraph, table: CostTable, request: Request) -> Iterator[Plan]:
     """Yield the plans of all runtimes that can be known, and memory as written."""
     from costmodel.pricing.memory import written
     from costmodel.pricing.memory.planned import of_runtime
 
     for name in RUNTIMES:
         with suppress(CostModelError):  # what a runtime cannot do at this dtype stands in no row
-            yield of_runtime(graph, table.batch, table.dtype, Runtime(name, lanes))
+            yield of_runtime(graph, table.batch, table.dtype, request.runtime(name))
     yield written.plan(graph, table.batch, table.dtype)
 
 
@@ -162,11 +163,8 @@ def _ideas(network: Source, table: CostTable, request: Request) -> Sequence[Idea
     """Return what would lower the peak that is shown."""
     from costmodel.pricing.memory.ideas import ideas
 
-    levels = request.levels()
-    if request.training and levels.training is None:
-        levels = replace(levels, training=Training())
     graph, _ = network.at_batch(request.batch)
-    return ideas(graph, table.batch, table.dtype, levels, _shown_peak(table))
+    return ideas(graph, table.batch, table.dtype, request.levels(request.training), _shown_peak(table))
 
 
 def _shown_peak(table: CostTable) -> int:
@@ -186,6 +184,7 @@ def _draw(tables: Sequence[CostTable], path: Path) -> None:
     table = tables[0]
     if table.plans:
         from costmodel.render.memory_plots import memory_chart
+        from costmodel.render.picture import save_picture
 
         save_picture(memory_chart(table, table.plans[-1]), path)
     else:

@@ -96,8 +96,12 @@ class OfMemory:
             said += [f"--{name}" if one is True else f"--{name} {shlex.quote(str(one))}" for one in values]
         return said
 
-    def levels(self) -> Levels:
-        """Return the levels that are asked for.
+    def runtime(self, name: str) -> Runtime:
+        """Return a runtime with as many channels in a block as are asked for."""
+        return Runtime(name, self.lanes or LANES[0])
+
+    def levels(self, step: bool = False) -> Levels:
+        """Return the levels that are asked for; `step`: a training step is, though nothing may be said of how.
 
         Raises:
             CostModelError: if there is no such runtime, optimizer or keeper, or something asked changes nothing.
@@ -105,7 +109,7 @@ class OfMemory:
         if self.lanes is not None and self.memory not in ("onnxruntime", EVERY_LEVEL):
             raise CostModelError("--lanes are of ONNX Runtime's blocks: add --memory onnxruntime")
         named = self.memory if self.memory != EVERY_LEVEL else None
-        return Levels(Runtime(named, self.lanes or LANES[0]) if named else None, self.how_trained())
+        return Levels(self.runtime(named) if named else None, self.how_trained() or (Training() if step else None))
 
 
 _OF_STEP = tuple(one.name for one in fields(Training))

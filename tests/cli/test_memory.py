@@ -240,6 +240,14 @@ def test_what_is_frozen_or_computed_again_changes_every_figure_that_it_should() 
     assert again.recomputed_mult_adds > 0
 
 
+def test_what_is_frozen_is_so_by_every_door() -> None:
+    graph, training = cm.load("resnet20"), cm.Training(freeze="stage*")
+    wanted = ["gradient_bytes", "saved_bytes", "backward_mult_adds", "step_peak_bytes"]
+    totals = cm.price(graph, 2, training=training).totals
+    (row,) = cm.sweep("resnet20", measures=wanted, training=training, batch=[2]).to_dict("records")
+    assert {name: row[name] for name in wanted} == {name: totals.values[name] for name in wanted}
+
+
 def test_a_sum_with_nothing_takes_no_memory_of_its_own() -> None:
     convolve = {"out_channels": 4, "kernel_size": 3, "padding": 1}
     ends = ("a", "conv", "s", convolve), ("b", "conv", "a", convolve)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 
 from costmodel.graph import LayerGraph
-from costmodel.pricing.memory.step.segments import meant
+from costmodel.pricing.memory.asked import Levels
 
 
-def frozen(graph: LayerGraph, patterns: Sequence[str]) -> LayerGraph:
-    """Return the network with the layers that patterns mean, and those that share their weights, not trained.
+def with_frozen(graph: LayerGraph, levels: Levels) -> LayerGraph:
+    """Return the network with the layers that a training step freezes, and those that share their weights, not trained.
 
     Raises:
         CostModelError: if a pattern means no layer.
     """
-    named = meant(graph, patterns)
+    if levels.training is None or not levels.training.freeze:
+        return graph
+    from costmodel.pricing.memory.step.segments import meant  # what walks a step is slow to import
+
+    named = meant(graph, levels.training.freeze)
     found = copy(graph)
     found.layers = [
         replace(layer, trainable=layer.trainable and (layer.shares or layer.path) not in named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -46,7 +47,7 @@ def ideas(graph: LayerGraph, batch: int, dtype: str, levels: Levels, now: int) -
 def _of_training(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Iterator[Idea]:
     options = {
         "--amp": replace(training, amp=True),
-        **{f"--checkpoint {_quoted(name)}": _again(training, name) for name in _blocks(graph)},
+        **{f"--checkpoint {shlex.quote(name)}": _again(training, name) for name in _blocks(graph)},
     }
     if training.optimizer.startswith("adam"):
         options["--optimizer momentum"] = replace(training, optimizer="momentum")
@@ -58,10 +59,6 @@ def _of_training(graph: LayerGraph, batch: int, dtype: str, training: Training) 
             yield Idea(option, plan.bytes, plan.parts.get("recomputed_mult_adds", 0))
     if batch > 1:
         yield Idea(f"--batch {batch // 2}", of_step(graph, batch // 2, dtype, training).bytes)
-
-
-def _quoted(name: str) -> str:
-    return f"'{name}'" if EVERY in name else name
 
 
 def _again(training: Training, name: str) -> Training:

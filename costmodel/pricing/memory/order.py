@@ -14,8 +14,7 @@ from heapq import heappop, heappush, nsmallest
 from typing import NamedTuple
 
 from costmodel.graph import LayerGraph
-from costmodel.numbers.arithmetic import product
-from costmodel.pricing.elements import Widths, element_bits, packed
+from costmodel.pricing.elements import Widths
 from costmodel.pricing.memory.liveness import held, lifetimes, storages
 from costmodel.units import DTYPES
 
@@ -61,12 +60,9 @@ def least(graph: LayerGraph, batch: int = 1, dtype: str | None = None, most: int
 
 def _sizes(graph: LayerGraph, batch: int, dtype: str | None) -> dict[str, int]:
     """Return the bytes of every node's output."""
-    bits = element_bits(graph, Widths(DTYPES[graph.dtype if dtype is None else dtype], dtype is not None))
-    tensors = {path: graph.tensor(path) for path in bits}
-    return {
-        path: int(packed(product(tensor.shape), bits[path])) * (batch if tensor.batched else 1)
-        for path, tensor in tensors.items()
-    }
+    widths = Widths(DTYPES[graph.dtype if dtype is None else dtype], dtype is not None)
+    nodes = (*graph.inputs, *(layer.path for layer in graph.layers))
+    return {path: int(widths.of(graph.tensor(path), batch)) for path in nodes}
 
 
 class _State(NamedTuple):

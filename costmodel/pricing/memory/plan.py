@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -36,6 +36,15 @@ class Block:
     offset: int | None = None
 
 
+def over_time(blocks: Iterable[Block], moments: int) -> tuple[int, ...]:
+    """Return the bytes that blocks hold at each of so many moments."""
+    changes = [0] * (moments + 1)
+    for block in blocks:
+        changes[block.first] += block.bytes
+        changes[block.last + 1] -= block.bytes
+    return tuple(accumulate(changes[:-1]))
+
+
 @dataclass(frozen=True)
 class Plan:
     """The memory of a whole run, moment by moment.
@@ -57,11 +66,7 @@ class Plan:
     @cached_property
     def held(self) -> tuple[int, ...]:
         """The bytes that are held at each moment."""
-        changes = [0] * (len(self.moments) + 1)
-        for block in self.blocks:
-            changes[block.first] += block.bytes
-            changes[block.last + 1] -= block.bytes
-        return tuple(accumulate(changes[:-1]))
+        return over_time(self.blocks, len(self.moments))
 
     @property
     def peak(self) -> int:

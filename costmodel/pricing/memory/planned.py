@@ -13,7 +13,6 @@ from costmodel.numbers.arithmetic import Number, is_symbol
 from costmodel.pricing.memory.asked import RUNTIMES, Levels, Runtime, Training
 from costmodel.pricing.memory.plan import Plan
 from costmodel.pricing.memory.points import at_each, shape_of
-from costmodel.pricing.training import require_gradients
 
 PLANNED = tuple(name for name, measure in MEASURES.items() if measure.needs in ("memory", "step"))
 """The measures that follow from plans."""
@@ -42,7 +41,6 @@ def of_step(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Pl
     """
     from costmodel.pricing.memory.step.plan import plan
 
-    require_gradients(dtype)
     return plan(graph, batch, dtype, training)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from costmodel.graph import LayerGraph, Lies
+from dataclasses import replace
+
+from costmodel.graph import NOTHING_SEEN, LayerGraph
 from costmodel.numbers.arithmetic import product
 from costmodel.pricing.elements import Widths
 from costmodel.pricing.memory.liveness import lifetimes
-from costmodel.pricing.memory.plan import Block, Moment, Plan
+from costmodel.pricing.memory.plan import Block, Moment, Plan, over_time
 from costmodel.units import DTYPES
 
 LEVEL = "as written"
@@ -19,8 +21,7 @@ def plan(graph: LayerGraph, batch: int, dtype: str | None) -> Plan:
     def size(path: str) -> int:
         tensor = graph.tensor(path)
         beyond = graph.lies[path].more if path in graph.lies else 0
-        numbers: int = widths.bytes(product(tensor.shape) + beyond, tensor.dtype)
-        return numbers * batch if tensor.batched else numbers
+        return int(widths.of(replace(tensor, shape=(product(tensor.shape) + beyond,)), batch))
 
     first = dict.fromkeys(graph.inputs, 0)
     blocks: list[Block] = []
@@ -32,11 +33,11 @@ def plan(graph: LayerGraph, batch: int, dtype: str | None) -> Plan:
         if new is not None:
             first[new] = moment
         blocks += [held(path, moment) for path in freed]
-        seen = graph.lies.get(graph.layers[moment].path, Lies())
-        if besides := seen.once + seen.each * batch:
-            blocks.append(Block(graph.layers[moment].path, besides, moment, moment, "within the kernel"))
+        path = graph.layers[moment].path
+        if besides := graph.lies.get(path, NOTHING_SEEN).besides(batch):
+            blocks.append(Block(path, besides, moment, moment, "within the kernel"))
     ended = {block.path for block in blocks}
     blocks += [held(path, len(alive.allocated) - 1) for path in first if path not in ended]
     moments = tuple(Moment(layer.path) for layer in graph.layers)
-    found = Plan(LEVEL, 0, moments, tuple(blocks), lower_bound=bool(graph.unpriced))
-    return Plan(LEVEL, max(found.held, default=0), moments, found.blocks, lower_bound=found.lower_bound)
+    most = max(over_time(blocks, len(moments)), default=0)
+    return Plan(LEVEL, most, moments, tuple(blocks), lower_bound=bool(graph.unpriced))

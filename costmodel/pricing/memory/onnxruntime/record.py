@@ -8,6 +8,7 @@ from typing import Any
 
 from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import Shape
+from costmodel.ops.base import OfInputs
 from costmodel.ops.opaque import Opaque
 from costmodel.pricing.memory.onnxruntime import shapes
 from costmodel.pricing.memory.onnxruntime.nodes import WHOLE, Nodes, Value
@@ -36,7 +37,7 @@ def with_batch(tensor: Tensor, batch: int) -> Shape:
     return (batch if tensor.batched else 1, *tensor.shape)
 
 
-class _Recorder:
+class _Recorder(OfInputs):
     """Collects the nodes of one layer; an `Emit`."""
 
     def __init__(self, nodes: Nodes, layer: Layer, batch: int, tensors: Mapping[str, Tensor]) -> None:
@@ -105,18 +106,6 @@ class _Recorder:
         numbers = values if shape == () else list(values) if len(shape) == 1 else None
         self.nodes.values[name] = Value(shape, _dtype(first), True, numbers)
         return name
-
-    def shape(self, value: str) -> Shape:
-        """Return the shape of an input of the operator, of one image."""
-        return self.tensors[value].shape
-
-    def dtype(self, value: str) -> str | None:
-        """Return the dtype of an input of the operator."""
-        return self.tensors[value].dtype
-
-    def batched(self, value: str) -> bool:
-        """Say whether an input carries the batch."""
-        return self.tensors[value].batched
 
 
 def _measured(values: Any) -> tuple[Shape, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from costmodel.errors import CostModelError
 from costmodel.graph import Layer, LayerGraph
@@ -95,9 +96,7 @@ def _plan(graph: LayerGraph, ledger: Ledger, more: dict[str, int], keeps: str) -
     unknown = bool(graph.unpriced) or any(layer.op.family == "opaque" for layer in graph.layers)
     if unknown:
         notes.append("layers of unknown cost may keep more: this is a lower bound")
-    return Plan(
-        found.level, found.held[found.peak], found.moments, found.blocks, held | more, tuple(notes), lower_bound=unknown
-    )
+    return replace(found, bytes=found.held[found.peak], parts=held | more, notes=tuple(notes), lower_bound=unknown)
 
 
 def _hold_throughout(
