@@ -192,9 +192,9 @@ class Measured:
     flash_bytes = Measure[int]("flash", "B", rank=6, row=False, needs="memory")
     """What a microcontroller stores: weights, biases of int32 and scales."""
 
-    latency_s = Measure[float]("latency", "s", needs="device", shown="kind block network sweep")
-    latency_low_s = Measure[float]("latency low", "s", rank=2, needs="device", shown="sweep")
-    latency_high_s = Measure[float]("latency high", "s", rank=2, needs="device", shown="sweep")
+    latency_s = Measure[float]("latency", "s", needs="device", shown="kind block network diff sweep")
+    latency_low_s = Measure[float]("latency low", "s", rank=2, needs="device", shown="diff sweep")
+    latency_high_s = Measure[float]("latency high", "s", rank=2, needs="device", shown="diff sweep")
     """With latency_low_s, the 90 % interval that the device has earned."""
     latency_per_image_s = Measure[float]("an image", "s", rank=13, adds="derived", row=False, needs="device")
     throughput_per_s = Measure[float]("throughput", "images/s", rank=13, adds="derived", row=False, needs="device")

@@ -204,9 +204,12 @@ dtype_option = click.option(
 own_dtype_option = click.option(
     "--dtype",
     type=click.Choice(list(DTYPES)),
-    help="Of weights and activations; by default what an ONNX file holds, and float32 of a spec.",
+    help="Of weights and activations; by default the device's where there is one, else what an ONNX file holds, and "
+    "float32 of a spec.",
 )
 top_option = click.option(
     "--top", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="Show the N largest changes."
 )
-device_option = click.option("--device", metavar="NAME", help="Add predicted latency on a device.")
+device_option = click.option(
+    "--device", metavar="NAME", help="Add predicted latency on a device (see `costmodel devices`), at its dtype."
+)

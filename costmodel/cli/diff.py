@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, own_batch_option, own_dtype_option, top_option
+from costmodel.cli.arguments import ARCH, device_option, own_batch_option, own_dtype_option, top_option
 from costmodel.cli.memory import memory_options
 from costmodel.cli.output import format_option, output_option, show
 from costmodel.tasks import diff
@@ -18,6 +18,7 @@ from costmodel.tasks import diff
 @click.argument("b", type=ARCH)
 @own_batch_option
 @own_dtype_option
+@device_option
 @top_option
 @memory_options
 @format_option
@@ -31,6 +32,7 @@ def diff_command(form: str, output: Path | None, **asked: Any) -> None:
     \b
     Examples:
       costmodel diff resnet50 resnet50_v1_5
+      costmodel diff mobilenet_v2 mobilenet_v3_large --device pi5
       costmodel diff git:main:my_net.yaml my_net.yaml --format markdown
       costmodel diff vgg.yaml#vgg11 vgg.yaml#vgg13 --top 50
     """

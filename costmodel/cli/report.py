@@ -9,6 +9,7 @@ import click
 
 from costmodel.cli.arguments import (
     ARCH,
+    device_option,
     network_options,
     own_batch_option,
     own_dtype_option,
@@ -23,7 +24,7 @@ from costmodel.tasks import report
 @network_options
 @own_batch_option
 @own_dtype_option
-@click.option("--device", metavar="NAME", help="Add latency on a device (see `costmodel devices`), at its dtype.")
+@device_option
 @click.option("--energy", is_flag=True, help="Add joules: on a 45 nm chip; with --device, its measured power x time.")
 @click.option(
     "--by",

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, batch_option, device_option, dtype_option
+from costmodel.cli.arguments import ARCH, batch_option, device_option, own_dtype_option
 from costmodel.cli.memory import memory_options
 from costmodel.cli.output import format_option, show
 from costmodel.cli.progress import progress
@@ -18,7 +18,7 @@ from costmodel.tasks import suggest
 @click.option("--goal", required=True, metavar="CONDITION", help='What to reach: "mult_adds < 1e9 and params < 10M".')
 @click.option("--top", type=click.IntRange(min=1), default=8, show_default=True, metavar="N", help="Show N ways.")
 @batch_option
-@dtype_option
+@own_dtype_option
 @device_option
 @memory_options
 @format_option
@@ -35,6 +35,7 @@ def suggest_command(form: str, **asked: Any) -> None:
       costmodel suggest vgg16 --goal "mult_adds < 5G"
       costmodel suggest mobilenet_v1 --goal "mult_adds < 200M and params < 3M"
       costmodel suggest resnet50 --goal "peak_live_bytes < 5 MB" --dtype float16
+      costmodel suggest resnet50 --goal "latency_high_ms < 100" --device pi5
     """
     with progress("networks", wait=2.0) as tell:
         found = suggest.answer(suggest.Request(**asked), tell)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, own_batch_option, own_dtype_option, top_option
+from costmodel.cli.arguments import ARCH, device_option, own_batch_option, own_dtype_option, top_option
 from costmodel.cli.memory import memory_options
 from costmodel.cli.output import emit, format_option, output_option, show
 from costmodel.tasks import whatif
@@ -68,6 +68,7 @@ class InOrder(click.Command):
 @click.option("--dry-run", is_flag=True, help="Show the edits of the text, price nothing, write nothing.")
 @own_batch_option
 @own_dtype_option
+@device_option
 @top_option
 @memory_options
 @format_option
@@ -89,6 +90,7 @@ def whatif_command(dry_run: bool, form: str, output: Path | None, **asked: Any) 
       costmodel whatif vgg16 --move 'separable:conv*' --save vgg16_separable.yaml
       costmodel whatif resnet50 --move 'squeeze_excite(16):*.conv3' --dry-run
       costmodel whatif model.onnx --swap relu=hardswish
+      costmodel whatif mobilenet_v2 --set width=0.75 --device pi4
       costmodel whatif my_net.yaml --move gap_head --format markdown
     """
     edits = tuple(click.get_current_context().meta["edits"])

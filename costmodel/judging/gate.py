@@ -84,7 +84,7 @@ def gate(
     percent = share(growth) if growth is not None else held.growth or 0.0
     merged = replace(held, every=every)
     found = _device(device or held.device)
-    asked = dtype or held.dtype or (found.conditions.dtype if found else None)
+    asked = found.dtype_for(dtype or held.dtype) if found else dtype or held.dtype
     return Gate(
         merged, against, allow_new, allow_partial, percent, batch or held.batch, asked, found, _levels(held, levels)
     )

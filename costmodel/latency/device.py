@@ -201,6 +201,17 @@ class Device(_Part):
             raise ValueError(_no_name(name))
         return name
 
+    def dtype_for(self, asked: str | None) -> str:
+        """Return the dtype at which a question is priced here: the one that was measured, whether asked for or not.
+
+        Raises:
+            CostModelError: if it asks for another.
+        """
+        own = self.conditions.dtype
+        if asked not in (None, own):
+            raise CostModelError(f"{self.name} was measured at {own}, so ask for --dtype {own}, not {asked}")
+        return own
+
 
 def read_device(path: Path) -> Device:
     """Return the device that a file describes.

@@ -54,6 +54,7 @@ def measured(
         CostModelError: if one needs a device or a runtime and there is none, or cannot be had of this one or at this
             dtype.
     """
+    dtype = device.dtype_for(dtype) if device else dtype
     needs = needed(wanted)
     graph = with_frozen(graph, levels)
     reads = CHIP if "energy" in needs and device is None else ()
@@ -85,6 +86,7 @@ def table(
         CostModelError: as `measured` does.
     """
     require_device(wanted, device)
+    dtype = device.dtype_for(dtype) if device else dtype
     levels = required(wanted, levels)
     training = levels.training or "training" in needed(wanted)
     found = price(graph, batch, dtype, training=training, memory=levels.runtime)

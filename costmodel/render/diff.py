@@ -7,6 +7,7 @@ from typing import Any
 
 from costmodel.judging.diff import Diff, summed
 from costmodel.measures import MEASURES, Row
+from costmodel.pricing.table import CostTable
 from costmodel.render.amounts import amount, change
 from costmodel.render.page import Column, Page, Section
 from costmodel.render.report import shape_text
@@ -24,14 +25,22 @@ def page(diff: Diff, title: str = "", lines: Sequence[str] = (), top: int | None
     moved = f"{counted(count, 'layer')} {'is' if count == 1 else 'are'} the same at another path." if count else ""
     sections = [_totals(diff), *([_rows(changed, top, moved)] if changed else [])]
     hint = hint if changed else " ".join(filter(None, ["No layer changed.", moved]))
-    notes = [f"note: {table.title}: {note}" for table in (diff.before, diff.after) for note in table.notes]
+    notes = [f"note: {table.title}: {note}" for table in (diff.before, diff.after) for note in _notes(table)]
     heading = title or f"{diff.before.title} -> {diff.after.title}"
     return Page(heading, [*lines, _asked(diff), *dict.fromkeys(notes)], (), sections, hint)
 
 
+def _notes(table: CostTable) -> list[str]:
+    return [*table.notes, *(table.totals.notes or ())]
+
+
 def _asked(diff: Diff) -> str:
-    before, after = (f"batch {table.batch}, {table.dtype}" for table in (diff.before, diff.after))
+    before, after = map(_priced_at, (diff.before, diff.after))
     return before if before == after else f"{before} -> {after}"
+
+
+def _priced_at(table: CostTable) -> str:
+    return f"batch {table.batch}, {table.dtype}" + (f", {table.totals.device}" if table.totals.device else "")
 
 
 def _totals(diff: Diff) -> Section:
@@ -101,7 +110,8 @@ def as_dict(diff: Diff) -> dict[str, Any]:
             "title": table.title,
             "parameters": dict(table.parameters),
             "dtype": table.dtype,
-            **({"notes": table.notes} if table.notes else {}),
+            **({"device": table.totals.device} if table.totals.device else {}),
+            **({"notes": notes} if (notes := _notes(table)) else {}),
         }
         for side, table in (("before", diff.before), ("after", diff.after))
     }

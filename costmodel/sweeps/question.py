@@ -86,7 +86,7 @@ class Question:
     network: Parametric
     points: Grid | Pairs
     dtype: str | None = None
-    """None is the network's own."""
+    """None is the network's own, where there is no device to go by."""
     measures: tuple[str, ...] = COLUMNS
     where: Condition | None = None
     device: Device | None = None
@@ -294,10 +294,8 @@ def ask(
     Raises:
         CostModelError: if a parameter, column or value cannot be.
     """
+    dtype = device.dtype_for(dtype) if device else dtype
     priced_at = dtype_of(network, dtype)
-    if device is not None and device.conditions.dtype != priced_at:
-        own = device.conditions.dtype
-        raise CostModelError(f"{device.name} was measured at {own}, so ask for --dtype {own}, not {priced_at}")
     points = pairs(network, axes) if isinstance(axes, Mapping) else grid(network, axes)
     columns = [*points.names, *MEASURES]
     condition = parse_condition(where, columns) if where else None

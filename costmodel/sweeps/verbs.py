@@ -42,7 +42,7 @@ def sweep(
 
     Args:
         network: an architecture or its name, or an ONNX file that leaves sizes open.
-        dtype: of weights and activations; by default the network's own.
+        dtype: of weights and activations; by default the device's, or else the network's own.
         measures: the columns wanted besides the parameters, as `costmodel.measures` lists them.
         where: keep only the rows that meet this condition: ``"mult_adds < 300e6"``.
         paired: take the i-th of each list as the i-th point, instead of all combinations.
@@ -99,7 +99,7 @@ def solve(
         maximize: the measure or parameter that is to be large; or
         minimize: the one that is to be small.
         subject_to: a condition that the network must meet, or several: ``"params < 5M"``.
-        dtype: of weights and activations; by default the network's own.
+        dtype: of weights and activations; by default the device's, or else the network's own.
         workers: processes to spread the work over.
         device: the name of a device, whose latency may then be asked for.
         memory: the runtime whose plan is meant, "onnxruntime", and

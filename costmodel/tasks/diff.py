@@ -11,7 +11,7 @@ from costmodel.judging.diff import Diff
 from costmodel.render import diff as render
 from costmodel.render.answer import Answer
 from costmodel.sources import Question
-from costmodel.tasks.request import OfMemory
+from costmodel.tasks.request import OfMemory, found_device
 
 TOP = 20
 """The largest changes, which people are shown."""
@@ -21,13 +21,15 @@ TOP = 20
 class Request(OfMemory):
     """What differs from `a` to `b`: what `load` takes.
 
-    batch, dtype: None is each network's own. top: rows that are shown.
+    batch, dtype: None is each network's own, or the device's dtype. device: whose latency is compared too. top: rows
+    that are shown.
     """
 
     a: Question
     b: Question
     batch: int | None = None
     dtype: str | None = None
+    device: str | None = None
     top: int | None = TOP
 
 
@@ -38,9 +40,9 @@ def answer(request: Request) -> Answer:
         CostModelError: if there is no such network, or it is wrong.
     """
     levels = request.levels()
-    found = diff(
-        request.a, request.b, batch=request.batch, dtype=request.dtype, memory=levels.runtime, training=levels.training
-    )
+    how: dict[str, Any] = {"memory": levels.runtime, "training": levels.training}
+    device = found_device(request.device)
+    found = diff(request.a, request.b, batch=request.batch, dtype=request.dtype, device=device, **how)
     named = isinstance(request.a, str) and isinstance(request.b, str)
     return of_diff(found, f"{request.a} -> {request.b}" if named else "", top=request.top)
 

@@ -132,8 +132,8 @@ def _require_all_priced(graphs: Iterable[LayerGraph]) -> None:
 
 def _priced(network: Source, request: Request, device: Device | None) -> CostTable:
     graph, images = network.at_batch(request.batch)
-    dtype = device.conditions.dtype if device is not None and request.dtype is None else request.dtype
     levels = request.levels(request.training)
+    dtype = device.dtype_for(request.dtype) if device else request.dtype
     table = price(graph, images, dtype, training=levels.training or False, memory=levels.runtime)
     if request.memory == EVERY_LEVEL:
         table = replace(table, plans=(*_every_level(graph, table, request), *table.plans))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,27 +19,24 @@ if TYPE_CHECKING:
     from costmodel.sweeps.conditions import Condition
 
 
-FLOAT = "float32"
-
-
 @dataclass(frozen=True)
 class Request(OfMemory):
     """Edits of a network (its name or path, written as a spec) that reach a goal: ``"mult_adds < 1e9"``.
 
-    top: how many ways are shown.
+    top: how many ways are shown. dtype: of weights and activations; None is the device's, or else the network's own.
     """
 
     network: str
     goal: str
     top: int = 8
     batch: int = 1
-    dtype: str = "float32"
+    dtype: str | None = None
     device: str | None = None
 
     def said(self) -> list[str]:
         """Return the options with which a command prices as this does."""
-        named = {"batch": self.batch if self.batch != 1 else None, "dtype": self.dtype if self.dtype != FLOAT else None}
-        options = [f"--{name} {value}" for name, value in named.items() if value]
+        named = {"batch": self.batch if self.batch != 1 else None, "dtype": self.dtype, "device": self.device}
+        options = [f"--{name} {shlex.quote(str(value))}" for name, value in named.items() if value]
         steps = "step_peak_bytes" in self.goal and self.how_trained() is None
         return [*options, *self.options(), *(["--optimizer adam"] if steps else [])]
 
@@ -53,12 +51,15 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
     from costmodel.latency.whole import askable, measured, require_device
     from costmodel.measures import MEASURES, needed
     from costmodel.pricing.memory.asked import Training
+    from costmodel.sources.parametric import OfSpec
     from costmodel.sweeps.conditions import parse_condition
     from costmodel.sweeps.question import COLUMNS, TIMED
 
     device = found_device(request.device)
     require_device(parse_condition(request.goal, MEASURES).names, device)
-    goal = parse_condition(request.goal, askable(request.dtype, device))
+    spec = sources.open(request.network).needed_spec()
+    dtype = device.dtype_for(request.dtype) if device else request.dtype or OfSpec(spec).dtype
+    goal = parse_condition(request.goal, askable(dtype, device))
     levels = request.levels()
     names = list(dict.fromkeys([*(TIMED if device else COLUMNS), *goal.names]))
 
@@ -71,9 +72,9 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
         if checkpoints:
             training = levels.training or Training()
             asked = replace(levels, training=replace(training, checkpoint=(*training.checkpoint, *checkpoints)))
-        return measured(graph, names, request.batch, request.dtype, device, asked)
+        return measured(graph, names, request.batch, dtype, device, asked)
 
-    found = suggest(sources.open(request.network).needed_spec(), goal, measure, tell, checkpoints=steps)
+    found = suggest(spec, goal, measure, tell, checkpoints=steps)
     told = _told(request, goal, found)
     return Answer(
         lambda: _page(goal, found.now, told),

@@ -16,7 +16,7 @@ from costmodel.judging.diff import Diff
 from costmodel.render.answer import Answer
 from costmodel.sources import Question
 from costmodel.tasks.diff import TOP, of_diff
-from costmodel.tasks.request import OfMemory
+from costmodel.tasks.request import OfMemory, found_device
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,15 @@ class Request(OfMemory):
     """What `edits` of a network change, made in their order: ``("set width=0.75", "drop ds5")``.
 
     network: what `load` takes; in one that was read and has no spec, layers can be set, swapped and dropped. save:
-    where the edited spec is written, over another file only where `force` is. top: the rows that are shown.
+    where the edited spec is written, over another file only where `force` is. device: whose latency is compared too.
+    top: the rows that are shown.
     """
 
     network: Question
     edits: tuple[str, ...]
     batch: int | None = None
     dtype: str | None = None
+    device: str | None = None
     top: int | None = TOP
     save: Path | None = None
     force: bool = False
@@ -61,7 +63,7 @@ def answer(request: Request) -> Answer:
 def _compared(network: Question, request: Request) -> Diff:
     levels = request.levels()
     how: dict[str, Any] = {"memory": levels.runtime, "training": levels.training}
-    return whatif(network, *request.edits, batch=request.batch, dtype=request.dtype, **how)
+    return whatif(network, *request.edits, batch=request.batch, dtype=request.dtype, device=found_device(request.device), **how)
 
 
 def _of_read(graph: LayerGraph, request: Request) -> Answer:
