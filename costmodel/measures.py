@@ -36,6 +36,8 @@ class Measure(Generic[T]):
     row: whether a layer has it too, as a column of the cost table.
     counted: "once" a network or for each "image", where it is a figure of the operator's `Cost` of that name.
     rule: what it comes to, from the measures above it that its arguments name, `batch` and `itemsize`.
+    ends: the measures of its 90 % interval, the low one first, where it has one.
+    more: whether people want more of it and not less, so that a limit is the least that may be.
     needs: what has to be asked for to have it: the costs of training, the walk of a training step, the plan of a
     runtime's memory, a device, or energy.
     shown: the pages that show it without being asked: kind, block, network (comparisons), diff, growth, sweep, formula,
@@ -49,6 +51,8 @@ class Measure(Generic[T]):
     row: bool = True
     counted: Literal["", "once", "image"] = ""
     rule: Callable[..., Any] | None = None
+    ends: tuple[str, ...] = ()
+    more: bool = False
     needs: Needs = ""
     shown: str = ""
     name: str = field(default="", init=False)
@@ -95,6 +99,17 @@ HOW = {
 def _intensity(mult_adds: Number, other_ops: Number, traffic_bytes: Number) -> Number:
     flops = FLOPS_PER_MULT_ADD * mult_adds + other_ops
     return flops / traffic_bytes if not is_plain(traffic_bytes) or traffic_bytes else 0.0
+
+
+def _per_second(batch: Number, seconds: Number) -> Number:
+    return batch / seconds if not is_plain(seconds) or seconds else 0.0
+
+
+def _of_time(
+    title: str, unit: str, rule: Callable[..., Any], ends: tuple[str, ...] = (), more: bool = False
+) -> Measure[float]:
+    """Return a measure that follows from the latency of a batch."""
+    return Measure[float](title, unit, 13, "derived", row=False, rule=rule, ends=ends, more=more, needs="device")
 
 
 class Measured:
@@ -192,14 +207,44 @@ class Measured:
     flash_bytes = Measure[int]("flash", "B", rank=6, row=False, needs="memory")
     """What a microcontroller stores: weights, biases of int32 and scales."""
 
-    latency_s = Measure[float]("latency", "s", needs="device", shown="kind block network diff sweep")
+    latency_s = Measure[float](
+        "latency",
+        "s",
+        ends=("latency_low_s", "latency_high_s"),
+        needs="device",
+        shown="kind block network diff sweep",
+    )
     latency_low_s = Measure[float]("latency low", "s", rank=2, needs="device", shown="diff sweep")
     latency_high_s = Measure[float]("latency high", "s", rank=2, needs="device", shown="diff sweep")
     """With latency_low_s, the 90 % interval that the device has earned."""
-    latency_per_image_s = Measure[float]("an image", "s", rank=13, adds="derived", row=False, needs="device")
-    throughput_per_s = Measure[float]("throughput", "images/s", rank=13, adds="derived", row=False, needs="device")
+    latency_per_image_s = _of_time(
+        "a sample",
+        "s",
+        lambda latency_s, batch: latency_s / batch,
+        ("latency_per_image_low_s", "latency_per_image_high_s"),
+    )
+    """Of an image, where a network reads such."""
+    latency_per_image_low_s = _of_time("a sample low", "s", lambda latency_low_s, batch: latency_low_s / batch)
+    latency_per_image_high_s = _of_time("a sample high", "s", lambda latency_high_s, batch: latency_high_s / batch)
+    throughput_per_s = _of_time(
+        "throughput",
+        "samples/s",
+        lambda latency_s, batch: _per_second(batch, latency_s),
+        ("throughput_low_per_s", "throughput_high_per_s"),
+        more=True,
+    )
+    """Images a second, where a network reads such."""
+    throughput_low_per_s = _of_time(
+        "throughput low", "samples/s", lambda latency_high_s, batch: _per_second(batch, latency_high_s), more=True
+    )
+    """What is done in a second where a batch takes latency_high_s."""
+    throughput_high_per_s = _of_time(
+        "throughput high", "samples/s", lambda latency_low_s, batch: _per_second(batch, latency_low_s), more=True
+    )
 
-    energy_j = Measure[float]("energy", "J", rank=1, row=False, needs="energy", shown="network")
+    energy_j = Measure[float](
+        "energy", "J", rank=1, row=False, ends=("energy_low_j", "energy_high_j"), needs="energy", shown="network"
+    )
     energy_low_j = Measure[float]("energy low", "J", rank=13, row=False, needs="energy")
     energy_high_j = Measure[float]("energy high", "J", rank=13, row=False, needs="energy")
     power_w = Measure[float]("power", "W", rank=13, adds="derived", row=False, needs="energy")
@@ -212,7 +257,11 @@ MEASURES: dict[str, Measure[Any]] = {m.name: m for m in vars(Measured).values() 
 
 SMALLER = {"s": {"ms": 1e-3, "us": 1e-6, "ns": 1e-9}, "J": {"mj": 1e-3, "uj": 1e-6, "nj": 1e-9}}
 """Endings of a name that mean the same measure in a smaller unit."""
-SPOKEN = {"fps": "throughput_per_s"}
+SPOKEN = {
+    "fps": "throughput_per_s",
+    "fps_low": "throughput_low_per_s",
+    "fps_high": "throughput_high_per_s",
+}
 """What people call a measure."""
 
 

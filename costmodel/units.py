@@ -20,6 +20,9 @@ TRAINED = ("float32", "float16", "bfloat16")
 PREFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18, "Z": 10**21}
 """Decimal prefixes: 1 MB is 1,000,000 bytes."""
 
+LEAST = 0.001
+"""What is less is not written out: nobody reads so many zeros."""
+
 
 def prefix_for(values: Iterable[Any]) -> str:
     """Return the one prefix that suits a whole column: that of its largest number, once that is rounded to 4 digits."""
@@ -57,6 +60,13 @@ def column(values: list[Any], unit: str = "", digits: int = 4) -> tuple[list[str
         if seen.setdefault(text, value) != value and all(isinstance(v, int) for v in values):
             return [f"{v:,}" for v in values], unit
     return texts, prefix + unit
+
+
+def plain(value: float, digits: int = 4) -> str:
+    """Write a number of at least 0 as it is, without prefix or exponent: ``82,710``, ``5.495``, ``<0.001``."""
+    if 0 < value < LEAST:
+        return f"<{LEAST}"
+    return f"{float(f'{value:.{digits}g}'):,.10f}".rstrip("0").rstrip(".")
 
 
 def counted(count: int, noun: str) -> str:

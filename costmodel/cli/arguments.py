@@ -213,3 +213,9 @@ top_option = click.option(
 device_option = click.option(
     "--device", metavar="NAME", help="Add predicted latency on a device (see `costmodel devices`), at its dtype."
 )
+fps_option = click.option(
+    "--fps",
+    type=click.FloatRange(min=0, min_open=True, max=1e9),
+    metavar="N",
+    help="Say whether the device keeps up with N frames a second: yes, no, or that it cannot be said.",
+)

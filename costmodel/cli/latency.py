@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli.arguments import ARCH, Batches, resolution_option, set_option
+from costmodel.cli.arguments import ARCH, Batches, fps_option, resolution_option, set_option
 from costmodel.cli.output import format_option, output_option, show
 from costmodel.tasks import latency
 
@@ -18,6 +18,7 @@ from costmodel.tasks import latency
 @click.option(
     "--batch", "batches", type=Batches(), default="1", show_default=True, metavar="N,N", help="Batches to predict."
 )
+@fps_option
 @set_option
 @resolution_option
 @click.option(
@@ -34,6 +35,7 @@ def latency_command(form: str, output: Path | None, **asked: Any) -> None:
     \b
     Examples:
       costmodel latency resnet50 --device rtx3090 --batch 128,256,512
+      costmodel latency mobilenet_v2 --device pi4 --batch 1,4 --fps 30
       costmodel latency model.onnx --device rtx3090
       costmodel latency alexnet vgg16 googlenet resnet50 --device gtx1080ti --batch 1,2,4,8,16,32,64 --plot figure3.svg
     """

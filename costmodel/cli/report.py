@@ -10,6 +10,7 @@ import click
 from costmodel.cli.arguments import (
     ARCH,
     device_option,
+    fps_option,
     network_options,
     own_batch_option,
     own_dtype_option,
@@ -25,6 +26,7 @@ from costmodel.tasks import report
 @own_batch_option
 @own_dtype_option
 @device_option
+@fps_option
 @click.option("--energy", is_flag=True, help="Add joules: on a 45 nm chip; with --device, its measured power x time.")
 @click.option(
     "--by",
@@ -71,6 +73,7 @@ def report_command(form: str, output: Path | None, **asked: Any) -> None:
       costmodel report vgg16 --by layer --sort params --top 5
       costmodel report googlenet --depth 2
       costmodel report resnet50 --device pi5
+      costmodel report mobilenet_v2 efficientnet_b0 --device pi4 --fps 30
       costmodel report alexnet googlenet --energy
       costmodel report my_net.yaml --format markdown -o costs.md
       costmodel report model.onnx --tree

@@ -27,7 +27,7 @@ UNITS = {
     "W": "15 W",
     "FLOP/s": "71TFLOP/s",
     "B/s": "936GB/s",
-    "images/s": "30 images/s",
+    "samples/s": "30 images/s",
     "FLOP/B": "10 FLOP/B",
 }
 """Each unit with an example of how one writes it; counts have none. All that a measure is in are here."""
@@ -35,15 +35,16 @@ WHOLE = ("", "B")
 """What comes in whole numbers."""
 PARTED = ("s", "J", "W")
 """What one writes parts of, as milliseconds."""
-_ALSO = {"/s": "images/s"}
-"""Shorter ways to write a unit."""
+_SPOKEN = {"images/s": "samples/s", "frames/s": "samples/s"}
+"""Other words for a unit, and one that stands in no sentence, where / divides."""
+_ALSO = {**_SPOKEN, "/s": "samples/s"}
 _PARTS = {"m": Decimal("1e-3"), "u": Decimal("1e-6"), "µ": Decimal("1e-6"), "μ": Decimal("1e-6"), "n": Decimal("1e-9")}
 _DECIMAL = {name: Decimal(size) for name, size in PREFIXES.items() if size <= PREFIXES["E"]} | {"K": Decimal(1000)}
 _BINARY = {name: Decimal(2) ** power for name, power in (("Ki", 10), ("ki", 10), ("Mi", 20), ("Gi", 30), ("Ti", 40))}
 SIZES = {**_DECIMAL, **_BINARY, **_PARTS}
 
 _PREFIX = "|".join(sorted(filter(None, SIZES), key=len, reverse=True))
-_UNIT = "|".join(sorted(filter(None, UNITS), key=len, reverse=True))
+_UNIT = "|".join(sorted(filter(None, (*UNITS, *_SPOKEN)), key=len, reverse=True))
 SUFFIX = rf"(?:(?:{_PREFIX})?(?:{_UNIT})|(?:{_PREFIX}))"
 """A prefix, a unit, or both."""
 _WRITTEN = re.compile(rf"(?P<number>{NUMBER})\s*(?P<suffix>{SUFFIX}|(?:{_PREFIX})?(?:{'|'.join(_ALSO)}))?")

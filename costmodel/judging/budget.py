@@ -1,46 +1,41 @@
-"""Budgets: limits that a network's totals are held to, and growth since another revision."""
+"""How a network stands to its budgets: limits that its totals are held to, and growth since another revision."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
-from costmodel.documents.faults import Fault, complain
-from costmodel.documents.quantity import quantity
-from costmodel.documents.text import parse, read_text
-from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.judging.diff import compare
-from costmodel.measures import MEASURES, find, shown
-from costmodel.pricing.memory.asked import OPTIMIZERS, RUNTIMES
+from costmodel.judging.limits import AT
+from costmodel.measures import MEASURES, shown
 from costmodel.pricing.table import CostTable
-from costmodel.units import DTYPES
 
-KEYS = ("max", "networks", "growth", "batch", "dtype", "device", "memory", "optimizer")
-"""What a budget file may say."""
 SHOWN = 3
 """How many layers explain a broken budget."""
-
-MOST_PERCENT = 1_000_000
-"""Growth beyond which a limit limits nothing."""
+TIME = "latency_s"
 
 
 @dataclass(frozen=True)
 class Heavy:
-    """A layer that weighs much in a total, or that made it grow: by how much, and which share of the total that is."""
+    """A layer that weighs much in a total, or that made it grow: by how much, and which share of the total that is.
+
+    `metric` is what it weighs much in: of how much is done in a second, the time.
+    """
 
     path: str
     amount: float
     share: float | None = None
+    metric: str = ""
 
 
 @dataclass(frozen=True)
 class Judged:
     """One budget and how a network stands to it. `why` lists the layers that weigh most, where the budget is broken.
 
-    `before` is the value it grew from, for growth.
+    before: the value it grew from, for growth. least: whether the limit is the least that may be, and not the most.
+    at: which of an interval the value is, one of `AT`, and other: the other of them; "" and None where there is none.
+    unit: of all of these.
     """
 
     network: str
@@ -49,170 +44,71 @@ class Judged:
     limit: float
     why: tuple[Heavy, ...] = ()
     before: float | None = None
+    least: bool = False
+    at: str = ""
+    other: float | None = None
+    unit: str = ""
 
     @property
     def kept(self) -> bool:
         """Whether the value is within the limit."""
-        return self.value <= self.limit
+        return self._keeps(self.value)
+
+    @property
+    def other_kept(self) -> bool | None:
+        """Whether the other of an interval's values is within the limit."""
+        return None if self.other is None else self._keeps(self.other)
 
     @property
     def margin(self) -> float:
-        """What is left below the limit; negative where it is broken."""
-        return self.limit - self.value
+        """What is left to the limit; negative where it is broken."""
+        return self.value - self.limit if self.least else self.limit - self.value
 
     @property
-    def unit(self) -> str:
-        """The unit of the value and the limit."""
-        return MEASURES[self.metric].unit
+    def end(self) -> str:
+        """Which end of an interval is nearer to the limit, in words."""
+        return "lower end" if self.least else "upper end"
+
+    def _keeps(self, value: float) -> bool:
+        return value >= self.limit if self.least else value <= self.limit
 
 
-@dataclass(frozen=True)
-class Budget:
-    """Limits of every network, limits of single ones that come before those, and how it is priced.
-
-    `file` and `text` are what it was read from.
+def judge(
+    table: CostTable, limits: Mapping[str, float], least: Mapping[str, float] | None = None, at: str = AT[0]
+) -> list[Judged]:
+    """Return how a network stands to each limit: to the most that measures may be, then to the `least`. A measure with
+    an interval is held to its limit by the end that is nearer to it, or `at` its median.
     """
-
-    every: Mapping[str, float] = field(default_factory=dict)
-    networks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    growth: float | None = None
-    batch: int | None = None
-    dtype: str | None = None
-    device: str | None = None
-    memory: str | None = None
-    optimizer: str | None = None
-    file: str = ""
-    text: str = ""
-
-    @property
-    def limits_something(self) -> bool:
-        """Whether there is a limit in it."""
-        return bool(self.every) or any(self.networks.values())
-
-    def limits(self, network: str) -> dict[str, float]:
-        """Return the limits that hold for a network."""
-        return {**self.every, **self.networks.get(network, {})}
+    asked = [(metric, most, False) for metric, most in limits.items()]
+    asked += [(metric, value, True) for metric, value in (least or {}).items()]
+    return [_judged(table, *one, at) for one in asked]
 
 
-def share(written: str) -> float:
-    """Return the percentage that ``5%`` or ``5`` means.
-
-    Raises:
-        CostModelError: if it means none, or one beyond reason.
-    """
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%?", written.strip())
-    if match is None:
-        raise CostModelError(f"{quote(written)} is no percentage; write 5%")
-    if float(match[1]) > MOST_PERCENT:
-        raise CostModelError(f"{quote(written)} is beyond reason: at most {MOST_PERCENT:,} %")
-    return float(match[1])
-
-
-def limit(written: str) -> tuple[str, float]:
-    """Return what ``params=5M`` limits, and to what.
-
-    Raises:
-        CostModelError: if that cannot be limited, or the limit is no quantity.
-    """
-    name, equals, amount = (part.strip() for part in written.partition("="))
-    if not equals:
-        raise CostModelError(f"--max {written}: write NAME=LIMIT, as in params=5M")
-    try:
-        return _limit(name, amount)
-    except CostModelError as error:
-        raise CostModelError(f"--max {name}: {error}") from None
-
-
-def _limit(name: str, written: Any) -> tuple[str, float]:
-    """Return the measure that a name means, and the limit in its unit: as written, or as the name's ending says."""
-    measure, size = find(name)
-    return measure.name, quantity(written, measure.unit, each=size)
-
-
-def read_budget(path: Path) -> Budget:
-    """Return the budget in a YAML file: `max`, `networks`, `growth`, `batch`, `dtype`, `device`, `memory`
-    (the runtime whose plan is meant) and `optimizer` (of a training step), each optional.
-
-    Raises:
-        CostModelError: if the file cannot be read.
-        SpecError: with everything that is wrong in it.
-    """
-    text = read_text(path, "budget")
-    data = parse(text, str(path))
-    faults: list[Fault] = []
-    if not isinstance(data, dict):
-        raise complain(str(path), text, [Fault((), f"a budget is a map with {', '.join(KEYS[:-1])} or {KEYS[-1]}")])
-    for key in data:
-        if key not in KEYS:
-            known = known_or_suggest(key, KEYS)
-            faults.append(Fault((key,), f"unknown key {key!r}", known, on_key=True))
-    every = _limits(data.get("max", {}), ("max",), faults)
-    named = data.get("networks", {})
-    if not isinstance(named, dict):
-        faults.append(Fault(("networks",), "a map of names belongs here"))
-        named = {}
-    networks = {name: _limits(limits, ("networks", name), faults) for name, limits in named.items()}
-    growth, batch, dtype, device, memory, optimizer = (data.get(key) for key in KEYS[2:])
-    if growth is not None:
-        growth = _read(("growth",), lambda: share(str(growth)), faults)
-    if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
-        faults.append(Fault(("batch",), "a whole number of at least 1 belongs here"))
-    if dtype is not None and dtype not in DTYPES:
-        faults.append(Fault(("dtype",), f"unknown dtype {dtype!r}", known_or_suggest(str(dtype), DTYPES)))
-    if device is not None and not isinstance(device, str):
-        faults.append(Fault(("device",), "the name of a device belongs here"))
-    for name, among, given in (("memory", RUNTIMES, memory), ("optimizer", OPTIMIZERS, optimizer)):
-        if given is not None and given not in among:
-            faults.append(Fault((name,), f"unknown name {given!r}", known_or_suggest(str(given), among)))
-    if faults:
-        raise complain(str(path), text, faults)
-    return Budget(every, networks, growth, batch, dtype, device, memory, optimizer, str(path), text)
-
-
-def _limits(data: Any, path: tuple[str, ...], faults: list[Fault]) -> dict[str, float]:
-    """Return the limits in a map, noting what is wrong with it."""
-    if not isinstance(data, dict):
-        faults.append(Fault(path, "a map of limits belongs here, as {params: 5M}"))
-        return {}
-    found: dict[str, float] = {}
-    for name, written in data.items():
-        try:
-            find(str(name))
-        except CostModelError as error:
-            faults.append(Fault((*path, name), str(error), on_key=True))
-            continue
-        held = _read((*path, name), lambda name=name, written=written: _limit(str(name), written), faults)
-        found |= dict([held]) if held is not None else {}
-    return found
-
-
-def _read(path: tuple[str, ...], read: Any, faults: list[Fault]) -> Any:
-    try:
-        return read()
-    except CostModelError as error:
-        faults.append(Fault(path, str(error)))
-        return None
-
-
-def judge(table: CostTable, limits: Mapping[str, float]) -> list[Judged]:
-    """Return how a network stands to each limit."""
-    judged = []
-    for metric, most in limits.items():
-        value = table.totals.values[metric]
-        why = tuple(_heaviest(table, metric)) if value > most else ()
-        judged.append(Judged(table.name, metric, value, most, why))
-    return judged
+def _judged(table: CostTable, metric: str, limit: float, least: bool, at: str) -> Judged:
+    values, measure = table.totals.values, MEASURES[metric]
+    unit = table.sample.said(measure.unit)
+    ends = [values[name] for name in measure.ends if name in values]
+    if not ends:
+        found = Judged(table.name, metric, values[metric], limit, least=least, unit=unit)
+    else:
+        both = {"end": ends[0] if least else ends[-1], "median": values[metric]}
+        (other,) = both.keys() - {at}
+        found = Judged(table.name, metric, both[at], limit, (), None, least, at, both[other], unit)
+    broken_high = not found.kept and not (least and not measure.more)
+    return replace(found, why=tuple(_heaviest(table, metric)) if broken_high else ())
 
 
 def _heaviest(table: CostTable, metric: str) -> Iterator[Heavy]:
-    """Yield the layers that weigh most in a total."""
+    """Yield the layers that weigh most in a total; in the time, where it follows from that."""
+    if metric not in table.columns and MEASURES[metric].needs == "device":
+        metric = TIME
     if metric not in table.columns:
         yield from _held(table, metric)
         return
     total = table.totals.values[metric]
     adds_up = MEASURES[metric].adds == "sum"
     for row in sorted(table, key=lambda row: -row[metric])[:SHOWN]:
-        yield Heavy(row["path"], row[metric], row[metric] / total if adds_up else None)
+        yield Heavy(row["path"], row[metric], row[metric] / total if adds_up else None, metric)
 
 
 def _held(table: CostTable, metric: str) -> Iterator[Heavy]:
@@ -223,7 +119,7 @@ def _held(table: CostTable, metric: str) -> Iterator[Heavy]:
         if metric in figures(plan):
             for block in list(plan.alive(plan.peak))[:SHOWN]:
                 named = f"{block.path} ({block.what})" if block.path else block.what
-                yield Heavy(named, block.bytes, block.bytes / plan.bytes)
+                yield Heavy(named, block.bytes, block.bytes / plan.bytes, metric)
 
 
 def growth(before: CostTable, after: CostTable, percent: float) -> list[Judged]:
@@ -236,7 +132,7 @@ def growth(before: CostTable, after: CostTable, percent: float) -> list[Judged]:
         why: tuple[Heavy, ...] = ()
         if now > most:
             why = tuple(_grown(changes, metric)) or tuple(_heaviest(after, metric))
-        judged.append(Judged(after.name, metric, now, most, why, then))
+        judged.append(Judged(after.name, metric, now, most, why, then, unit=MEASURES[metric].unit))
     return judged
 
 
@@ -245,4 +141,4 @@ def _grown(changes: tuple[dict[str, Any], ...], metric: str) -> Iterator[Heavy]:
     key = f"{metric}_change"
     grown = sorted((row for row in changes if row.get(key, 0) > 0), key=lambda row: -row[key])
     for row in grown[:SHOWN]:
-        yield Heavy(row["path"], row[key])
+        yield Heavy(row["path"], row[key], metric=metric)

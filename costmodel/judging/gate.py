@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from costmodel.documents.faults import Fault, complain
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.graph import LayerGraph
-from costmodel.judging.budget import Budget, Judged, judge, limit, read_budget, share
+from costmodel.judging.budget import Judged, judge
 from costmodel.judging.budget import growth as grown
+from costmodel.judging.limits import AT, Budget, limit, read_budget, share
+from costmodel.measures import MEASURES
 from costmodel.pricing.memory.asked import NO_LEVELS, Levels, levels_of
 from costmodel.pricing.table import CostTable
 from costmodel.sources import Source
@@ -38,12 +40,13 @@ class Gate:
     levels: Levels = NO_LEVELS
 
     def __bool__(self) -> bool:
-        return bool(self.budget.every or self.budget.networks or self.against)
+        return bool(self.budget.every or self.budget.least or self.budget.networks or self.against)
 
 
 def gate(
     budget: Path | None,
     limits: Sequence[str],
+    floors: Sequence[str],
     against: str | None,
     allow_new: bool,
     allow_partial: bool,
@@ -51,13 +54,15 @@ def gate(
     batch: int | None,
     dtype: str | None,
     device: str | None,
+    at: str | None,
     levels: Levels,
 ) -> Gate:
     """Return the gate that is asked for.
 
     Args:
         budget: a file of budgets.
-        limits: of every network, as ``params=5M``; they go before the file's.
+        limits: the most that every network may have, as ``params=5M``; they go before the file's.
+        floors: the least, as ``fps=30``; likewise.
         against: the revision since which growth counts, as ``git:main``.
         allow_new: whether what was not there in the revision passes.
         allow_partial: whether what is priced in part is held to limits by what is known of it.
@@ -65,6 +70,7 @@ def gate(
         batch: images at once; by default as the file says, or each network's own.
         dtype: of weights and activations; by default the file's, the device's or each network's own.
         device: whose time is limited; by default the file's.
+        at: which of an interval is held to a limit, "end" or "median"; by default as the file says, or its end.
         levels: whose plan of memory is limited, and how a step trains; by default the file's.
 
     Raises:
@@ -81,13 +87,25 @@ def gate(
         growing = "; its growth counts with --against git:REVISION" if held.growth is not None else ""
         raise CostModelError(f"{budget}: there is no limit in it, so nothing can be held to it{growing}")
     every = {**held.every, **dict(map(limit, limits))}
+    least = {**held.least, **dict(limit(text, least=True) for text in floors)}
     percent = share(growth) if growth is not None else held.growth or 0.0
-    merged = replace(held, every=every)
+    merged = replace(held, every=every, least=least, at=at or held.at)
+    _check_at(merged)
     found = _device(device or held.device)
     asked = found.dtype_for(dtype or held.dtype) if found else dtype or held.dtype
     return Gate(
         merged, against, allow_new, allow_partial, percent, batch or held.batch, asked, found, _levels(held, levels)
     )
+
+
+def _check_at(budget: Budget) -> None:
+    """Raise where it is said at which of an interval something is held to its limit, and nothing limited has one."""
+    limited = {name for limits in (budget.every, budget.least, *budget.networks.values()) for name in limits}
+    if budget.at is not None and not any(MEASURES[name].ends for name in limited):
+        raise CostModelError(
+            f"at {budget.at}: this says by which of an interval a limit is held, and nothing that is limited has one; "
+            "time has, as in --max latency_ms=33"
+        )
 
 
 def _device(name: str | None) -> Device | None:
@@ -148,13 +166,13 @@ def judge_all(gate: Gate, asked_for: Sequence[Source]) -> Judgement:
     judged = set()
     for arch, source in _with_variants(asked_for, gate.budget).items():
         graph, images = source.at_batch(gate.batch)
-        limits = gate.budget.limits(graph.name)
-        table = _priced(graph, gate, images, limits)
+        limits, least = gate.budget.limits(graph.name), gate.budget.least_of(graph.name)
+        table = _priced(graph, gate, images, [*limits, *least])
         judged.add(table.name)
         dtypes[table.dtype] = batches[str(table.batch)] = None
         partial += [f"{arch} {said}" for said in in_part(table)]
         notes += [f"{arch}: {note}" for note in (*table.notes, *(table.totals.notes or ()))]
-        found += judge(table, limits)
+        found += judge(table, limits, least, gate.budget.at or AT[0])
         if gate.against is not None:
             try:
                 asked, before = before_in(gate.against, arch)

@@ -15,10 +15,12 @@ from costmodel.graph import LayerGraph
 from costmodel.latency.device import Device, find_device
 from costmodel.latency.features import FEATURES, Counts
 from costmodel.latency.lowering import graph_kernels, table_kernels
-from costmodel.measures import MEASURES
+from costmodel.measures import MEASURES, completed
 from costmodel.numbers.arithmetic import Number, is_array, is_plain
 from costmodel.pricing import totals
+from costmodel.pricing.samples import sample_of
 from costmodel.pricing.table import CostTable
+from costmodel.units import DTYPES
 
 BOUNDS = ("compute", "memory", "overhead")
 MARGIN = 0.05
@@ -86,7 +88,8 @@ def over_batches(graph: LayerGraph, device: Device, batches: Iterable[int]) -> l
     plain = device.error and device.error.operations_only
     for batch in batches:
         mult_adds = totals(graph, batch, device.conditions.dtype).mult_adds
-        row: dict[str, Any] = {"network": graph.name, "batch": batch, "mult_adds": mult_adds}
+        sample = {"tokens": None, **sample_of(graph.inputs).as_data()}
+        row: dict[str, Any] = {"network": graph.name, "batch": batch, **sample, "mult_adds": mult_adds}
         row |= latency_of(graph, device, batch)
         row["notes"] = [*graph.notes, *row["notes"]]
         found.append(row | {"operations_only_s": plain and plain.seconds * mult_adds})
@@ -188,13 +191,10 @@ class Clock:
         width = self.device.interval.half_width
         narrow, wide = math.exp(width), math.exp(WIDER * width)
         factor = narrow + (wide - narrow) * beyond
+        times_s = {"latency_s": total, "latency_low_s": total / factor, "latency_high_s": total * factor}
         return {
             "device": self.device.name,
-            "latency_s": total,
-            "latency_low_s": total / factor,
-            "latency_high_s": total * factor,
-            "latency_per_image_s": total / batch,
-            "throughput_per_s": batch / total if is_array(total) or total else 0.0,
+            **completed(times_s, batch, DTYPES[self.device.conditions.dtype], ("device",)),
             "bound": self.bound(terms),
             "notes": notes,
         }

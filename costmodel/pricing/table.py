@@ -11,6 +11,7 @@ from costmodel.documents.safe_text import one_line
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.measures import MEASURES, Measured, names
 from costmodel.numbers.arithmetic import largest
+from costmodel.pricing.samples import Sample, sample_of
 from costmodel.tensor import Tensor
 from costmodel.units import DTYPES
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from costmodel.pricing.memory.plan import Plan
+    from costmodel.pricing.pace import Pace
 
 TEXT = ("path", "op", "kind", "inputs", "input_shapes", "output_shape", "kernel")
 COLUMNS = (*TEXT, "groups", *names(rows=True), "receptive_field", "receptive_stride")
@@ -96,7 +98,14 @@ class CostTable:
     """The plans of memory that were asked for."""
     frozen: int = 0
     """Those of its params that are not trained."""
+    pace: Pace | None = None
+    """Whether it keeps up with so many frames a second, where that was asked."""
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def sample(self) -> Sample:
+        """What the batch holds so many of."""
+        return sample_of(self.inputs or {"": Tensor(self.input_shape)})
 
     @property
     def partial(self) -> bool:

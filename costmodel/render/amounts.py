@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel.render.seconds import seconds_column, seconds_text
-from costmodel.units import column, short
+from costmodel.units import column, plain, short
 
 SMALL = ("s", "J")
 """Units whose amounts are mostly below 1: written under milli and smaller."""
@@ -20,7 +20,7 @@ def amount(value: Any, unit: str, digits: int = 4) -> str:
         return seconds_text(value, digits, unit) if value else f"0 {unit}"
     if unit in PREFIXED:
         return short(value, unit, digits)
-    return f"{value:.{digits}g} {unit}" if abs(value) < 1000 else f"{short(value, '', digits)} {unit}"
+    return f"{plain(value, digits)} {unit}" if abs(value) < 1000 else f"{short(value, '', digits)} {unit}"
 
 
 def change(value: Any, unit: str) -> str:
@@ -34,4 +34,4 @@ def amounts(values: Sequence[Any], unit: str) -> tuple[list[str], str]:
         return seconds_column(values, base=unit)
     if unit in PREFIXED:
         return column([*values], unit)
-    return [f"{value:.4g}" for value in values], unit
+    return [plain(value) for value in values], unit

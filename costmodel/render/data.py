@@ -40,6 +40,8 @@ def as_dict(table: CostTable, selection: Selection | None = None) -> dict[str, A
         **({"notes": table.notes} if table.notes else {}),
         **({"partial": table.partial} if table.read else {}),
         **({"unpriced": [_unpriced(path, *what) for path, what in table.unpriced.items()]} if table.partial else {}),
+        **table.sample.as_data(),
+        **({"fps": table.pace.as_data()} if table.pace else {}),
         "totals": table.totals.as_dict(),
         **({"mult_adds_by_dtype": dict(table.widths)} if table.widths else {}),
         "layers": [_layer(row) for row in selected(table, selection if by_layer else Selection())],
@@ -109,8 +111,9 @@ def rows_of(tables: Sequence[CostTable], selection: Selection | None = None) -> 
     selection = selection or Selection()
     if len(tables) == 1:
         rows = selected(tables[0], selection)
+        asked = tables[0].pace.as_row() if tables[0].pace else {}
         hidden = ("group", "layers") if selection.by in (None, "layer") else ()
-        return [{key: value for key, value in row.items() if key not in hidden} for row in rows]
+        return [{key: value for key, value in row.items() if key not in hidden} | asked for row in rows]
     return cut(ordered([totals_row(table) for table in tables], selection.sort), selection.top)[0]
 
 

@@ -12,9 +12,11 @@ from costmodel.latency.device import Device, Errors, Model, TermModel
 from costmodel.latency.features import FEATURES
 from costmodel.latency.forms import MULT_ADDS
 from costmodel.measures import Measured
+from costmodel.pricing.samples import Sample
+from costmodel.render import pace
 from costmodel.render.page import Column, Fact, Page, Section
-from costmodel.render.seconds import PREFIXES, seconds_column, seconds_text
-from costmodel.units import short
+from costmodel.render.seconds import prefix_of, seconds_column, seconds_text, spans
+from costmodel.units import plain, short
 
 RATES = {"mult-add": "mult-adds/s", "byte": "B/s", "element": "elements/s", "kernel": "kernels/s"}
 WORST = 5
@@ -195,30 +197,39 @@ def _why(row: Sequence[Any], device: Device) -> str:
     return f"off its own family, whose mean is {mean(kin):+.0f} %"
 
 
-def _digits(value: float, digits: int) -> str:
-    """Write a number with so many digits and no exponent: ``1,030``."""
-    return f"{float(f'{value:.{digits}g}'):,.10g}"
-
-
 def latency_columns(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     """Return predictions over batches as a table."""
     times, unit = seconds_column([row["latency_s"] for row in rows])
-    size = dict(PREFIXES)[unit]
-    spans = [f"{_digits(row['latency_low_s'] / size, 3)} .. {_digits(row['latency_high_s'] / size, 3)}" for row in rows]
-    images, image_unit = seconds_column([row["latency_per_image_s"] for row in rows])
-    throughput = Measured.throughput_per_s
+    _, size = prefix_of(row["latency_s"] for row in rows)
+    ends, _ = spans([(row["latency_low_s"], row["latency_high_s"]) for row in rows], [row["latency_s"] for row in rows])
+    samples, sample_unit = seconds_column([row["latency_per_image_s"] for row in rows])
+    read = [Sample(row["sample"], row["tokens"]) for row in rows]
     return [
         Column("network", [row["network"] for row in rows], left=True),
         Column("batch", [str(row["batch"]) for row in rows]),
         Column(Measured.latency_s.title, times, unit),
-        Column("90 % interval", spans, unit, rank=1),
-        Column(Measured.latency_per_image_s.title, images, image_unit, rank=2),
-        Column(throughput.title, [_digits(row[throughput.name], 4) for row in rows], throughput.unit, rank=2),
+        Column("90 % interval", ends, unit, rank=1),
+        Column(_each(read), samples, sample_unit, rank=2),
+        _throughput([row["throughput_per_s"] for row in rows], read),
+        *([pace.column(rows)] if rows and "keeps_up" in rows[0] else []),
         Column("bound", [row["bound"] for row in rows], left=True, rank=3),
         *(
-            [Column("ops only", seconds_column([row["operations_only_s"] for row in rows])[0], unit, rank=4)]
+            [Column("ops only", [plain(row["operations_only_s"] / size) for row in rows], unit, rank=4)]
             if all(row.get("operations_only_s") for row in rows)
-            and seconds_column([row["operations_only_s"] for row in rows])[1] == unit
             else []
         ),
     ]
+
+
+def _each(read: Sequence[Sample]) -> str:
+    """Return the title of the time that one takes, of all rows."""
+    return "an image" if all(sample.noun == "image" for sample in read) else "a sample"
+
+
+def _throughput(per_s: Sequence[float], read: Sequence[Sample]) -> Column:
+    """Return how many are done in a second, in what all rows read: images or tokens, else samples."""
+    measure, units = Measured.throughput_per_s, {sample.rate for sample in read}
+    if len(units) == 1:
+        per_s = [sample.rate_of(value) for value, sample in zip(per_s, read, strict=True)]
+    unit = units.pop() if len(units) == 1 else measure.unit
+    return Column(measure.title, list(map(plain, per_s)), unit, rank=2)

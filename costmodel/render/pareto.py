@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costmodel.measures import MEASURES
+from costmodel.pricing.samples import Sample
 from costmodel.render.amounts import amounts
 from costmodel.render.page import Column
 from costmodel.render.palette import lettering
@@ -26,8 +27,12 @@ def label_of(name: str) -> str:
     return MEASURES[name].title if name in MEASURES else name.replace("_", " ")
 
 
-def columns_of(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> list[Column]:
-    """Return the columns of a table of rows: parameters as they are, measures under one prefix each."""
+def columns_of(
+    rows: Sequence[Mapping[str, Any]], measures: Sequence[str], sample: Sample | None = None
+) -> list[Column]:
+    """Return the columns of a table of rows: parameters as they are, measures under one prefix each, in words of the
+    `sample` that they are of.
+    """
     columns = []
     for name in rows[0]:
         values = [row[name] for row in rows]
@@ -35,7 +40,8 @@ def columns_of(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> li
             cells, unit = amounts(values, MEASURES[name].unit)
             first = MEASURES[name].needs == "device"  # whoever names a device wants to see the time
             rank = MEASURES[name].rank if first else measures.index(name)
-            columns.append(Column(label_of(name), cells, unit, rank=rank + 1))
+            title, unit = (sample.said(words) if sample else words for words in (label_of(name), unit))
+            columns.append(Column(title, cells, unit, rank=rank + 1))
         else:
             columns.append(Column(name, [str(value) for value in values], left=isinstance(values[0], str)))
     return columns

@@ -17,10 +17,11 @@ from costmodel.documents.scalars import written
 from costmodel.measures import MEASURES, Measure, Row, shown
 from costmodel.pricing.memory.asked import RUNTIMES, STEP
 from costmodel.pricing.table import CostTable
+from costmodel.render import pace as pace_text
 from costmodel.render.amounts import amount, amounts
 from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.render.rows import Selection, cut, grouped, ordered
-from costmodel.render.seconds import seconds_text
+from costmodel.render.seconds import seconds_text, spans
 from costmodel.render.tree import branches
 from costmodel.units import DTYPES, short
 
@@ -51,13 +52,8 @@ def _fact(table: CostTable, name: str, note: str) -> Fact:
     return Fact(measure.title, amount(table.totals.values[name], measure.unit), note)
 
 
-def one(table: CostTable, count: int = 1) -> str:
-    """Return what a batch holds: images, or samples where the network reads no (channels, height, width)."""
-    return ("image" if _reads_image(table) else "sample") + "s" * (count != 1)
-
-
 def _reads_image(table: CostTable) -> bool:
-    return len(table.input_shape) == 3
+    return table.sample.noun == "image"
 
 
 def _params(table: CostTable) -> Fact:
@@ -68,7 +64,7 @@ def _params(table: CostTable) -> Fact:
 
 def _mult_adds(table: CostTable) -> Fact:
     totals = table.totals
-    images = f" for {table.batch} {one(table, 2)}" if table.batch != 1 else ""
+    images = f" for {table.batch} {table.sample.counted}s" if table.batch != 1 else ""
     note = f"{totals.mult_adds:,}{images}; {short(totals.other_ops)} other operations"
     return _fact(table, "mult_adds", note)
 
@@ -168,9 +164,17 @@ def _latency(table: CostTable) -> Fact | None:
 def _throughput(table: CostTable) -> Fact | None:
     if "throughput_per_s" not in table.totals:
         return None
-    each = "an image" if _reads_image(table) else "a sample"
-    note = f"{seconds_text(table.totals.latency_per_image_s)} {each}; bound by {table.totals.bound}"
-    return Fact("throughput", amount(table.totals.throughput_per_s, f"{one(table, 2)}/s"), note)
+    sample, totals = table.sample, table.totals
+    note = f"{seconds_text(totals.latency_per_image_s)} {sample.each}; bound by {totals.bound}"
+    return Fact("throughput", amount(sample.rate_of(totals.throughput_per_s), sample.rate), note)
+
+
+def _pace(table: CostTable) -> Fact | None:
+    pace = table.pace
+    if pace is None:
+        return None
+    note = f"{pace_text.budget(pace)}; {_within(table, 'latency_low_s', 'latency_high_s')}"
+    return Fact(pace_text.asked(pace.fps), pace.keeps_up, note)
 
 
 def _energy(table: CostTable) -> Fact | None:
@@ -208,6 +212,7 @@ HEADLINE: tuple[Callable[[CostTable], Fact | None], ...] = (
     _arena,
     _latency,
     _throughput,
+    _pace,
     _energy,
 )
 """The lines of the headline in order; one that has nothing to say returns None."""
@@ -344,8 +349,17 @@ def totals_row(table: CostTable) -> Row:
         "input": table.input_shape,
         "batch": table.batch,
         "dtype": table.dtype,
+        **(table.pace.as_row() if table.pace else {}),
         **table.totals.as_dict(),
     }
+
+
+def _intervals(rows: Sequence[Row]) -> list[Column]:
+    """Return the columns of the interval of each network's time, and whether it keeps up, where that was asked."""
+    ends = [(row["latency_low_s"], row["latency_high_s"]) for row in rows]
+    texts, unit = spans(ends, [row["latency_s"] for row in rows])
+    found = [Column("90 % interval", texts, unit, rank=1)]
+    return [*found, *([pace_text.column(rows)] if "keeps_up" in rows[0] else [])]
 
 
 def compare(tables: Sequence[CostTable], selection: Selection | None = None, hint: str = "") -> Page:
@@ -367,6 +381,8 @@ def compare(tables: Sequence[CostTable], selection: Selection | None = None, hin
         if measure.name in PAINT:
             bars = [value / (max(values) or 1) for value in values]
             columns.append(Column("", [], shares=bars, paint=PAINT[measure.name], rank=1))
+    if any("latency_s" in row for row in rows):
+        columns += _intervals(rows)
     fields = [_field_text(row["receptive_field"]) if row.get("receptive_field") else "-" for row in rows]
     columns.append(Column("field", fields, "px", rank=11))
     note = f"and {len(rest)} more" if rest else ""

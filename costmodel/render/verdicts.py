@@ -17,7 +17,21 @@ from costmodel.units import counted
 
 Verdicts = Mapping[str, Verdict]
 """What each file's networks came to."""
-COLUMNS = ("network", "budget", "kind", "value", "limit", "margin", "before", "kept", "says")
+COLUMNS = (
+    "network",
+    "budget",
+    "kind",
+    "value",
+    "limit",
+    "margin",
+    "before",
+    "kept",
+    "by",
+    "other",
+    "other_value",
+    "other_kept",
+    "says",
+)
 """What a row says: of a file as a whole, of one fault, of one budget, or of what could not be compared."""
 
 

@@ -17,6 +17,7 @@ from costmodel.numbers.exact import LIMIT, exact
 from costmodel.numbers.verdicts import LISTENER
 from costmodel.pricing.memory.asked import NO_LEVELS, Levels
 from costmodel.pricing.memory.planned import required
+from costmodel.pricing.samples import Sample, sample_of
 from costmodel.pricing.walk import dtype_of, images
 from costmodel.sources.parametric import Parametric
 from costmodel.sweeps.conditions import Condition, parse_condition
@@ -25,6 +26,7 @@ from costmodel.sweeps.points import Box, Grid, Pairs, grid, pairs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from costmodel.graph import LayerGraph
     from costmodel.latency.device import Device
 
 COLUMNS = tuple(measure.name for measure in shown("sweep", [""]))
@@ -106,7 +108,14 @@ class Question:
 
     def notes(self, row: Mapping[str, Any]) -> list[str]:
         """Return what a reader of a row has to know of its network."""
-        return self.network.at({name: row[name] for name in self.points.names})[0].notes
+        return self._at(row).notes
+
+    def sample(self, row: Mapping[str, Any]) -> Sample:
+        """Return what a row's network reads one of for each of its batch."""
+        return sample_of(self._at(row).inputs)
+
+    def _at(self, row: Mapping[str, Any]) -> LayerGraph:
+        return self.network.at({name: row[name] for name in self.points.names})[0]
 
     def chunk(self, index: int) -> Chunk:
         """Price one chunk.

@@ -26,6 +26,7 @@ class Request(OfMemory, OfNetworks):
     quiet: bool = False
     budget: Path | None = None
     limits: tuple[str, ...] = ()
+    floors: tuple[str, ...] = ()
     against: str | None = None
     allow_new: bool = False
     allow_partial: bool = False
@@ -33,11 +34,12 @@ class Request(OfMemory, OfNetworks):
     batch: int | None = None
     dtype: str | None = None
     device: str | None = None
+    at: str | None = None
 
     @property
     def judges(self) -> bool:
         """Whether it names a budget."""
-        return self.budget is not None or bool(self.limits) or self.against is not None
+        return self.budget is not None or bool(self.limits or self.floors) or self.against is not None
 
     @property
     def sets(self) -> bool:
@@ -59,6 +61,7 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
     held = gate(
         request.budget,
         request.limits,
+        request.floors,
         request.against,
         request.allow_new,
         request.allow_partial,
@@ -66,6 +69,7 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
         request.batch,
         request.dtype,
         request.device,
+        request.at,
         request.levels(),
     )
     asked = request.networks or tuple(map(str, files()))

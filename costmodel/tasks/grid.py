@@ -72,4 +72,4 @@ def table(title: str, rows: list[dict[str, Any]], question: Question, note: str 
     """Return points as a table: parameters, then measures."""
     from costmodel.render.pareto import columns_of
 
-    return Section(title, columns_of(rows, question.measures), note)
+    return Section(title, columns_of(rows, question.measures, question.sample(rows[0])), note)

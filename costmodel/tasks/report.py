@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from costmodel.errors import CostModelError
 from costmodel.pricing import price
 from costmodel.pricing.memory.asked import EVERY_LEVEL, RUNTIMES
+from costmodel.pricing.pace import NEEDS_DEVICE, paced
 from costmodel.pricing.table import CostTable
 from costmodel.render.answer import Answer
 from costmodel.render.page import Fact, Page
@@ -36,15 +37,16 @@ class Request(OfMemory, OfNetworks):
 
     networks: what `load` takes. batch: images at once; None is each network's own. dtype: of weights and activations;
     None is the device's, or else each network's own. strict: whether what can be priced in part only is refused.
-    device: whose latency is added. energy, training: whether those costs are. plot: where a picture is drawn: of memory
-    over time where that is asked for, else of mult-adds by module. by, depth, sort, top: which rows are shown, as
-    `costmodel.render.rows` says.
+    device: whose latency is added. fps: the frames a second that networks are to keep up with there. energy, training:
+    whether those costs are added. plot: where a picture is drawn: of memory over time where that is asked for, else of
+    mult-adds by module. by, depth, sort, top: which rows are shown, as `costmodel.render.rows` says.
     """
 
     networks: tuple[Question, ...]
     batch: int | None = None
     dtype: str | None = None
     device: str | None = None
+    fps: float | None = None
     energy: bool = False
     training: bool = False
     strict: bool = False
@@ -66,6 +68,8 @@ def answer(request: Request) -> Answer:
     if request.strict:
         _require_all_priced(network.graph for network in networks)
     device = found_device(request.device)
+    if request.fps is not None and device is None:
+        raise CostModelError(NEEDS_DEVICE)
     if request.plot is not None:
         from costmodel.render.picture import check_picture
 
@@ -141,6 +145,8 @@ def _priced(network: Source, request: Request, device: Device | None) -> CostTab
         from costmodel.latency.predict import time
 
         table = time(table, device)
+    if request.fps is not None:
+        table = paced(table, request.fps)
     if request.energy:
         from costmodel.latency.energy import with_energy
 
@@ -195,14 +201,20 @@ def _draw(tables: Sequence[CostTable], path: Path) -> None:
 
 def _page(facts: Sequence[Fact], tables: Sequence[CostTable], selection: Selection, untimed: str) -> Page:
     from costmodel.render import report
+    from costmodel.render.pace import hint
 
-    energy = _energy_hint(tables[0])
+    energy, pace = _energy_hint(tables[0]), hint({table.name: table.pace for table in tables if table.pace})
     if len(tables) > 1:
-        return report.compare(tables, selection, energy)
+        return report.compare(tables, selection, _sentences(pace, energy))
     notes = tables[0].totals.notes
     latency = untimed if notes is None else "; ".join(notes)
-    hint = " ".join(text for text in (latency and f"{latency.rstrip('.')}.", energy) if text) if energy else latency
-    return report.page(tables[0], selection, facts, hint)
+    return report.page(tables[0], selection, facts, _sentences(pace, latency, energy))
+
+
+def _sentences(*texts: str) -> str:
+    """Join what is said below, a full stop after each where there are several."""
+    said = [text for text in texts if text]
+    return " ".join(f"{text.rstrip('.')}." for text in said) if len(said) > 1 else "".join(said)
 
 
 def _energy_hint(table: CostTable) -> str:

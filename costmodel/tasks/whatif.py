@@ -63,7 +63,9 @@ def answer(request: Request) -> Answer:
 def _compared(network: Question, request: Request) -> Diff:
     levels = request.levels()
     how: dict[str, Any] = {"memory": levels.runtime, "training": levels.training}
-    return whatif(network, *request.edits, batch=request.batch, dtype=request.dtype, device=found_device(request.device), **how)
+    return whatif(
+        network, *request.edits, batch=request.batch, dtype=request.dtype, device=found_device(request.device), **how
+    )
 
 
 def _of_read(graph: LayerGraph, request: Request) -> Answer:
