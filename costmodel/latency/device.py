@@ -21,6 +21,13 @@ from costmodel.units import DTYPES, MOST_IMAGES
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 
+WAYS = (
+    "`costmodel devices` shows all",
+    "`costmodel calibrate --name NAME` makes one of this machine",
+    "`costmodel device-from DEVICE --peak 165TFLOP/s --bandwidth 1008GB/s --name NAME` makes one of a datasheet",
+)
+"""How to come by a device, a line each, for those who name one that is not there."""
+
 LEVEL = 0.9
 """The share of networks of unseen families that an interval is to hold."""
 LEAST_SECONDS = 1e-30
@@ -262,10 +269,7 @@ def find_device(device: str | Path | Device) -> Device:
         return read_device(Path(device))
     files = device_files()
     if text not in files:
-        raise CostModelError(
-            f"no device {text!r}; {known_or_suggest(text, files)}\n"
-            "`costmodel devices` shows all, `costmodel calibrate --name NAME` makes one of this machine"
-        )
+        raise CostModelError("\n".join([f"no device {text!r}; {known_or_suggest(text, files)}", *WAYS]))
     return read_device(files[text])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,9 +93,16 @@ class Front:
 def best(goals: Sequence[Any]) -> Any:
     """Return the indices of the points on the front, all goals to be small, sorted by the first goal, then the next."""
     order = np.lexsort(goals[::-1])
-    sorted_goals = [np.asarray(goal)[order] for goal in goals]
-    keep = _staircase(sorted_goals[1]) if len(goals) == 2 else _undominated(np.column_stack(sorted_goals))
-    return order[keep]
+    first, *rest = (np.asarray(goal)[order] for goal in goals)
+    if len(rest) == 1:
+        return order[_staircase(*rest)]
+    if len(rest) == 2 and not any(map(_has_nan, (first, *rest))):
+        return order[_two_staircases(*rest)]
+    return order[_undominated(np.column_stack([first, *rest]))]
+
+
+def _has_nan(goal: Any) -> bool:
+    return goal.dtype.kind == "f" and bool(np.isnan(goal).any())
 
 
 def _staircase(second: Any) -> Any:
@@ -103,6 +111,28 @@ def _staircase(second: Any) -> Any:
         return np.zeros(0, dtype=bool)
     before = np.minimum.accumulate(second)
     return np.concatenate([[True], second[1:] < before[:-1]])
+
+
+def _two_staircases(second: Any, third: Any) -> Any:
+    """Return which points, sorted by a first goal and then by these, no earlier one equals or beats in both.
+
+    The earlier points that nothing beats in both are corners of a staircase: as the second goal rises, the third falls.
+    A point is beaten if the last corner before it is as low, and else becomes a corner in place of those that it beats:
+    each comes and goes once, so that the time is nearly in proportion to the points, however many are on the front.
+    """
+    keep = np.zeros(len(second), dtype=bool)
+    seconds: list[Any] = []
+    thirds: list[Any] = []
+    for place, (right, low) in enumerate(zip(second.tolist(), third.tolist(), strict=True)):
+        start = end = bisect_right(seconds, right)
+        if start and thirds[start - 1] <= low:
+            continue
+        keep[place] = True
+        while end < len(thirds) and thirds[end] >= low:
+            end += 1
+        seconds[start:end] = [right]
+        thirds[start:end] = [low]
+    return keep
 
 
 def _undominated(points: Any) -> Any:

@@ -15,7 +15,7 @@ import distributed
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import costmodel as cm
@@ -326,6 +326,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_under_the_final_name(tmp_pat
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6)), max_size=30), st.integers(2, 3))
+@example([(0, 2, 6), (0, 3, 5), (0, 4, 4), (1, 1, 3), (2, 3, 4)], 3)  # the fourth beats three corners at once
 @settings(max_examples=100, deadline=None)
 def test_the_front_is_what_nothing_beats(points, goals):
     points = [point[:goals] for point in points]
@@ -336,6 +337,40 @@ def test_the_front_is_what_nothing_beats(points, goals):
     beaten = {p for p in points for q in points if q != p and all(a <= b for a, b in zip(q, p, strict=True))}
     assert sorted(found) == sorted(set(points) - beaten)
     assert found == sorted(found)
+
+
+WHOLE = st.sampled_from([0, 1, 2**53, 2**53 + 1, -1])
+REAL = st.sampled_from([0.0, 0.5, 1.5, np.inf, -0.25])
+
+
+THREE = st.one_of(*(st.lists(st.tuples(*[values] * 3), max_size=25) for values in (WHOLE, REAL)))
+
+
+@given(THREE, st.tuples(*[st.sampled_from([1, -1])] * 3))
+@settings(max_examples=150, deadline=None)
+def test_of_three_goals_the_first_of_points_alike_stays_and_no_number_is_rounded(points, signs):
+    """Beyond 2**53 neighbours are one real number, and here they are not."""
+    columns = [np.asarray(column) for column in zip(*points, strict=True)] if points else [np.zeros(0)] * 3
+    plain = list(zip(*(column.tolist() for column in columns), strict=True))
+    front = Front([Goal("abc"[i], signs[i]) for i in range(3)])
+    front.add({**dict(zip("abc", columns, strict=True)), "place": np.arange(len(plain))})
+    wanted = [tuple(value * sign for value, sign in zip(point, signs, strict=True)) for point in plain]
+
+    def beaten(place):
+        return any(
+            all(a <= b for a, b in zip(other, wanted[place], strict=True)) and (other != wanted[place] or at < place)
+            for at, other in enumerate(wanted)
+        )
+
+    left = sorted((wanted[place], place) for place in range(len(wanted)) if not beaten(place))
+    assert [row["place"] for row in front.rows()] == [place for _, place in left]
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([0.0, 1.0, 2.0, np.inf, np.nan])] * 3), max_size=25))
+@settings(max_examples=150, deadline=None)
+def test_a_goal_in_which_all_are_alike_changes_no_front_whatever_is_no_number(points):
+    columns = [np.asarray(column) for column in zip(*points, strict=True)] if points else [np.zeros(0)] * 3
+    assert best(columns).tolist() == best([*columns, np.zeros(len(points))]).tolist()
 
 
 def test_large_is_good_after_max():
