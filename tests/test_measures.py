@@ -9,14 +9,15 @@ from cli.command import run
 from graphs import network
 
 import costmodel as cm
-from costmodel.judging.budget import judge, limit
+from costmodel.judging.budget import judge
+from costmodel.judging.limits import limit
 from costmodel.latency.device import find_device
 from costmodel.latency.whole import measured, table
 from costmodel.measures import MEASURES, meant, names
 from costmodel.pricing.memory.asked import Levels, Runtime
 from costmodel.sweeps.conditions import parse_condition
 
-ENDINGS = {"_bytes": "B", "_s": "s", "_j": "J", "_w": "W", "_per_s": "images/s", "_intensity": "FLOP/B"}
+ENDINGS = {"_bytes": "B", "_s": "s", "_j": "J", "_w": "W", "_per_s": "samples/s", "_intensity": "FLOP/B"}
 ON = "jetson-tx1"
 """A device whose power somebody measured."""
 ARENA = Levels(Runtime("tflm"))
@@ -91,8 +92,11 @@ def test_a_sweep_of_every_measure_gives_what_single_networks_have() -> None:
 
 def test_every_measure_can_be_limited_compared_with_and_differed() -> None:
     whole = everything()
-    limits = dict(limit(f"{name}=1") for name in MEASURES_OF_A_DEVICE)
-    assert [one.value for one in judge(whole, limits)] == list(whole.totals.values.values())
+    most, least = (
+        dict(limit(f"{name}=1", least=more) for name in MEASURES_OF_A_DEVICE if MEASURES[name].more == more)
+        for more in (False, True)
+    )
+    assert {one.metric: one.value for one in judge(whole, most, least, "median")} == dict(whole.totals.values)
     for name, value in whole.totals.values.items():
         assert parse_condition(f"{name} == {value!r}", MEASURES).holds(whole.totals.values), name
     changes = {row["total"]: (row["before"], row["unit"]) for row in cm.diff(whole, whole).totals}
@@ -106,6 +110,8 @@ def test_every_measure_can_be_limited_compared_with_and_differed() -> None:
         ("latency_us", "latency_s", 1e-6),
         ("energy_mj", "energy_j", 1e-3),
         ("fps", "throughput_per_s", 1),
+        ("fps_low", "throughput_low_per_s", 1),
+        ("latency_per_image_high_ms", "latency_per_image_high_s", 1e-3),
         ("params", "params", 1),
         ("traffic_ms", "traffic_ms", 1),
         ("throughput_per_ms", "throughput_per_ms", 1),
@@ -113,6 +119,17 @@ def test_every_measure_can_be_limited_compared_with_and_differed() -> None:
 )
 def test_what_a_word_means(word: str, name: str, size: float) -> None:
     assert meant(word) == (name, size)
+
+
+def test_the_ends_of_an_interval_lie_around_what_they_are_of_and_follow_the_time() -> None:
+    values = everything().totals.values
+    for name, measure in MEASURES.items():
+        if measure.ends:
+            low, high = (values[end] for end in measure.ends)
+            assert low < values[name] < high
+            assert [MEASURES[end].unit for end in measure.ends] == [measure.unit] * 2
+    assert values["throughput_low_per_s"] * values["latency_high_s"] == pytest.approx(4)
+    assert values["latency_per_image_high_s"] * 4 == pytest.approx(values["latency_high_s"])
 
 
 def test_a_limit_in_milliseconds_is_one_in_seconds() -> None:

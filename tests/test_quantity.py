@@ -4,7 +4,7 @@ import pytest
 
 from costmodel.documents.quantity import quantity
 from costmodel.errors import CostModelError
-from costmodel.judging.budget import limit
+from costmodel.judging.limits import limit
 from costmodel.measures import MEASURES
 from costmodel.sweeps.conditions import parse_condition
 
@@ -41,8 +41,10 @@ from costmodel.sweeps.conditions import parse_condition
         ("7 uJ", "J", 0.000007),
         ("350 W", "W", 350),
         ("250mW", "W", 0.25),
-        ("30 images/s", "images/s", 30),
-        ("1.5k/s", "images/s", 1500),
+        ("30 images/s", "samples/s", 30),
+        ("30 samples/s", "samples/s", 30),
+        ("30 frames/s", "samples/s", 30),
+        ("1.5k/s", "samples/s", 1500),
         ("10 FLOP/B", "FLOP/B", 10),
         ("71TFLOP/s", "FLOP/s", 71_000_000_000_000),
         ("936.2GB/s", "B/s", 936_200_000_000),
@@ -88,7 +90,7 @@ def test_what_is_beyond_reason(written):
         ("5 s", "B", "'5 s' is in s, and belongs in B; write it like 8 MB"),
         ("5m", "", "'5m': parts of a whole are for seconds, joules and watts, as in 33 ms; a million is M"),
         ("5mB", "B", "a million is M"),
-        ("30/s", "s", "'30/s' is in images/s, and belongs in s; write it like 33 ms"),
+        ("30/s", "s", "'30/s' is in samples/s, and belongs in s; write it like 33 ms"),
         ("5 KiJ", "J", "binary prefixes are for bytes, as in 4 KiB"),
         ("5 Kis", "s", "binary prefixes are for bytes, as in 4 KiB"),
     ],
@@ -116,11 +118,11 @@ def test_a_limit_may_say_its_unit_or_leave_it_to_the_name(written, seconds):
 def test_a_unit_that_is_written_counts_and_not_the_one_in_the_name():
     assert limit("latency_ms=20 ms") == limit("latency_ms=20000us") == ("latency_s", 0.02)
     assert limit("energy_mj=3 mJ") == ("energy_j", 0.003)
-    assert limit("fps=30/s") == ("throughput_per_s", 30)
+    assert limit("fps=30/s", least=True) == ("throughput_per_s", 30)
 
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_whatever_is_counted_is_limited_in_the_unit_that_it_is_shown_in(name):
     unit = MEASURES[name].unit
-    assert limit(f"{name}=7 {unit}") == (name, 7)
+    assert limit(f"{name}=7 {unit}", least=MEASURES[name].more) == (name, 7)
     assert parse_condition(f"{name} <= 7 {unit}", (name,)).holds({name: 7}) is True

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from costmodel.documents.quantity import quantity
 from costmodel.documents.scalars import scalar
 from costmodel.errors import CostModelError
-from costmodel.units import DTYPES, MOST_IMAGES
+from costmodel.measures import MEASURES
+from costmodel.units import DTYPES, LEAST, MOST_IMAGES
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -213,9 +215,27 @@ top_option = click.option(
 device_option = click.option(
     "--device", metavar="NAME", help="Add predicted latency on a device (see `costmodel devices`), at its dtype."
 )
+
+
+class Pace(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.3 on
+    """Frames a second: 30, or 30/s."""
+
+    name = "pace"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return how many they are."""
+        try:
+            found = float(quantity(value, MEASURES["throughput_per_s"].unit))
+        except CostModelError as error:
+            self.fail(str(error), param, ctx)
+        if not LEAST <= found <= MOST_IMAGES:
+            self.fail(f"{value!r} frames a second cannot be kept up with; it is {LEAST} to {MOST_IMAGES:,}", param, ctx)
+        return found
+
+
 fps_option = click.option(
     "--fps",
-    type=click.FloatRange(min=0, min_open=True, max=1e9),
+    type=Pace(),
     metavar="N",
     help="Say whether the device keeps up with N frames a second: yes, no, or that it cannot be said.",
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from costmodel.pricing.pace import OPEN, Pace
+from costmodel.pricing.table import CostTable
 from costmodel.render.page import Column
 from costmodel.render.seconds import seconds_text
 from costmodel.units import plain
@@ -27,10 +28,11 @@ def column(rows: Sequence[Mapping[str, Any]]) -> Column:
     return Column(asked(rows[0]["fps"]), [row["keeps_up"] for row in rows], left=True)
 
 
-def hint(paces: Mapping[str, Pace]) -> str:
-    """Say what the verdicts are by, and what would decide those that are none; `paces` are by the networks' names."""
+def lines(tables: Sequence[CostTable]) -> list[str]:
+    """Say what the verdicts are by, and what would decide those that are none; nothing where nobody asked."""
+    paces = {table.name: table.pace for table in tables if table.pace is not None}
     if not paces:
-        return ""
+        return []
     first = next(iter(paces.values()))
     rule = f"{asked(first.fps)} is {budget(first)}: yes where the whole 90 % interval fits, no where none of it does"
     left = {name: pace for name, pace in paces.items() if pace.keeps_up == OPEN}
@@ -38,4 +40,4 @@ def hint(paces: Mapping[str, Pace]) -> str:
     if measured := [f"{name} (by the median: {pace.likely})" for name, pace in left.items() if not pace.bounded]:
         said.append(f"measuring it there would decide {', '.join(measured)}")
     said += [f"{name} needs {pace.decides}" for name, pace in left.items() if pace.bounded]
-    return "; ".join(said)
+    return ["; ".join(said)]

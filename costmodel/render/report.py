@@ -259,7 +259,8 @@ def _subtitle(table: CostTable) -> list[str]:
     given = f"{table.name}: {_inputs(table)}, batch {table.batch}, {table.dtype}, {len(table)} layers"
     values = " ".join(f"{name}={written(value)}" for name, value in table.parameters.items())
     notes = [*partly(table), *(f"note: {note}" for note in table.notes)]
-    lines = (table.source, given, f"parameters: {values}" if values else "", origin(table), *notes)
+    asked = pace_text.lines([table])
+    lines = (table.source, given, f"parameters: {values}" if values else "", origin(table), *asked, *notes)
     return [line for line in lines if line]
 
 
@@ -393,4 +394,10 @@ def compare(tables: Sequence[CostTable], selection: Selection | None = None, hin
     origins = [f"{table.name}: {where}" for table in tables if (where := origin(table))]
     notes = [f"{table.name}: {text}" for table in tables for text in partly(table)]
     notes += [f"note: {table.name}: {text}" for table in tables for text in table.notes]
-    return Page(f"{len(tables)} networks", [asked, *origins, *notes], (), [Section("", columns, note)], hint)
+    return Page(
+        f"{len(tables)} networks",
+        [asked, *origins, *pace_text.lines(tables), *notes],
+        (),
+        [Section("", columns, note)],
+        hint,
+    )

@@ -201,20 +201,14 @@ def _draw(tables: Sequence[CostTable], path: Path) -> None:
 
 def _page(facts: Sequence[Fact], tables: Sequence[CostTable], selection: Selection, untimed: str) -> Page:
     from costmodel.render import report
-    from costmodel.render.pace import hint
 
-    energy, pace = _energy_hint(tables[0]), hint({table.name: table.pace for table in tables if table.pace})
+    energy = _energy_hint(tables[0])
     if len(tables) > 1:
-        return report.compare(tables, selection, _sentences(pace, energy))
+        return report.compare(tables, selection, energy)
     notes = tables[0].totals.notes
     latency = untimed if notes is None else "; ".join(notes)
-    return report.page(tables[0], selection, facts, _sentences(pace, latency, energy))
-
-
-def _sentences(*texts: str) -> str:
-    """Join what is said below, a full stop after each where there are several."""
-    said = [text for text in texts if text]
-    return " ".join(f"{text.rstrip('.')}." for text in said) if len(said) > 1 else "".join(said)
+    hint = " ".join(text for text in (latency and f"{latency.rstrip('.')}.", energy) if text) if energy else latency
+    return report.page(tables[0], selection, facts, hint)
 
 
 def _energy_hint(table: CostTable) -> str:

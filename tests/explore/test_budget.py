@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 
@@ -9,7 +11,9 @@ import pytest
 
 import costmodel as cm
 from costmodel.errors import CostModelError
-from costmodel.judging.budget import growth, judge, limit, read_budget, share
+from costmodel.judging.budget import growth, judge
+from costmodel.judging.limits import limit, read_budget, share
+from costmodel.latency.predict import latency_of
 from costmodel.measures import MEASURES, names
 
 LAYERS = "  one: {op: conv, out_channels: 8}\n  two: {op: conv, out_channels: 4}\n"
@@ -232,3 +236,106 @@ def test_a_budget_of_a_variant_holds_where_its_file_is_named(net, command):
 
 def test_a_limit_reads_as_it_is_written():
     assert limit("peak_live_bytes = 8 MB") == ("peak_live_bytes", 8_000_000)
+
+
+@pytest.fixture
+def timed():
+    """What MobileNet v2 takes on a device: the low end, the median and the high end, in seconds."""
+    found = latency_of(cm.load("mobilenet_v2"), "pi4")
+    return tuple(found[f"latency{end}_s"] for end in ("_low", "", "_high"))
+
+
+ON = ("check", "mobilenet_v2", "--device", "pi4", "--format", "json")
+
+
+def verdicts(ran):
+    return [(one["by"], one["kept"], one["other"], one["other_kept"]) for one in json.loads(ran.out)["budgets"]]
+
+
+def test_time_is_held_to_a_limit_by_the_upper_end_of_its_interval(timed, command):
+    low, median, high = timed
+    for seconds, verdict in (
+        (high * 1.001, ("upper end", True, "median", True)),
+        (high * 0.999, ("upper end", False, "median", True)),
+        (median * 0.999, ("upper end", False, "median", False)),
+    ):
+        for words in (("--max", f"latency_s={seconds!r}"), ("--min", f"fps={1 / seconds!r}")):
+            ran = command(*ON, *words)
+            assert verdicts(ran)[0][1:] == verdict[1:]
+            assert ran.code == (0 if verdict[1] else 1)
+    assert verdicts(command(*ON, "--max", f"latency_s={low!r}", "--min", "fps=30")) == [
+        ("upper end", False, "median", False), ("lower end", False, "median", False)
+    ]  # fmt: skip
+
+
+def test_the_median_decides_where_it_is_asked_to(timed, command):
+    _, median, high = timed
+    between = f"latency_s={(median + high) / 2!r}"
+    ran = command(*ON, "--max", between, "--at", "median")
+    assert (ran.code, verdicts(ran)) == (0, [("median", True, "upper end", False)])
+    (told,) = json.loads(ran.out)["budgets"]
+    assert (told["value"], told["other_value"]) == pytest.approx((median, high))
+    assert command(*ON, "--max", between, "--at", "end").code == 1
+
+
+def test_a_budget_says_by_which_end_in_every_format(timed, command):
+    _, median, high = timed
+    words = ("check", "mobilenet_v2", "--device", "pi4", "--max", f"latency_s={(median + high) / 2!r}", "--format")
+    for form in ("text", "markdown", "html"):
+        out = command(*words, form).out
+        assert f"upper end {1e3 * high:.4g} ms: over" in out
+        assert f"median {1e3 * median:.4g} ms: ok" in out
+    (row,) = [row for row in csv.DictReader(io.StringIO(command(*words, "csv").out)) if row["budget"]]
+    assert (row["by"], row["other"], row["kept"], row["other_kept"]) == ("upper end", "median", "False", "True")
+
+
+def test_the_layers_that_take_the_time_explain_a_pace_that_is_missed(command):
+    ran = command(*ON, "--min", "fps=1000")
+    (heaviest, *_) = json.loads(ran.out)["budgets"][0]["heaviest"]
+    rows = cm.time(cm.price(cm.load("mobilenet_v2")), "pi4")
+    assert (heaviest["path"], heaviest["amount"]) == max(
+        zip(rows.values("path"), rows.values("latency_s"), strict=True), key=lambda row: row[1]
+    )
+    assert "5.443 ms" in command("check", "mobilenet_v2", "--device", "pi4", "--min", "fps=1000").out
+
+
+def test_what_has_no_interval_is_held_as_it_is(command):
+    ran = command(*ON, "--max", "params=1", "--max", "latency_high_ms=1", "--min", "params=1")
+    assert [(one["kind"], one["kept"], "by" in one) for one in json.loads(ran.out)["budgets"]] == [
+        ("max", False, False), ("max", False, False), ("min", True, False)
+    ]  # fmt: skip
+
+
+def test_a_budget_file_says_at_which_of_an_interval_and_the_least_there_may_be(timed, net, command):
+    _, median, high = timed
+    budget = net.parent / "budget.yaml"
+    between = (median + high) / 2
+    own = f"networks: {{mobilenet_v2: {{fps: {1 / between!r}}}}}\n"
+    for at, code in (("", 1), ("at: end\n", 1), ("at: median\n", 0)):
+        for limits in (f"max: {{latency_s: {between!r}}}\n", f"min: {{fps: {1 / between!r}}}\n", own):
+            budget.write_text(f"device: pi4\n{at}{limits}")
+            assert command("check", "mobilenet_v2", "--budget", "budget.yaml").code == code
+    assert command("check", "mobilenet_v2", "--budget", "budget.yaml", "--at", "end").code == 1
+
+
+MORE = "the more of it the better, so a limit is the least there may be: --min fps=30"
+NO_INTERVAL = (
+    "at median: this says by which of an interval a limit is held, and nothing that is limited has one; "
+    "time has, as in --max latency_ms=33"
+)
+
+
+def test_what_cannot_be_limited_so_says_how(net, command):
+    for words, says in (
+        (("--max", "fps=30"), f"--max fps: {MORE}"),
+        (("--max", "params=5M", "--at", "median"), NO_INTERVAL),
+        (("--min", "params"), "--min params: write NAME=LIMIT, as in fps=30"),
+        (("--min", "fps=30"), "throughput_per_s needs a device: add --device NAME; `costmodel devices` lists them"),
+    ):
+        ran = command("check", "net.yaml", *words)
+        assert (ran.code, ran.err) == (2, f"error: {says}\n")
+    (net.parent / "budget.yaml").write_text("device: pi4\nmax: {fps: 30}\nat: middle\n")
+    ran = command("check", "net.yaml", "--budget", "budget.yaml")
+    assert f"budget.yaml:2:12: {MORE}" in ran.err
+    assert "budget.yaml:3:5: unknown name 'middle'" in ran.err
+    assert "give --budget, --max, --min or --against" in command("check", "net.yaml", "--at", "median").err
