@@ -283,7 +283,7 @@ def meant(word: str) -> tuple[str, float]:
     """Return the measure that a word means and the size of its unit: ``latency_high_ms`` is latency_high_s, 0.001. A
     word that means no measure is returned as it is.
     """
-    word = SPOKEN.get(word, word)
+    word = SPOKEN.get(word.lower(), word)
     stem, _, ending = word.rpartition("_")
     for unit, sizes in SMALLER.items():
         whole = f"{stem}_{unit.lower()}"
@@ -300,7 +300,7 @@ def find(word: str, known: Collection[str] = MEASURES.keys()) -> tuple[Measure[A
     """
     name, size = meant(word)
     if name not in known:
-        raise CostModelError(f"there is no measure {word!r}; {known_or_suggest(word, known)}")
+        raise CostModelError(f"there is no measure {word!r}; {known_or_suggest(word, [*known, *SPOKEN])}")
     return MEASURES[name], size
 
 

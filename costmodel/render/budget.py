@@ -8,7 +8,7 @@ from typing import Any
 
 from costmodel.judging.budget import Heavy, Judged
 from costmodel.measures import MEASURES
-from costmodel.render.amounts import amount, change
+from costmodel.render.amounts import PREFIXED, amount, change
 from costmodel.render.page import Column, Page, Section
 from costmodel.units import counted
 
@@ -30,7 +30,7 @@ def page(judged: Sequence[Judged], notes: Sequence[str] = (), new: Sequence[str]
         Column("budget", [_name(one) for one in judged], left=True),
         Column("value", [_amount(one, one.value) for one in judged]),
         Column("limit", [_limit(one) for one in judged]),
-        Column("margin", [_margin(one) for one in judged], paint="value"),
+        Column("margin", [change(one.margin, one.unit) for one in judged], paint="value"),
         Column("", [_share(one) for one in judged]),
     ]
     sections = [Section("", columns)] if judged else []
@@ -95,12 +95,10 @@ def _name(one: Judged) -> str:
 def _amount(one: Judged, value: float) -> str:
     """Write a value; two that would look alike though they differ are written out."""
     if amount(one.value, one.unit) == amount(one.limit, one.unit) and one.value != one.limit:
-        return f"{value:,.10g} {one.unit}".rstrip() if abs(value) < 1 else f"{value:,.0f} {one.unit}".rstrip()
-    return change(value, one.unit) if value < 0 else amount(value, one.unit)
-
-
-def _margin(one: Judged) -> str:
-    return ("+" if one.margin > 0 else "") + _amount(one, one.margin)
+        if one.unit in PREFIXED:
+            return f"{value:,.0f} {one.unit}".rstrip()
+        return amount(value, one.unit, 10)
+    return amount(value, one.unit)
 
 
 def _share(one: Judged) -> str:

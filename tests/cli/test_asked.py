@@ -6,16 +6,20 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import costmodel as cm
-from cli.command import ROOT, run
+from cli.command import run
 from costmodel.latency.predict import latency_of
-from costmodel.pricing.pace import Pace
+from costmodel.pricing.pace import Pace, paced
 from costmodel.pricing.samples import Sample, sample_of
 from costmodel.render.amounts import amount, amounts
+from costmodel.render.screen import Screen
+from costmodel.render.text import text
+from costmodel.tasks.report import of_tables
 from costmodel.tensor import Tensor
 
 NET, ON = "mobilenet_v2", "pi4"
@@ -75,9 +79,12 @@ def test_a_batch_has_the_time_of_its_frames(capsys):
     assert [Pace(8, 4, low, 0.6, 0.7).keeps_up for low in (0.5, 0.51)] == ["cannot be said", "no"]
 
 
-def test_what_is_priced_in_part_never_keeps_up_for_sure(capsys):
-    part = ROOT / "tests" / "bad" / "onnx" / "partial" / "another_domain.onnxtxt"
-    assert part.exists()
+def test_what_is_priced_in_part_never_keeps_up_for_sure():
+    whole = cm.time(cm.price(cm.load(NET)), ON)
+    part = replace(whole, unpriced={"stem.bn": ("Strange", "nobody knows it")})
+    assert [paced(table, 1).pace.keeps_up for table in (whole, part)] == ["yes", "cannot be said"]
+    out = text(of_tables([paced(part, 1)]).page(), Screen(200))
+    assert "mobilenet_v2 needs a whole price: this is priced in part, and takes longer" in out
     pace = Pace(1, 1, 0.1, 0.2, 0.3, bounded=True)
     assert (pace.keeps_up, pace.decides) == (
         "cannot be said",
@@ -175,8 +182,8 @@ def test_no_time_is_written_with_an_exponent():
 
 @pytest.mark.parametrize("value", 10.0 ** np.arange(-18, 9) * 1.2345)
 def test_whatever_its_size_a_time_has_no_exponent(value):
-    for text in (amount(float(value), "s"), *amounts([float(value), 1e-3, 1e-3], "s")[0]):
-        assert "e" not in text
+    for said in (amount(float(value), "s"), *amounts([float(value), 1e-3, 1e-3], "s")[0]):
+        assert "e" not in said
 
 
 def test_tables_of_time_have_no_exponents_and_one_unit(capsys, monkeypatch):

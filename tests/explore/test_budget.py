@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 
 import pytest
@@ -316,6 +317,18 @@ def test_a_budget_file_says_at_which_of_an_interval_and_the_least_there_may_be(t
             budget.write_text(f"device: pi4\n{at}{limits}")
             assert command("check", "mobilenet_v2", "--budget", "budget.yaml").code == code
     assert command("check", "mobilenet_v2", "--budget", "budget.yaml", "--at", "end").code == 1
+
+
+def test_a_time_that_looks_like_its_limit_is_written_out(timed, command):
+    _, median, _ = timed
+    out = command(
+        "check", "mobilenet_v2", "--device", "pi4", "--at", "median", "--max", f"latency_s={median + 1e-9!r}"
+    ).out
+    assert re.search(r"58\.27837443 ms +58\.27837543 ms +\+1 ns", out)
+    frames = command(
+        "check", "mobilenet_v2", "--device", "pi4", "--at", "median", "--min", f"fps={1 / median + 1e-6!r}"
+    ).out
+    assert re.search(r"under .* 17\.15902\d+ images/s +at least 17\.15902\d+ images/s", frames)
 
 
 MORE = "the more of it the better, so a limit is the least there may be: --min fps=30"
