@@ -100,7 +100,9 @@ def _limit(name: str, written: Any, more: bool | None = None) -> tuple[str, floa
     """
     measure, size = find(name)
     if more is False and measure.more:
-        raise CostModelError(f"the more of it the better, so a limit is the least there may be: --min {name}={written}")
+        raise CostModelError(
+            f"the more of it the better: limit the least there may be, --min {name}={written} (`min` in a file)"
+        )
     return measure.name, quantity(written, measure.unit, each=size)
 
 

@@ -81,15 +81,16 @@ def latency_of(graph: LayerGraph, device: str | Path | Device, batch: Number = 1
 
 
 def over_batches(graph: LayerGraph, device: Device, batches: Iterable[int]) -> list[dict[str, Any]]:
-    """Return a row for each batch: network, batch, mult_adds, what `latency_of` says, and the time of mult-adds
-    alone.
+    """Return a row for each batch: network, batch, mult_adds, what a sample is, what `latency_of` says, and the time of
+    mult-adds alone.
     """
     found = []
     plain = device.error and device.error.operations_only
+    sample = sample_of(graph.inputs)
     for batch in batches:
         mult_adds = totals(graph, batch, device.conditions.dtype).mult_adds
-        sample = {"tokens": None, **sample_of(graph.inputs).as_data()}
-        row: dict[str, Any] = {"network": graph.name, "batch": batch, **sample, "mult_adds": mult_adds}
+        row: dict[str, Any] = {"network": graph.name, "batch": batch, "mult_adds": mult_adds}
+        row |= {"sample": sample.noun, "tokens": sample.tokens}
         row |= latency_of(graph, device, batch)
         row["notes"] = [*graph.notes, *row["notes"]]
         found.append(row | {"operations_only_s": plain and plain.seconds * mult_adds})

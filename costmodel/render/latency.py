@@ -209,7 +209,7 @@ def latency_columns(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
         Column("batch", [str(row["batch"]) for row in rows]),
         Column(Measured.latency_s.title, times, unit),
         Column("90 % interval", ends, unit, rank=1),
-        Column(_each(read), samples, sample_unit, rank=2),
+        Column("an image" if one_of(rows) == "image" else "a sample", samples, sample_unit, rank=2),
         _throughput([row["throughput_per_s"] for row in rows], read),
         *([pace.column(rows)] if rows and "keeps_up" in rows[0] else []),
         Column("bound", [row["bound"] for row in rows], left=True, rank=3),
@@ -221,9 +221,9 @@ def latency_columns(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     ]
 
 
-def _each(read: Sequence[Sample]) -> str:
-    """Return the title of the time that one takes, of all rows."""
-    return "an image" if all(sample.noun == "image" for sample in read) else "a sample"
+def one_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what predictions are of one of: an image, or a sample where not all are."""
+    return "image" if all(row["sample"] == "image" for row in rows) else "sample"
 
 
 def _throughput(per_s: Sequence[float], read: Sequence[Sample]) -> Column:

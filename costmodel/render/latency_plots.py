@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError
 from costmodel.latency.device import Device
+from costmodel.render.latency import one_of
 from costmodel.render.palette import PALETTE, lettering, name_text
 from costmodel.units import short
 
@@ -20,15 +21,15 @@ MARKERS = "os^Dv*PX"
 
 
 def batch_chart(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
-    """Draw time per image against batch (figure 3), and time per image against mult-adds at the largest batch (figure
-    7).
+    """Draw time per image (or sample) against batch (figure 3), and the same against mult-adds at the largest batch
+    (figure 7).
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
     networks = list(dict.fromkeys(row["network"] for row in rows))
-    left.set(xscale="log", yscale="log", xlabel="batch", ylabel="time per image (ms)")
+    left.set(xscale="log", yscale="log", xlabel="batch", ylabel=f"time per {one_of(rows)} (ms)")
     ends = []
     for place, network in enumerate(networks):
         mine = sorted((row for row in rows if row["network"] == network), key=lambda row: row["batch"])
@@ -37,7 +38,7 @@ def batch_chart(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     batches = sorted({row["batch"] for row in rows})
     left.set_xticks(batches, [str(batch) for batch in batches])
     left.minorticks_off()
-    left.set_title("time per image over batches, with 90 % intervals", loc="left", fontsize=10)
+    left.set_title(f"time per {one_of(rows)} over batches, with 90 % intervals", loc="left", fontsize=10)
     _operations(right, [row for row in rows if row["batch"] == batches[-1]], networks, batches[-1])
     for axes in (left, right):
         axes.grid(alpha=0.25)
@@ -93,8 +94,9 @@ def _operations(axes: Axes, rows: Sequence[Mapping[str, Any]], networks: Sequenc
         axes.annotate(
             "mult-adds alone", ends[-1], (-6, -12), textcoords="offset points", ha="right", fontsize=8, color="#777777"
         )
+    one = one_of(rows)
     axes.set(
-        xlabel="mult-adds of one image", ylabel=f"time per image at batch {batch} (ms)", xlim=(0, None), ylim=(0, None)
+        xlabel=f"mult-adds of one {one}", ylabel=f"time per {one} at batch {batch} (ms)", xlim=(0, None), ylim=(0, None)
     )
     axes.xaxis.set_major_formatter(lambda value, _: short(value, digits=2))
     axes.set_title("time against mult-adds", loc="left", fontsize=10)

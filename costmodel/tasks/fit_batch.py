@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from costmodel.documents.quantity import quantity
 from costmodel.errors import CostModelError
 from costmodel.pricing.memory.asked import Levels
+from costmodel.pricing.samples import sample_of
 from costmodel.render.amounts import amount, amounts
 from costmodel.render.answer import Answer
 from costmodel.render.page import Column, Fact, Page, Section
@@ -34,13 +35,16 @@ class Request(OfMemory, OfNetworks):
 
 @dataclass(frozen=True)
 class Fitting:
-    """What was found: the batch (0 where not even one image fits), and the bytes at batches that were asked about."""
+    """What was found: the batch (0 where not even one fits), and the bytes at batches that were asked about. one: what
+    a batch holds so many of.
+    """
 
     title: str
     limit: int
     batch: int
     held: dict[int, int]
     what: str
+    one: str = "image"
 
     @property
     def left(self) -> int:
@@ -65,7 +69,7 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
         )
     network = request.opened(request.network)
     what, held = _holding(network, request, levels)
-    found = _fitting(network.graph.title, limit, what, held, tell)
+    found = replace(_fitting(network.graph.title, limit, what, held, tell), one=sample_of(network.graph.inputs).counted)
     return Answer(lambda: _page(found), lambda: list(_rows(found)), lambda: _data(found), yes=found.batch > 0)
 
 
@@ -144,7 +148,11 @@ def _page(found: Fitting) -> Page:
     else:
         least = found.held[1]
         facts = [
-            Fact("largest batch", "none ", f"one image takes {amount(least, 'B')}, {amount(-found.left, 'B')} too much")
+            Fact(
+                "largest batch",
+                "none ",
+                f"one {found.one} takes {amount(least, 'B')}, {amount(-found.left, 'B')} too much",
+            )
         ]
     rows = list(_rows(found))
     texts, unit = amounts([row["bytes"] for row in rows], "B")

@@ -331,7 +331,7 @@ def test_a_time_that_looks_like_its_limit_is_written_out(timed, command):
     assert re.search(r"under .* 17\.15902\d+ images/s +at least 17\.15902\d+ images/s", frames)
 
 
-MORE = "the more of it the better, so a limit is the least there may be: --min fps=30"
+MORE = "the more of it the better: limit the least there may be, --min fps=30 (`min` in a file)"
 NO_INTERVAL = (
     "at median: this says by which of an interval a limit is held, and nothing that is limited has one; "
     "time has, as in --max latency_ms=33"
