@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from costmodel.render.seconds import seconds_column, seconds_text
@@ -28,10 +28,12 @@ def change(value: Any, unit: str) -> str:
     return f"{'+' if value > 0 else '-' if value < 0 else ''}{amount(abs(value), unit)}"
 
 
-def amounts(values: Sequence[Any], unit: str) -> tuple[list[str], str]:
-    """Write a column of numbers under one prefix; return the texts and the unit."""
+def amounts(values: Sequence[Any], unit: str, like: Iterable[Any] = ()) -> tuple[list[str], str]:
+    """Write a column of numbers under one prefix, where they are times that of those that they are to be `like`; return
+    the texts and the unit.
+    """
     if unit in SMALL:
-        return seconds_column(values, base=unit)
+        return seconds_column(values, base=unit, like=like)
     if unit in PREFIXED:
         return column([*values], unit)
     return [plain(value) for value in values], unit

@@ -37,7 +37,7 @@ def columns_of(
     for name in rows[0]:
         values = [row[name] for row in rows]
         if name in measures:
-            cells, unit = amounts(values, MEASURES[name].unit)
+            cells, unit = amounts(values, MEASURES[name].unit, _ones_like(rows, MEASURES[name].unit))
             first = MEASURES[name].needs == "device"  # whoever names a device wants to see the time
             rank = MEASURES[name].rank if first else measures.index(name)
             title, unit = (sample.said(words) if sample else words for words in (label_of(name), unit))
@@ -45,6 +45,11 @@ def columns_of(
         else:
             columns.append(Column(name, [str(value) for value in values], left=isinstance(values[0], str)))
     return columns
+
+
+def _ones_like(rows: Sequence[Mapping[str, Any]], unit: str) -> list[Any]:
+    """Return all of a table's values in a unit, of which people compare one column with the next."""
+    return [row[name] for row in rows for name in row if name in MEASURES and MEASURES[name].unit == unit]
 
 
 def limit_columns(limits: Sequence[tuple[str, float, float, float]]) -> list[Column]:

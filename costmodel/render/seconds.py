@@ -16,9 +16,13 @@ def seconds_text(seconds: float, digits: int = 4, base: str = "s") -> str:
     return f"{plain(rounded / size, digits)} {unit[:-1]}{base}"
 
 
-def seconds_column(values: Sequence[float], digits: int = 4, base: str = "s") -> tuple[list[str], str]:
-    """Write a column of times under one prefix, that of its median; return the texts and the unit."""
-    unit, size = prefix_of(values)
+def seconds_column(
+    values: Sequence[float], digits: int = 4, base: str = "s", like: Iterable[float] = ()
+) -> tuple[list[str], str]:
+    """Write a column of times under one prefix, that of its median or of the times that it is to be `like`; return the
+    texts and the unit.
+    """
+    unit, size = prefix_of([*like] or values)
     return [plain(float(f"{value:.{digits}g}") / size, digits) for value in values], unit[:-1] + base
 
 

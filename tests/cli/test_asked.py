@@ -194,6 +194,13 @@ def test_tables_of_time_have_no_exponents_and_one_unit(capsys, monkeypatch):
     assert len({unit for unit in units if unit.endswith("s") and "/" not in unit}) == 1
 
 
+def test_a_time_and_its_interval_stand_under_one_prefix(capsys, monkeypatch):
+    """0.98 ms, 1.9 ms and 3.7 ms: the low end by itself would be in microseconds."""
+    monkeypatch.setenv("COLUMNS", "150")
+    words = ("sweep", NET, "--vary", "width=0.25", "--device", HALVES, "--columns", "latency_ms,latency_low_ms")
+    assert run(capsys, *words)[1].splitlines()[-2].split() == ["ms", "ms"]
+
+
 PICTURE, IDS, LINE = Tensor((3, 8, 8)), Tensor((35,), "int64"), Tensor((35,))
 
 
