@@ -14,6 +14,7 @@ from costmodel.edits.read_graph import edited_graph
 from costmodel.graph import LayerGraph
 from costmodel.judging.diff import Diff
 from costmodel.judging.diff import compare as compare_tables
+from costmodel.pricing import price
 from costmodel.pricing.memory.asked import Levels, Runtime, Training, levels_of
 from costmodel.pricing.table import CostTable
 from costmodel.sources import Question
@@ -123,9 +124,13 @@ class _How:
 
     def priced(self, graph: LayerGraph, batch: int | None) -> CostTable:
         """Return the cost table of a network, with its time where there is a device."""
-        from costmodel.latency.whole import table
+        training, runtime = self.levels.training or False, self.levels.runtime
+        if self.found is None:
+            return price(graph, batch, self.dtype, training=training, memory=runtime)
+        from costmodel.latency.predict import time
 
-        return table(graph, (), batch, self.dtype, self.found, self.levels)
+        dtype = self.found.dtype_for(self.dtype)
+        return time(price(graph, batch, dtype, training=training, memory=runtime), self.found)
 
     @cached_property
     def found(self) -> Device | None:

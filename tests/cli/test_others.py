@@ -242,7 +242,7 @@ def test_operators_knows_no_other(capsys):
 def test_check_prices_at_a_batch_for_budgets_only(capsys, tiny, option):
     code, out, err = run(capsys, "check", tiny, *option)
     assert (code, out) == (2, "")
-    assert "give --budget, --max or --against" in err
+    assert "give --budget, --max, --min or --against" in err
     assert run(capsys, "check", tiny, *option, "--max", "params=1k")[0] == 0
 
 
