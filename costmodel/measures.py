@@ -122,6 +122,10 @@ class Measured:
     values: Mapping[str, Any]
 
     layers = Measure[int]("layers", rank=6, row=False, shown="kind diff")
+    weighted_layers = Measure[int]("depth", rank=13, row=False)
+    """Layers that multiply by kernels or matrices of their own, on the longest path: a ResNet-50 has 50. It is not
+    called depth, as parameters of specs are.
+    """
     params = Measure[int]("params", counted="once", shown="block network diff growth sweep formula list gallery")
     matrix_params = Measure[int]("matrices", counted="once", shown="kind")
     """Params in kernels and matrices: those of arrays with two or more axes."""
@@ -164,6 +168,10 @@ class Measured:
     """Weights, inputs and outputs of every layer, each moved once."""
     fused_traffic_bytes = Measure[int]("fused traffic", "B", rank=9, shown="block network diff gallery")
     """The same with norms and activations fused into the convolution or product before them."""
+    im2col_bytes = Measure[int]("im2col", "B", rank=13)
+    """The windows of convolutions, each written out as a product of matrices would read them; kernels of one element
+    that skip nothing need none. Runtimes that compute so hold those of one layer at a time, often of one image.
+    """
     arithmetic_intensity = Measure[float](
         "intensity", "FLOP/B", rank=10, adds="derived", shown="network diff", rule=_intensity
     )

@@ -37,7 +37,7 @@ SUMS = tuple(name for name in ROWS if MEASURES[name].adds == "sum")
 TRAINING = names(("training",), rows=True)
 BYTES = [name for name in SUMS if name.endswith("_bytes")]
 PEAKS = ("peak_live_bytes", "peak_fused_bytes")
-PER_IMAGE = ["mult_adds", "other_ops", "input_bytes", "output_bytes", *PEAKS]
+PER_IMAGE = ["mult_adds", "other_ops", "input_bytes", "output_bytes", "im2col_bytes", *PEAKS]
 PER_IMAGE += [name for name in TRAINING if name not in ("saved_bytes", "trained_bytes")]
 ONCE = ["params", "matrix_params", "vector_params", "buffers", "weight_bytes"]
 

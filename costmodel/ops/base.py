@@ -220,6 +220,12 @@ class Operator:
         """
         return 0
 
+    def unfolded(self, *inputs: Any, **_: Any) -> Number:
+        """Return how many numbers its windows hold for one image when each is written out for a product of matrices
+        (im2col); 0 where its input lies as such a product reads it.
+        """
+        return 0
+
     def weights(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
         """Return the trained arrays by name, with their shapes. They are what `run` reads and what `Cost.params`
         counts.

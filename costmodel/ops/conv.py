@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from costmodel.numbers.arithmetic import Number, Shape, product, same, show_shape
+from costmodel.numbers.arithmetic import Number, Shape, equal, product, same, show_shape
 from costmodel.ops import lead, windows
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides
 from costmodel.ops.fields import CountWindow, Padding, Size, Window
@@ -47,6 +47,15 @@ class Convolving(Operator, abstract=True):
     def kernel(self, axes: int) -> tuple[Number, ...]:
         """Return the size of the kernel on each axis of space."""
         return windows.spread(self.kernel_size, axes)
+
+    def written_out(self, pads: windows.Pads) -> Number:
+        """Return 0 where every window is one number of its input, each in its turn, and 1 where windows are copied."""
+        axes, as_it_lies = len(pads), 1
+        for size in (*self.kernel(axes), *windows.spread(self.stride, axes)):
+            as_it_lies = as_it_lies * equal(size, 1)
+        for side in (side for pad in pads for side in pad):
+            as_it_lies = as_it_lies * equal(side, 0)
+        return 1 - as_it_lies
 
     def biased(self, kernel: Shape) -> dict[str, Shape]:
         """Return the arrays of a convolution with a kernel of this shape."""
@@ -98,6 +107,12 @@ class Conv(Convolving):
         pads = windows.pads(space, self.kernel_size, self.stride, self.padding, self.dilation)
         padded = product(size + sum(pad) for size, pad in zip(space, pads, strict=True))
         return map_read(windows.padded_before(pads), product(before) * channels * padded)
+
+    def unfolded(self, x: Shape) -> Number:
+        before, channels, space = self.own_axes(x)
+        pads = windows.pads(space, self.kernel_size, self.stride, self.padding, self.dilation)
+        places = product(self.shape(x)[-len(space) :])
+        return self.written_out(pads) * product((*before, channels, *self.kernel(len(space)), places))
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         _, channels, space = self.own_axes(x)
@@ -177,6 +192,11 @@ class ConvTranspose(Convolving):
             space, self.kernel_size, self.stride, self.padding, self.dilation, self.output_padding
         )
         return (*before, self.out_channels, *size)
+
+    def unfolded(self, x: Shape) -> Number:
+        before, _, space = self.own_axes(x)  # what is written out here are the products, before they are added up
+        pads = windows.transposed_pads(self.kernel_size, self.stride, self.padding, self.dilation, len(space))
+        return self.written_out(pads) * product((*before, self.out_channels, *self.kernel(len(space)), *space))
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         _, channels, space = self.own_axes(x)

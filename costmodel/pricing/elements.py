@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from costmodel.graph import Layer, LayerGraph
-from costmodel.numbers.arithmetic import Number, Shape, ceil_div, product
+from costmodel.numbers.arithmetic import Number, Shape, ceil_div, is_plain, product
 from costmodel.ops.base import Cost, Operator
 from costmodel.ops.saved import Saved
 from costmodel.tensor import BITS, REALS, Tensor
@@ -35,6 +35,11 @@ class Widths:
         return (
             self.bytes(saved.numbers, layer.dtype) if saved.dtype is None else packed(saved.numbers, BITS[saved.dtype])
         )
+
+    def unfolded(self, graph: LayerGraph, layer: Layer) -> Number:
+        """Return the bytes of a layer's windows, written out for one image, of the width of what they are cut from."""
+        numbers = layer.op.unfolded(*layer.input_shapes)
+        return self.bytes(numbers, graph.tensor(layer.inputs[0]).dtype) if not is_plain(numbers) or numbers else 0
 
     def of(self, tensor: Tensor | Layer, batch: Number) -> Number:
         """Return the bytes of a node's output for so many images."""

@@ -16,6 +16,7 @@ from costmodel.measures import MEASURES, Measure, names, needed
 from costmodel.numbers.arithmetic import Number, guarded, is_plain, largest, product
 from costmodel.ops.base import Cost
 from costmodel.ops.saved import Saved
+from costmodel.pricing.depth import depth
 from costmodel.pricing.elements import Widths, element_bits, own_cost, packed
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.memory.fused import Fused
@@ -83,6 +84,10 @@ class _Sums:
             return self._counted(name, measure.counted == "image")
         if name == "layers":
             return len(self.layers)
+        if name == "weighted_layers":
+            return depth(self.graph)
+        if name == "im2col_bytes":
+            return self._unfolded()
         if name == "peak_live_bytes":
             lives = lifetimes(self.graph)
             return self._peak_as_seen(lives) if self.graph.lies else self._peak(lives)
@@ -113,6 +118,11 @@ class _Sums:
             times[question] += step.backward_products
         priced = ((layer, layer.op.price(*layer.input_shapes).mult_adds, times[key]) for key, layer in layers.items())
         return self._for_images(entry for entry in priced if entry[2])
+
+    def _unfolded(self) -> Number:
+        """Return the bytes of all windows, written out."""
+        own = ((self.widths.unfolded(self.graph, layer), self._images(layer)) for layer in self.layers)
+        return sum((size * images for size, images in own if not is_plain(size) or size), 0)
 
     def _saved(self) -> Number:
         """Return the bytes that the backward pass needs kept, each tensor once."""

@@ -12,6 +12,7 @@ from costmodel.graph import NOTHING_SEEN, Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, completed, names
 from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, whole
 from costmodel.ops.saved import Saved
+from costmodel.pricing.depth import depth
 from costmodel.pricing.elements import Widths, own_cost
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.memory.fused import Fused
@@ -158,6 +159,7 @@ class Walk:
             "output_bytes": output_bytes,
             "traffic_bytes": read_bytes + input_bytes + output_bytes,
             "fused_traffic_bytes": fused_bytes,
+            "im2col_bytes": self.widths.unfolded(self.graph, layer) * self._images_of(layer),
         }
 
     def _images_of(self, layer: Layer) -> Number:
@@ -227,7 +229,7 @@ class Walk:
             }
 
     def totals(self) -> Totals:
-        values = {"layers": len(self.graph), **self._sums, **self._peaks}
+        values = {"layers": len(self.graph), "weighted_layers": depth(self.graph), **self._sums, **self._peaks}
         return Totals(
             completed(values, self.batch, self.itemsize, ("", "training") if self.training else ("",)),
             peak_layer=self._peak_layer,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from costmodel.render.labels import Mark, label_marks
 from costmodel.render.palette import PALETTE, name_text
 from costmodel.units import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.transforms import Bbox
 
 
 LARGEST = 2400
@@ -63,7 +62,10 @@ def bubble_chart(bubbles: Sequence[Bubble], title: str) -> Figure:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     _legend(axes, colours, largest)
-    _label(figure, axes, bubbles, areas)
+    marks = [
+        Mark(bubble.label, bubble.mult_adds, bubble.top1, area) for bubble, area in zip(bubbles, areas, strict=True)
+    ]
+    label_marks(figure, axes, marks)
     return figure
 
 
@@ -118,73 +120,3 @@ def _legend(axes: Axes, colours: dict[str, str], largest: int) -> None:
         handletextpad=1.4,
         columnspacing=2.5,
     )
-
-
-def _label(figure: Figure, axes: Axes, bubbles: Sequence[Bubble], areas: Sequence[float]) -> None:
-    """Put each label at the nearest spot around its bubble that is free; lead a line to those further off."""
-    figure.draw_without_rendering()
-    scale = figure.dpi / 72
-    centres = [axes.transData.transform((bubble.mult_adds, bubble.top1)) for bubble in bubbles]
-    radii = [math.sqrt(area / math.pi) * scale for area in areas]
-    circles = [(float(x), float(y), radius) for (x, y), radius in zip(centres, radii, strict=True)]
-    legends = [child for child in axes.get_children() if type(child).__name__ == "Legend"]
-    taken: list[Bbox] = [legend.get_window_extent() for legend in legends]
-    inside = axes.get_window_extent()
-    for index in sorted(range(len(bubbles)), key=lambda i: _crowd(circles, i), reverse=True):
-        text = axes.text(0, 0, bubbles[index].label, fontsize=9)
-        size = text.get_window_extent()
-        text.remove()
-        width, height = size.width + 4, size.height + 3
-        spots = list(_spots(circles[index], width, height))
-        x, y, away = next(
-            (spot for spot in spots if _free(_box(*spot[:2], width, height), taken, circles, inside)), spots[0]
-        )
-        taken.append(_box(x, y, width, height))
-        line = {"arrowstyle": "-", "color": "#777777", "lw": 0.7, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate(
-            bubbles[index].label,
-            (bubbles[index].mult_adds, bubbles[index].top1),
-            xytext=((x - circles[index][0]) / scale, (y - circles[index][1]) / scale),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=9,
-            arrowprops=line if away > 8 * scale else None,
-        )
-
-
-def _crowd(circles: Sequence[tuple[float, float, float]], index: int) -> float:
-    """Say how crowded a bubble's surroundings are: those with the least room choose first."""
-    x, y, _ = circles[index]
-    return sum(1 / (1 + math.hypot(x - a, y - b)) for a, b, _ in circles)
-
-
-def _spots(circle: tuple[float, float, float], width: float, height: float) -> Iterator[tuple[float, float, float]]:
-    """Yield places for a label's centre, nearest rings first, with the distance between label and bubble."""
-    x, y, radius = circle
-    for away in (2, 6, 12, 20, 30, 42, 56, 72, 90, 110, 140, 180):
-        for step in range(24):
-            angle = math.pi / 2 - step * math.pi / 12
-            across, up = math.cos(angle), math.sin(angle)
-            yield x + across * (radius + away + width / 2), y + up * (radius + away + height / 2), float(away)
-
-
-def _touches(box: Bbox, circle: tuple[float, float, float]) -> bool:
-    """Say whether a box and a bubble overlap."""
-    x, y, radius = circle
-    near_x, near_y = min(max(x, box.x0), box.x1), min(max(y, box.y0), box.y1)
-    return math.hypot(x - near_x, y - near_y) < radius
-
-
-def _box(x: float, y: float, width: float, height: float) -> Bbox:
-    from matplotlib.transforms import Bbox
-
-    return Bbox.from_bounds(x - width / 2, y - height / 2, width, height)
-
-
-def _free(box: Bbox, taken: list[Bbox], circles: Sequence[tuple[float, float, float]], inside: Any) -> bool:
-    """Say whether a box lies inside the axes and on nothing."""
-    if any(_touches(box, circle) for circle in circles):
-        return False
-    within = inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1
-    return within and not any(box.overlaps(other) for other in taken)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from costmodel.gallery.claims.claim import VERDICTS
 from costmodel.measures import MEASURES
 from costmodel.render.amounts import amounts
 from costmodel.render.data import rows_csv
 
 MADE = "Made by `costmodel gallery` from `specs/`; do not edit."
+MADE_OF_ALL = "Made by `costmodel gallery` from `specs/` and the logs in `benchmarks/measurements/`; do not edit."
 
 
 def networks_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -66,30 +71,65 @@ def density_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def article_markdown(findings: Iterable[tuple[str, str, str, str]]) -> str:
-    """Write each (claim, source, verdict, computed numbers)."""
-    entries = list(findings)
-    counts: dict[str, int] = {}
-    for _, _, verdict, _ in entries:
-        counts[verdict] = counts.get(verdict, 0) + 1
-    tally = ", ".join(_counted(verdict, count) for verdict, count in sorted(counts.items()))
+@dataclass(frozen=True)
+class Entry:
+    """A claim as the page shows it: its theme, what was printed and where, the verdict, the computed numbers in words,
+    and the picture that shows them, if there is one.
+    """
+
+    theme: str
+    says: str
+    source: str
+    verdict: str
+    words: str
+    picture: str = ""
+
+
+def article_markdown(entries: Iterable[Entry]) -> str:
+    """Write the claims, a section a theme, after a table of what came out in each."""
+    themes: dict[str, list[Entry]] = {}
+    for entry in entries:
+        themes.setdefault(entry.theme, []).append(entry)
+    counts = Counter(entry.verdict for its in themes.values() for entry in its)
+    tally = ", ".join(_counted(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict])
     lines = [
         "# The article's claims, recomputed",
         "",
-        f"{MADE} Each is a claim that costs decide, printed by the article, by Canziani et al. 2016 or by a paper they "
-        "rest on; the numbers are computed, and the verdict follows from them; "
+        f"{MADE_OF_ALL} Each is a claim that costs or times decide, printed by the article, by Canziani et al. 2016 or "
+        "by a paper they rest on; the numbers are computed, and the verdict follows from them; "
         "a caveat that no number decides says that it is ours. "
-        f"Of {len(entries)} claims: {tally}.",
+        f"Of {counts.total()} claims: {tally}.",
         "",
-        "![Top-1 against mult-adds](figure2.png)",
-        "",
+        *_contents(themes),
     ]
-    for says, source, verdict, words in entries:
-        lines += [f"### {says}", "", f"*{source}*", "", f"**{verdict[0].upper()}{verdict[1:]}.** {words}", ""]
-    return "\n".join(lines)
+    for theme, its in themes.items():
+        lines += ["", f"## {theme}", ""]
+        for entry in its:
+            verdict = f"{entry.verdict[0].upper()}{entry.verdict[1:]}"
+            lines += [f"### {entry.says}", "", f"*{entry.source}*", "", f"**{verdict}.** {entry.words}", ""]
+            lines += [f"![{entry.says}]({entry.picture})", ""] if entry.picture else []
+        lines.pop()
+    return "\n".join(lines) + "\n"
 
 
-_MANY = {"holds": "hold", "is wrong": "are wrong", "the printed number": "printed numbers"}
+def _contents(themes: Mapping[str, Sequence[Entry]]) -> list[str]:
+    """List the themes, each with how many of its claims got each verdict."""
+    lines = ["| theme | " + " | ".join(VERDICTS) + " |", "|---|" + "---:|" * len(VERDICTS)]
+    for theme, its in themes.items():
+        counts = Counter(entry.verdict for entry in its)
+        anchor = re.sub(r"[^\w -]", "", theme.lower()).replace(" ", "-")
+        lines.append(
+            f"| [{theme}](#{anchor}) | " + " | ".join(str(counts[verdict] or "") for verdict in VERDICTS) + " |"
+        )
+    return lines
+
+
+_MANY = {
+    "holds": "hold",
+    "is wrong": "are wrong",
+    "the printed number": "printed numbers",
+    "does not": "do not",
+}
 
 
 def _counted(verdict: str, count: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostModelError
 from costmodel.latency.device import Device
+from costmodel.render.labels import label_ends
 from costmodel.render.latency import one_of
 from costmodel.render.palette import PALETTE, lettering, name_text
 from costmodel.units import short
@@ -34,7 +35,7 @@ def batch_chart(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     for place, network in enumerate(networks):
         mine = sorted((row for row in rows if row["network"] == network), key=lambda row: row["batch"])
         ends.append(_line(left, mine, place))
-    _label_ends(left, ends)
+    label_ends(left, ends)
     batches = sorted({row["batch"] for row in rows})
     left.set_xticks(batches, [str(batch) for batch in batches])
     left.minorticks_off()
@@ -58,22 +59,6 @@ def _line(axes: Axes, rows: Sequence[Mapping[str, Any]], place: int) -> tuple[fl
     axes.fill_between(batches, low, high, color=colour, alpha=0.13, linewidth=0)
     axes.plot(batches, middle, color=colour, marker=MARKERS[place % len(MARKERS)], markersize=4, linewidth=1.6)
     return batches[-1], middle[-1], name_text(rows[0]["network"]), colour
-
-
-def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write each line's name at its end, apart from one another."""
-    from math import exp, log
-
-    last = float("-inf")
-    low, high = axes.get_ylim()
-    room = log(high / low) / 26
-    for x, height, name, colour in sorted(ends, key=lambda end: end[1]):
-        at = max(log(height), last + room)
-        last = at
-        axes.annotate(name, (x, height), (1.1 * x, exp(at)), textcoords="data", color=colour, fontsize=8, va="center")
-    if ends:
-        first, latest = axes.get_xlim()[0], max(x for x, *_ in ends)
-        axes.set_xlim(right=latest * (latest / first) ** 0.3)  # room for the names
 
 
 def _operations(axes: Axes, rows: Sequence[Mapping[str, Any]], networks: Sequence[str], batch: int) -> None:

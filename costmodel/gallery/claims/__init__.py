@@ -1,0 +1,1 @@
+"""The claims, a theme a module: what was printed, and the check that decides it."""
