@@ -1,5 +1,6 @@
 """Mult-adds of an ONNX file counted a second way, for comparison: from the shapes that ONNX's own shape inference
-gives, by node type. It shares no code with the reader, and needs the `onnx` package.
+gives, by node type, its branches written out (`onnx_branches.py`). It shares no code with the reader, and needs the
+`onnx` package.
 
     python benchmarks/onnx_counter.py FILE.onnx [INPUT=1x3x224x224 ...]
 """
@@ -14,18 +15,19 @@ from math import prod
 
 import onnx
 from onnx import TensorProto, shape_inference
+from onnx_branches import UnknownShapeError, count_of_taken, reads
 
 REAL = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
 Shape = tuple[int, ...]
 
 
-class UnknownShapeError(Exception):
-    """A shape that is needed is not known."""
-
-
 def counted(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> dict[str, int]:
     """Return the mult-adds of what depends on the inputs, of what does not, and the real numbers that are stored."""
-    known = _with_sizes(model, inputs)
+    return count_of_taken(_sized(model, inputs), inputs, lambda taken: _counted(taken, inputs))
+
+
+def _counted(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    known = _inferred(model)
     shapes = _shapes(known.graph)
     if _unknown(known.graph):
         shapes |= _run(known, inputs)
@@ -43,14 +45,14 @@ def counted(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> dict
     for node in known.graph.node:
         if not wanted.intersection(node.output):
             continue
-        depends = bool(live.intersection(_reads(node)))
+        depends = bool(live.intersection(reads(node)))
         if depends:
             live.update(node.output)
         totals["mult_adds" if depends else "folded"] += of_node(node, shapes, known)
     return totals
 
 
-def _with_sizes(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> onnx.ModelProto:
+def _sized(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> onnx.ModelProto:
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     if copy.functions:
@@ -66,11 +68,14 @@ def _with_sizes(model: onnx.ModelProto, inputs: Mapping[str, Sequence[int]]) -> 
     del copy.graph.value_info[:]
     for value in copy.graph.output:
         value.type.tensor_type.ClearField("shape")
+    return copy
+
+
+def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
     try:
-        found = shape_inference.infer_shapes(copy, data_prop=True)
+        return shape_inference.infer_shapes(model, data_prop=True)
     except Exception:
-        found = copy
-    return found
+        return model
 
 
 def _symbolic(model: onnx.ModelProto) -> onnx.ModelProto | None:
@@ -138,21 +143,11 @@ def _shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
     return found
 
 
-def _reads(node: onnx.NodeProto) -> set[str]:
-    names = set(node.input)
-    for attribute in node.attribute:
-        for graph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
-            for inner in graph.node:
-                names |= _reads(inner)
-            names |= {value.name for value in graph.output}
-    return names
-
-
 def _wanted(graph: onnx.GraphProto) -> set[str]:
     wanted = {value.name for value in graph.output}
     for node in reversed(graph.node):
         if wanted.intersection(node.output):
-            wanted |= _reads(node)
+            wanted |= reads(node)
     return wanted
 
 

@@ -175,7 +175,7 @@ class LayerGraph:
         shapes = tuple([tensor.shape for tensor in read])
         shape = self._infer(op, shapes)
         if gives is None:
-            for place in op.indices:
+            for place in (n for n in op.indices if n < len(read)):
                 require_whole(op.name, read[place].dtype)
                 self._require_within(op, shapes, inputs[place])
             dtype = op.dtype(*[tensor.dtype for tensor in read])

@@ -222,7 +222,7 @@ STEPS: list[tuple[str, int, list[Input], dict[str, Any], list[str], int]] = [
     ("Slice", 13, [X, whole(-1), whole(-99), whole(1), whole(-1)], {}, ["opaque"], 0),
     ("ScatterND", 18, [X, "int64 5 1", (5, 6, 4, 4)], {}, ["opaque"], 0),
     ("ScatterND", 18, [X, "int64 5 1", (5, 6, 4, 4)], {"reduction": "add"}, ["opaque"], 480),
-    ("TopK", 11, [X, whole(2)], {}, ["top_k"], 192),
+    ("TopK", 11, [X, whole(2)], {}, ["top_k_indices", "top_k"], 192),
     ("NonZero", 13, [X], {}, ["opaque"], 192),
     ("Bernoulli", 15, [X], {}, ["opaque"], 384),
     # 3x3: below the first pivot 2 divisions, 4 products and subtractions, below the second 1 and 1; the diagonal's 2

@@ -679,12 +679,16 @@ def _prod(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
     return x
 
 
-def _top_k(output: int) -> Callable[[Layer, Arrays], Step]:
-    def entry(layer: Layer, arrays: Arrays) -> Step:
-        axis, k = _axis(layer), layer.op.k  # type: ignore[attr-defined]
-        return lambda x: torch.topk(x, k, axis)[output]
+def _top_k(layer: Layer, arrays: Arrays) -> Step:
+    axis, k = _axis(layer), layer.op.k  # type: ignore[attr-defined]
+    if len(layer.inputs) > 1:
+        return lambda *inputs: _gather_elements(inputs, axis)
+    return lambda x: torch.topk(x, k, axis).values
 
-    return entry
+
+def _top_k_indices(layer: Layer, arrays: Arrays) -> Step:
+    axis, k = _axis(layer), layer.op.k  # type: ignore[attr-defined]
+    return lambda x: torch.topk(x, k, axis).indices
 
 
 def _power(layer: Layer, arrays: Arrays) -> Step:
@@ -815,8 +819,8 @@ STEPS: dict[str, Callable[[Layer, Arrays], Step]] = {
     "prod": _reduced(_prod),
     "argmax": _reduced(lambda x, axes, keep: torch.argmax(x, *axes, keep)),
     "argmin": _reduced(lambda x, axes, keep: torch.argmin(x, *axes, keep)),
-    "top_k": _top_k(0),
-    "top_k_indices": _top_k(1),
+    "top_k": _top_k,
+    "top_k_indices": _top_k_indices,
     "cumsum": _along(lambda inputs, axis: torch.cumsum(inputs[0], axis)),
     "concat": _along(lambda inputs, axis: torch.cat(inputs, axis)),
     "identity": _as_it_is(lambda x: x),

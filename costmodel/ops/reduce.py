@@ -1,15 +1,15 @@
-"""Reductions along axes: sums, means and extremes, where they stand, the largest few, and running sums."""
+"""Reductions along axes: sums, means and extremes, where they stand, and running sums."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from costmodel.numbers.arithmetic import Number, Shape, product
-from costmodel.ops.base import Cost, Emit, Operator, Weights, axes_of, axis_of, require
-from costmodel.ops.fields import Axes, Axis, Size
-from costmodel.ops.saved import NOTHING, OUTPUT, Saved, places
+from costmodel.ops.base import Cost, Emit, Operator, Weights, axes_of, axis_of
+from costmodel.ops.fields import Axes, Axis
+from costmodel.ops.saved import NOTHING, OUTPUT, Saved
 from costmodel.tensor import one_kind
 
 if TYPE_CHECKING:
@@ -170,93 +170,6 @@ class Argmin(Position):
 
     numpy = "argmin"
     node = "ArgMin"
-
-
-class TopK(Operator):
-    """The `k` largest elements along the last axis, or along the one that `axis` names, the largest first.
-
-    other_ops: 1 per input element, its comparison with the smallest of those kept; what it takes to put it among them
-    depends on the values and is left out.
-
-    Raises:
-        ShapeError: if the axis has fewer than `k` elements.
-    """
-
-    family = "reduce"
-    beside = "top_k_indices"
-    effort = "places"
-    output: ClassVar[int] = 0
-    """Which of the two that ONNX's node gives."""
-
-    k: Size
-    axis: Axis = -1
-
-    def scratch(self, x: Shape) -> Number:
-        return product(x)  # zeros that gradients are put among
-
-    def shape(self, x: Shape) -> Shape:
-        axis = axis_of(x, self.axis)
-        require(
-            self.k <= x[axis],
-            lambda: f"there are no {self.k} elements along axis {self.axis}, which has {x[axis]}",
-            "k",
-        )
-        return (*x[:axis], self.k, *x[axis + 1 :])
-
-    def dtype(self, *inputs: str | None) -> str | None:
-        return one_kind(self.name, inputs, "numbers")
-
-    def saved(self, x: Shape) -> tuple[Saved, ...]:
-        return (places(product(self.shape(x))),)
-
-    def cost(self, x: Shape) -> Cost:
-        self.shape(x)
-        return Cost(other_ops=product(x))
-
-    def places(self, x: Array) -> tuple[Array, int]:
-        """Return where the largest stand, and the axis in a tensor with the batch."""
-        import numpy as np
-
-        axis = 1 + axis_of(x.shape[1:], self.axis)
-        return np.argsort(-x, axis=axis, kind="stable").take(range(self.k), axis=axis), axis
-
-    def run(self, weights: Weights, x: Array) -> Array:
-        import numpy as np
-
-        places, axis = self.places(x)
-        return np.take_along_axis(x, places, axis=axis)
-
-    def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
-        how: dict[str, Any] = {"axis": 1 + axis_of(emit.shape(x), self.axis)}
-        return emit("TopK", x, emit.constant([self.k]), output=self.output, outputs=2, **how)
-
-    def window(self, x: Shape) -> tuple[()] | None:
-        return () if axis_of(x, self.axis) == 0 else None
-
-
-class TopKIndices(TopK):
-    """Where along the axis top_k of the same fields found its values, as dtype int64.
-
-    other_ops: none, because they fall out of top_k's comparisons.
-    """
-
-    output = 1
-    beside = ""
-    saves = NOTHING  # the top_k beside it keeps the same places
-
-    def dtype(self, *inputs: str | None) -> str | None:
-        one_kind(self.name, inputs, "numbers")
-        return "int64"
-
-    def saved(self, x: Shape) -> tuple[Saved, ...]:
-        return self.saves
-
-    def cost(self, x: Shape) -> Cost:
-        self.shape(x)
-        return Cost()
-
-    def run(self, weights: Weights, x: Array) -> Array:
-        return self.places(x)[0]
 
 
 class Cumsum(Operator):

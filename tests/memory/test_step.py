@@ -224,6 +224,16 @@ def test_what_is_not_modelled_is_said_and_what_is_not_known_is_a_lower_bound() -
     assert any("lower bound" in note for note in step(graph).notes)
 
 
+@pytest.mark.parametrize(
+    ("op", "fields", "said"), [("lstm", {}, True), ("lstm", {"proj_size": 2}, False), ("gru", {}, False)]
+)
+def test_what_a_kernel_of_recurrent_layers_lays_out_for_itself_is_said(op: str, fields: Any, said: bool) -> None:
+    """PyTorch computes projected LSTMs and the others in operations that are known."""
+    graph = network((9, 12), ("a", op, "input", {"hidden_size": 4, **fields}))
+    assert any("lays them out for its processor" in note for note in step(graph).notes) == said
+    assert not any("processor, and kept" in note for note in step(graph, how=replace(MOMENTUM, keeps="minimum")).notes)
+
+
 # --- laws ------------------------------------------------------------------------------------------------------------
 
 HOWS = st.builds(

@@ -482,12 +482,14 @@ def halved(draw: Draw) -> Case:
     return Case(ops.softmax.Glu(axis=draw(st.sampled_from([axis, axis - len(x)]))), (x,))
 
 
-def largest(build: Callable[..., Operator]) -> Strategy:
+def largest(build: Callable[..., Operator], placed: st.SearchStrategy[bool]) -> Strategy:
+    """Operators that find the largest elements, or are given where they stand where `placed`."""
+
     @st.composite
     def drawn(draw: Draw) -> Case:
         x = draw(tensors)
-        axis = axes_in(draw, x)
-        return Case(build(k=draw(st.integers(1, x[axis])), axis=axis), (x,))
+        op = build(k=draw(st.integers(1, x[(axis := axes_in(draw, x))])), axis=axis)
+        return Case(op, (x, op.shape(x)) if draw(placed) else (x,))
 
     return drawn()
 
@@ -866,8 +868,8 @@ CASES: dict[str, Strategy] = {
     "prod": over_axes(ops.reduce.Prod, sequences, (None, "int64"), keep_dims=st.booleans()),
     "argmax": along(ops.reduce.Argmax, keep_dims=st.booleans()),
     "argmin": along(ops.reduce.Argmin, keep_dims=st.booleans()),
-    "top_k": largest(ops.reduce.TopK),
-    "top_k_indices": largest(ops.reduce.TopKIndices),
+    "top_k": largest(ops.largest.TopK, st.booleans()),
+    "top_k_indices": largest(ops.largest.TopKIndices, st.just(False)),
     "cumsum": along(ops.reduce.Cumsum),
     "identity": one(ops.reshape.Identity),
     "dropout": one(ops.reshape.Dropout, rate=st.sampled_from([0.0, 0.5])),

@@ -128,6 +128,7 @@ def complaint(name: str, shapes: tuple[Shape, ...], **fields: Any) -> ShapeError
         ("power", {}, [MAP], "power takes either a second input or an exponent", "exponent"),
         ("power", {"exponent": 2}, [MAP, MAP], "power takes either a second input or an exponent", "exponent"),
         ("top_k", {"k": 6, "axis": -2}, [MAP], "there are no 6 elements along axis -2, which has 5", "k"),
+        ("top_k", {"k": 2}, [MAP, MAP], "top_k needs the places of 8x5x2 values, but they are 8x5x7", None),
         ("sum", {"axis": (0, -3)}, [MAP], "[0, -3] names an axis twice", "axis"),
         ("subtract", {}, [MAP, (8, 5, 6)], "subtract cannot merge 8x5x7 with 8x5x6", None),
         ("dropout", {"rate": 1.0}, [MAP], "rate must be at least 0 and below 1, but is 1.0", "rate"),

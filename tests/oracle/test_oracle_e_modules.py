@@ -157,6 +157,28 @@ def test_attention_is_one_operator_with_its_heads():
     assert [op.causal for op in found["ScaledDotProduct"]] == [False, True, False]
 
 
+class Largest(nn.Module):
+    """The largest of 8 numbers, where they stand, or both."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__()
+        self.wanted = wanted
+
+    def forward(self, x: torch.Tensor) -> Any:
+        values, places = torch.topk(x, 2)
+        return {"values": values, "places": places, "both": values * places}[self.wanted]
+
+
+@pytest.mark.parametrize(("wanted", "rows"), [
+    ("values", [("top_k", 8)]),
+    ("places", [("top_k_indices", 8)]),
+    ("both", [("top_k_indices", 8), ("top_k", 0), ("multiply", 2)]),
+])  # fmt: skip
+def test_who_finds_the_largest_makes_the_comparisons_whatever_is_used(wanted, rows):
+    graph = cm.load(Largest(wanted), (1, 8))
+    assert [(row["op"], row["other_ops"]) for row in cm.price(graph)] == rows
+
+
 class MatrixVector(nn.Module):
     """A product of which PyTorch's counter says nothing."""
 

@@ -17,7 +17,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from costmodel.bench.torch_layers import STEPS, recurrent_module, run_recurrent
 from costmodel.bench.torch_training import training_step_of
 from costmodel.graph import LayerGraph
-from costmodel.ops import product
+from costmodel.ops import OPERATORS, product
 from costmodel.pricing.elements import Widths
 from costmodel.pricing.memory.kept import kept
 from costmodel.pricing.memory.liveness import storages
@@ -86,6 +86,8 @@ def is_written_otherwise(case: Case) -> bool:
     op: Any = case.op
     if op.name == "cast":
         return (op.to == "float" and case.dtypes[0] is None) or op.to == case.dtypes[0]  # nothing to do
+    if op.name == "top_k":
+        return len(case.shapes) > 1  # one call gives values and places (below)
     if op.name == "attention":
         return op.past > 0 or (op.causal and (len(case.shapes) > 3 or case.shapes[0][-2] != case.shapes[1][-2]))
     return False
@@ -115,6 +117,19 @@ def test_every_operator_keeps_what_autograd_keeps(name: str, data: st.DataObject
     assert ours(graph, learns, inputs) == found
     if graph.layers[0].inputs:
         assert storages(graph, training=True)[PATH] == lies
+
+
+def test_one_call_that_gives_the_largest_and_where_they_stand_keeps_the_places() -> None:
+    """Which are there anyway where both are read."""
+    tensors: list[torch.Tensor] = []
+    x = torch.rand(BATCH, 4, 6, requires_grad=True)
+    with saved_tensors_hooks(lambda tensor: tensors.append(tensor) or tensor, lambda tensor: tensor):
+        found = torch.topk(x, 2, 2)
+    assert {at(tensor) for tensor in tensors} == {at(found.indices)}
+    graph = LayerGraph("both", {"x": Tensor((4, 6))})
+    graph.add("places", OPERATORS["top_k_indices"](k=2), ("x",))
+    graph.add("values", OPERATORS["top_k"](k=2), ("x", "places"))
+    assert [(its.tensors, its.own) for its in kept(graph, inputs=("x",))] == [((), ()), (("places",), ())]
 
 
 @settings(max_examples=20, deadline=None)

@@ -62,11 +62,9 @@ def _cumsum(read: Reader, call: Call) -> Value:
 
 @rule("topk")
 def _topk(read: Reader, call: Call) -> list[Value]:
-    value, axis = read.value(call["self"]), axes(call)[0]
-    return [
-        read.add(OPERATORS["top_k"](k=call["k"], axis=axis), value),
-        read.add(OPERATORS["top_k_indices"](k=call["k"], axis=axis), value, dtype="int64"),
-    ]
+    value, fields = read.value(call["self"]), {"k": call["k"], "axis": axes(call)[0]}
+    places = read.add(OPERATORS["top_k_indices"](**fields), value, dtype="int64")
+    return [read.add(OPERATORS["top_k"](**fields), value, places), places]
 
 
 def _times(number: int) -> Any:

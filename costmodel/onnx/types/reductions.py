@@ -51,9 +51,7 @@ def _position(read: Reader, node: Node) -> Value:
 
 @rule("TopK")
 def _top_k(read: Reader, node: Node) -> tuple[Value, Value]:
-    """The values cost the comparisons; the places fall out of them. Where nobody asks for the values, places read them
-    all the same, so that it can be told later whether another node has the same.
-    """
+    """The places cost the comparisons, and the values are taken from there; of values alone top_k is made later."""
     value = read.value(node, 0)
     given = node.get("k", None)
     (number,) = read.value(node, 1).integers() if given is None else (int(given),)
@@ -63,10 +61,9 @@ def _top_k(read: Reader, node: Node) -> tuple[Value, Value]:
         shape = [number if at - len(value.shape) == axis else size for at, size in enumerate(value.shape)]
         found = counted(read, node, shape, value, other_ops=value.size, dtype="" if values else "int64")
         return found, counted(read, node, shape, found, dtype="int64") if values and places else found
-    top = read.add(node, OPERATORS["top_k"](k=number, axis=axis), value)
-    if not values:
-        return top, counted(read, node, top.shape, top, dtype="int64")
-    return top, read.add(node, OPERATORS["top_k_indices"](k=number, axis=axis), value, dtype="int64") if places else top
+    fields = {"k": number, "axis": axis}
+    found = read.add(node, OPERATORS["top_k_indices"](**fields), value, dtype="int64")
+    return read.add(node, OPERATORS["top_k"](**fields), value, found), found
 
 
 @rule("CumSum")

@@ -1,22 +1,19 @@
-"""Places that indices are: those of the largest elements, and rows of zeros with a one at the index."""
+"""Where the largest elements stand, if only they are asked for; and rows of zeros with a one at the index."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from costmodel.ops import OPERATORS
-from costmodel.ops.opaque import Opaque
 
 if TYPE_CHECKING:
     from costmodel.reading.network import Network, Part
 
 
 def find(network: Network) -> None:
-    """Name the places of the largest elements, and rows of one kind that were made as another."""
+    """Name the largest elements that are asked for alone, and rows of one kind that were made as another."""
     for part in list(network.parts.values()):
         if part.op.name == "cast":
             _rows(network, part)
-        elif isinstance(part.op, Opaque) and part.op.type == "TopK" and len(part.inputs) == 1:
+        elif part.op.name == "top_k" and len(part.inputs) == 2:
             _largest(network, part)
 
 
@@ -28,16 +25,8 @@ def _rows(network: Network, cast: Part) -> None:
         network.become(cast, op, list(made.inputs))
 
 
-def _largest(network: Network, places: Part) -> None:
-    """Take places of the largest elements from the comparisons of whoever finds those; else they take their own."""
-    top = network.maker(places.inputs[0])
-    if top is None or top.op.name != "top_k" or not network.alone(top.path):
-        return
-    (source,) = top.inputs
-    beside = [one for one in network.readers(source) if one is not top] if isinstance(source, str) else []
-    if any(one.op == top.op for one in beside):
-        op = OPERATORS["top_k_indices"](**{name: value for name, value in vars(top.op).items() if name != "output"})
-    else:
-        operations = int(top.op.cost(network.shape(source)).other_ops)
-        op = Opaque(type="TopK", size=places.shape, operations=operations)
-    network.become(places, op, [source])
+def _largest(network: Network, values: Part) -> None:
+    """Let values make their own comparisons where nobody else asks for the places."""
+    places = network.maker(values.inputs[1])
+    if places is not None and places.op.name == "top_k_indices" and network.alone(places.path):
+        network.become(values, values.op, places.inputs)

@@ -36,6 +36,10 @@ PARTS = (
 LOSS = "the loss is taken to be a cross-entropy of each output: it keeps one tensor of that size"
 ALLOCATOR = "what the allocator of a GPU and the workspaces of its kernels add is not modelled"
 MASKS = "masks of dropout are numbers, as PyTorch has them on a processor; on a GPU they take 1 byte each"
+RESERVE = (
+    "an LSTM is taken to keep its gates and states as they are; the kernel that computes it lays them out for its "
+    "processor, and kept three times as many numbers where that was measured"
+)
 
 
 def plan(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Plan:
@@ -93,6 +97,9 @@ def _plan(graph: LayerGraph, ledger: Ledger, more: dict[str, int], keeps: str) -
     notes = [LOSS, ALLOCATOR]
     if keeps == "pytorch" and any(layer.op.name == "dropout" for layer in graph.layers):
         notes.append(MASKS)
+    facts = (saved for layer in graph.layers for saved in layer.op.saved(*layer.input_shapes))
+    if keeps == "pytorch" and any(saved.of == "reserve" for saved in facts):
+        notes.append(RESERVE)
     unknown = bool(graph.unpriced) or any(layer.op.family == "opaque" for layer in graph.layers)
     if unknown:
         notes.append("layers of unknown cost may keep more: this is a lower bound")
