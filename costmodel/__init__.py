@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from costmodel.judging.compare import diff as diff
     from costmodel.judging.compare import whatif as whatif
     from costmodel.latency.device import Device as Device
+    from costmodel.latency.find import find_device as find_device
     from costmodel.latency.predict import time as time
     from costmodel.pricing import price as price
     from costmodel.pricing.memory.asked import Runtime as Runtime
@@ -47,6 +48,7 @@ _WHERE = {
     "price": "costmodel.pricing",
     "time": "costmodel.latency.predict",
     "Device": "costmodel.latency.device",
+    "find_device": "costmodel.latency.find",
     "run": "costmodel.execute",
     "verify": "costmodel.execute",
     "plot": "costmodel.render.bars",

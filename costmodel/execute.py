@@ -91,17 +91,22 @@ def run(
 
 
 def verify(
-    graph: LayerGraph, batch: int = 1, seed: int = 0, progress: Callable[[Check], object] | None = None
+    graph: LayerGraph,
+    batch: int = 1,
+    seed: int = 0,
+    progress: Callable[[Check], object] | None = None,
+    *,
+    weights: WeightSource | None = None,
 ) -> list[Check]:
     """Execute `graph` on random images and weights, and compare each layer with its row of the cost table.
 
-    `progress` is called with each check as it is made; there are ``len(graph)`` of them.
+    `progress` is called with each check as it is made; there are ``len(graph)`` of them. `weights` are as in `run`.
 
     Raises:
         CostModelError: if the batch cannot be, or a size is no plain integer.
     """
     rows = iter(price(graph, batch, "float32"))
-    source = RandomWeights(seed)
+    source = weights or RandomWeights(seed)
     checks: list[Check] = []
 
     def step(layer: Layer, *inputs: Array) -> Array:

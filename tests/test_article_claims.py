@@ -15,7 +15,8 @@ from costmodel.gallery.claims.memory import passes, step_bytes
 from costmodel.gallery.facts import Facts, Log
 from costmodel.gallery.lines import front, line
 from costmodel.gallery.timing import NETWORKS, courses, dear, linearities
-from costmodel.latency.device import Device, find_device
+from costmodel.latency.device import Device
+from costmodel.latency.find import find_device
 from costmodel.render.article_plots import batches_chart, operations_chart
 
 DEVICE = find_device("epyc-1t")

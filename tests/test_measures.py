@@ -11,7 +11,7 @@ from graphs import network
 import costmodel as cm
 from costmodel.judging.budget import judge
 from costmodel.judging.limits import limit
-from costmodel.latency.device import find_device
+from costmodel.latency.find import find_device
 from costmodel.latency.whole import measured, table
 from costmodel.measures import MEASURES, meant, names
 from costmodel.pricing.memory.asked import Levels, Runtime

@@ -220,6 +220,65 @@ def test_googlenets_first_rows_and_total() -> None:
     assert table_sum == 1502  # the text's "1.5 billion"; 84 M of conv1 are missing in it
 
 
+# --- what boards are measured with: ncnn's own files, and the papers of those networks -------------------------------
+
+NCNN = {
+    # network: (weights, mult-adds) of its layers as github.com/Tencent/ncnn, benchmark/models/*.param, states them
+    "squeezenet1_1 resolution=227 frame=1": (1_231_552, 418_467_520),
+    "mobilenet_v1": (4_209_088, 568_740_352),
+    "mobilenet_v2 expand1=1": (3_470_784, 313_619_328),
+    "mobilenet_v3_large late=1 squeeze_multiple=1": (5_115_080, 245_564_768),
+    "shufflenet_v1_g3 narrow=1": (1_789_998, 127_061_304),
+    "shufflenet_v2_x1_0": (2_261_424, 144_907_992),
+    "mnasnet1_0": (4_344_392, 314_415_872),
+    "proxylessnas width1=32": (4_046_296, 336_483_904),
+    "efficientnet_b0": (5_236_192, 385_814_752),
+    "efficientnet_v2_b0": (7_064_576, 718_086_176),
+    "regnet_y_400mf": (4_310_784, 401_842_848),
+    "blazeface": (86_418, 29_368_320),
+    "googlenet": (6_990_272, 1_582_671_872),
+    "resnet18 widens=1": (11_683_008, 1_826_918_400),
+    "alexnet resolution=227": (60_954_656, 724_406_816),
+    "vgg16": (138_344_128, 15_470_264_320),
+    "resnet50": (25_502_912, 3_857_973_248),
+    "squeezenet_ssd": (5_519_040, 1_175_969_984),
+    "mobilenet_ssd": (5_769_920, 1_148_479_168),
+    "mobilenet_yolo": (5_044_160, 2_605_271_552),
+    "mobilenet_v2_yolov3": (3_699_456, 1_182_555_264),
+    "yolov4_tiny": (6_049_888, 3_453_938_176),
+    "nanodet_m": (932_976, 342_223_200),
+    "yolo_fastest": (319_024, 125_437_600),
+    "yolo_fastest_v2": (241_344, 106_382_232),
+    "vit_b_32 resolution=384": (88_061_952, 13_043_564_544),
+    "fastestdet": (236_112, 121_491_744),
+}
+
+
+@published(("written", "stated"), NCNN.items())
+def test_networks_of_ncnns_benchmark(written: str, stated: tuple[int, int]) -> None:
+    name, *changes = written.split()
+    rows = cm.price(cm.load(name, **{key: int(value) for key, value in (one.split("=") for one in changes)}))
+    products = [row for row in rows if row["mult_adds"]]
+    assert (sum(row["matrix_params"] for row in products), sum(row["mult_adds"] for row in products)) == stated
+
+
+SHUFFLENETS = {"g1": 143, "g2": 140, "g3": 137, "g4": 133, "g8": 137}
+"""Zhang et al. 2017, arXiv:1707.01083, table 2: millions of mult-adds."""
+
+
+@published(("groups", "printed"), SHUFFLENETS.items())
+def test_shufflenet_table_2(groups: str, printed: int) -> None:
+    assert abs(priced(f"shufflenet_v1_{groups}")[1] / 1e6 - printed) < 1.5
+
+
+def test_networks_as_their_authors_count_them() -> None:
+    """By megvii-model/ShuffleNet-Series; by Howard et al. 2019, table 3; by AlexeyAB/darknet, "BFLOPs"."""
+    assert round(priced("shufflenet_v1_x2_0")[1] / 1e6) == 524
+    assert int(priced("shufflenet_v1_x2_0")[0] / 1e5) == 54
+    assert round(priced("proxylessnas")[1] / 1e6) == 320
+    assert round(2 * priced("yolov4_tiny")[1] / 1e9, 1) == 6.9
+
+
 # --- receptive fields: Araujo, Norris, Sim 2019, Distill, and the table of their library ------------------------------
 
 FIELDS = {

@@ -13,7 +13,7 @@ from cli.command import run
 
 import costmodel as cm
 from costmodel import cli
-from costmodel.latency.device import find_device
+from costmodel.latency.find import find_device
 from costmodel.render.answer import FORMATS, drawn
 from costmodel.render.html import fragment
 from costmodel.render.screen import Screen
@@ -81,7 +81,7 @@ def test_what_makes_a_device_makes_it_from_values(name, tmp_path):
     table.write_text("architecture,batch,latency_s\nvgg16,16,0.2\n")
     values = {"name": "mine", "output": tmp_path / "mine.yaml", "made_by": "a test"}
     if name == "calibrate":
-        made = task(name).answer(task(name).Request(table=table, scale="pi4", **values), pytest.fail)
+        made = task(name).answer(task(name).Request(table=table, like="pi4", **values), pytest.fail)
     else:
         figures = {"peak": "165TFLOP/s", "bandwidth": "1008GB/s"}
         made = task(name).answer(task(name).Request(device="rtx3090", **figures, **values))

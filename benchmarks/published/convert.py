@@ -15,8 +15,7 @@ gpu -1 is the CPU.
 jcjohnson  dir, gpu, cudnn, use_cudnn, model, batch, res, fwd_min_ms, ...: one row an output file of cnn-benchmarks.
 
 The prior of an ncnn CPU is the typical one: for each network the median over all other CPUs of its latency relative to
-the CPU's own
-geometric mean over the networks.
+the CPU's own geometric mean, of those that ran every network.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ from statistics import median
 from typing import Any
 
 import costmodel as cm
+from costmodel.documents.quantity import quantity
 from costmodel.documents.text import parse
 
 HERE = Path(__file__).parent
@@ -98,26 +98,38 @@ def ncnn(table: list[dict[str, str]], device: dict[str, Any]) -> Iterator[list[A
 
 
 def _ncnn(table: list[dict[str, str]]) -> Iterator[list[Any]]:
-    names, seen = read("names.yaml")["ncnn"], set()
+    names, kin, seen = read("names.yaml")["ncnn"], read("names.yaml")["kin"], set()
     for row in table:
         if row["model"] in names and row["model"] not in seen and float(row["min_ms"]) > 0:
             seen.add(row["model"])
             architecture, parameters = split(names[row["model"]])
-            yield [architecture, " ".join(parameters), 1, float(row["min_ms"]) / 1e3, ""]
+            yield [architecture, " ".join(parameters), 1, float(row["min_ms"]) / 1e3, kin.get(architecture, "")]
 
 
-def ncnn_prior(table: list[dict[str, str]], device: dict[str, Any]) -> Iterator[list[Any]]:
-    """Yield the typical CPU's rows, this device left out."""
-    names, runs = read("names.yaml")["ncnn"], defaultdict(dict)
+def ncnn_prior(
+    table: list[dict[str, str]], device: dict[str, Any], common: float = 0.0, one_vote: bool = False
+) -> Iterator[list[Any]]:
+    """Yield the rows of the typical CPU of all others.
+
+    A run counts that has every network, or every one that a share `common` of the runs have; their geometric mean is
+    its level. With `one_vote` a device counts once, not each of its runs. What either gains is in forms.md: nothing.
+    """
+    names, kin, runs = read("names.yaml")["ncnn"], read("names.yaml")["kin"], defaultdict(dict)
     for row in table:
         others = row["gpu"] == "-1" and row["device"] != device["rows"]["device"]
         if others and row["model"] in names and float(row["min_ms"]) > 0:
-            runs[row["run"]][row["model"]] = float(row["min_ms"]) / 1e3
-    whole = [run for run in runs.values() if len(run) == len(names)]
+            runs[row["device"], row["run"]][row["model"]] = float(row["min_ms"]) / 1e3
+    needed = [model for model in names if sum(model in run for run in runs.values()) >= common * len(runs)]
+    votes: dict[str, dict[str, list[float]]] = {model: defaultdict(list) for model in names}
+    for (owner, number), run in runs.items():
+        if all(model in run for model in needed):
+            level = math.exp(sum(math.log(run[model]) for model in needed) / len(needed))
+            for model, time in run.items():
+                votes[model][owner if one_vote else number].append(time / level)
     for model, ours in names.items():
-        shares = [run[model] / math.exp(sum(map(math.log, run.values())) / len(run)) for run in whole]
+        typical = median(median(each) for each in votes[model].values())
         architecture, parameters = split(ours)
-        yield [architecture, " ".join(parameters), 1, 0.1 * median(shares), ""]
+        yield [architecture, " ".join(parameters), 1, 0.1 * typical, kin.get(architecture, "")]
 
 
 def jcjohnson(table: list[dict[str, str]], device: dict[str, Any]) -> Iterator[list[Any]]:
@@ -136,6 +148,25 @@ def write(path: Path, rows: Iterator[list[Any]], comment: str) -> None:
         out.writerows(rows)
 
 
+def flops_per_s(device: dict[str, Any]) -> float | None:
+    """Return the rate of a datasheet, or that of all cores: how many, at how many GHz, and FLOP a cycle."""
+    if "peak" in device:
+        return float(quantity(device["peak"], "FLOP/s"))
+    return sum(1e9 * count * clock * each for count, clock, each in device["cores"]) if "cores" in device else None
+
+
+def peak(device: dict[str, Any]) -> str | None:
+    """Return the same as one writes it."""
+    found = flops_per_s(device)
+    return device.get("peak") or (f"{found / 1e9:.10g}GFLOP/s" if found else None)
+
+
+def peaks_source(device: dict[str, Any]) -> str:
+    """Return where the datasheet's figures are from, with the product that they are of a processor."""
+    product = " + ".join(f"{count} x {clock} GHz x {each}" for count, clock, each in device.get("cores", []))
+    return f"{product} FLOP a cycle; {device['peaks_source']}" if product else device["peaks_source"]
+
+
 def command(name: str, device: dict[str, Any], table: Path) -> list[str]:
     """Return the command that fits the converted table."""
     hardware = device.get("hardware") or device["rows"].get("device", name)
@@ -143,11 +174,12 @@ def command(name: str, device: dict[str, Any], table: Path) -> list[str]:
     words = ["costmodel", "calibrate", "--from", table.name, "--name", name, "--title", device["title"]]
     words += ["--hardware", hardware, "--runtime", runtime, "--dtype", device["dtype"]]
     threads = device.get("threads") or device.get("rows", {}).get("threads")
-    for option, value in (("--threads", threads), ("--date", device.get("date")), ("--peak", device.get("peak"))):
+    for option, value in (("--threads", threads), ("--date", device.get("date")), ("--peak", peak(device))):
         words += [option, str(value)] if value else []
     words += ["--bandwidth", device["bandwidth"]] if "bandwidth" in device else []
+    words += ["--peaks-source", peaks_source(device)] if "peaks_source" in device else []
     words += ["--eager"] if device.get("eager") else []
-    words += ["--prior", f"{name}-prior.csv"] if device["table"] == "ncnn" else []
+    words += ["--like", f"{name}-prior.csv"] if device["table"] == "ncnn" else []
     source = device.get("source") or SOURCES[device["table"]]
     words += ["--source", f"{source}; converted by benchmarks/published/convert.py {name}"]
     notes = "; ".join(f"left out {row}: {why}" for row, why in device.get("leave_out", {}).items())

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import ValidationError
 
 from costmodel.bench.campaign import About, Published
-from costmodel.bench.crossvalidate import (
-    CHAIN,
-    Score,
-    choice_mape_percent,
-    choose,
-    choose_among,
-    coverage_percent,
-    half_width,
-    held_out,
-    score,
-)
-from costmodel.bench.fit import Design, Prior, Sample, coefficients_of
-from costmodel.bench.scale import scale
+from costmodel.bench.crossvalidate import Score, choice_mape_percent, choose_among, earned, held_out, score
+from costmodel.bench.figures import figures, residuals, short
+from costmodel.bench.fit import CHAIN, Design, Prior, Sample, coefficients_of
+from costmodel.bench.like import like
 from costmodel.bench.tables import read_table, samples_of
+from costmodel.bench.unseen import seen_in, unseen_factor
 from costmodel.errors import CostModelError
 from costmodel.latency.complaints import fault_of
 from costmodel.latency.device import (
@@ -34,7 +25,6 @@ from costmodel.latency.device import (
     Model,
     Operations,
     TermModel,
-    find_device,
 )
 from costmodel.latency.forms import FORMS, OPERATIONS, Form
 from costmodel.latency.lowering import Lowering
@@ -68,9 +58,10 @@ def fit_device(
     form, scores = choose_among(list(designs.values()), prior)
     design = designs[form]
     predicted = held_out(design, prior)
-    width = half_width(predicted, design.seconds, design.families)
+    width, held, why = earned(design, prior)
     if repeatability_percent is not None:
         width = max(width, repeatability_percent / 100)
+    factor = unseen_factor(samples, form, prior)
     try:
         return Device(
             **about.fields,
@@ -82,47 +73,38 @@ def fit_device(
                 combine=form.combine,
                 terms=_terms(design, samples, form, prior),
             ),
+            seen=seen_in(samples),
             error=_errors(samples, form, designs, scores, prior),
             interval=Interval(
                 level_percent=100 * LEVEL,
-                half_width=_short(width),
-                coverage_percent=_short(coverage_percent(design, prior)),
-                repeatability_percent=None if repeatability_percent is None else _short(repeatability_percent),
+                half_width=short(width),
+                coverage_percent=short(held),
+                repeatability_percent=None if repeatability_percent is None else short(repeatability_percent),
+                unseen_factor=None if factor is None else short(factor),
+                why=why,
             ),
-            residuals=[
-                (sample.network, sample.batch, sample.family, round(float(100 * (guess / sample.seconds - 1)), 1))
-                for sample, guess in zip(samples, predicted, strict=True)
-                if sample.family != CHAIN
-            ],
+            residuals=residuals(samples, predicted),
         )
     except ValidationError as error:
         fault = fault_of(error.errors()[0], ())
         raise CostModelError(f"these measurements are those of no machine: {fault.message}") from None
 
 
-def unseen_error_percent(samples: Sequence[Sample], forms: Sequence[Form] = FORMS) -> float:
-    """Return the error on unseen families that a device fitted to these samples would state.
-
-    Raises:
-        CostModelError: if there are too few measurements.
-    """
-    form, scores = choose(samples, forms)
-    return _short(scores[form.name].mape_percent)
-
-
 def _shortest(samples: Sequence[Sample]) -> float:
-    return _short(min(sample.seconds for sample in samples if sample.family != CHAIN))
+    return short(min(sample.seconds for sample in samples if sample.family != CHAIN))
 
 
 def _terms(design: Design, samples: Sequence[Sample], form: Form, prior: Prior | None) -> list[TermModel]:
     coefficients = coefficients_of(samples, form, prior)
     spent = design.active(coefficients) * coefficients
-    shares = (spent / spent.sum(axis=1, keepdims=True)).max(axis=0)
+    networks = design.families != CHAIN
+    shares = (spent / spent.sum(axis=1, keepdims=True))[networks].max(axis=0)
     return [
         TermModel(
-            of=list(term), seconds=_short(seconds, 6) if seconds >= LEAST_SECONDS else 0.0, largest_share=_short(share)
+            of=list(term), seconds=short(seconds, 6) if seconds >= LEAST_SECONDS else 0.0, largest_share=short(share)
         )
-        for term, seconds, share in zip(form.terms, coefficients, shares, strict=True)
+        for term, seconds, share, count in zip(form.terms, coefficients, shares, design.sums.sum(axis=0), strict=True)
+        if count  # what nothing has that was measured is not free, it is unknown
     ]
 
 
@@ -137,31 +119,18 @@ def _errors(
     return Errors(
         networks=len(networks),
         families=len({sample.family for sample in networks}),
-        **_figures(found),
+        **figures(found),
         mape_choice_percent=_finite(choice_mape_percent(list(designs.values()), prior)),
-        mape_prior_percent=None if loose is None else _short(loose),
+        mape_prior_percent=None if loose is None else short(loose),
         operations_only=Operations(
-            seconds=_short(float(coefficients_of(networks, OPERATIONS)[0]), 6), **_figures(baseline)
+            seconds=short(float(coefficients_of(networks, OPERATIONS)[0]), 6), **figures(baseline)
         ),
-        others={name: _short(other.mape_percent) for name, other in scores.items() if name != form.name},
+        others={name: short(other.mape_percent) for name, other in scores.items() if name != form.name},
     )
 
 
-def _figures(found: Score) -> dict[str, Any]:
-    return {
-        "mape_percent": _short(found.mape_percent),
-        "within_10_percent": _short(found.within_10_percent),
-        "spearman": _short(found.spearman, 4),
-    }
-
-
 def _finite(value: float) -> float | None:
-    return None if value != value else _short(value)
-
-
-def _short(value: float, digits: int = 3) -> float:
-    """Return a figure with as many digits as a device file states."""
-    return float(f"{float(value):.{digits}g}")
+    return None if value != value else short(value)
 
 
 def fit_published(asked: Published) -> Device:
@@ -172,9 +141,9 @@ def fit_published(asked: Published) -> Device:
     """
     measurements = read_table(asked.table)
     conditions = asked.conditions([one.batch for one in measurements])
-    if asked.scale is not None:
-        other = find_device(asked.scale)
-        return scale(other, samples_of(measurements, asked.dtype, other.model.lowering), asked.about, conditions)
+    if asked.like is not None:
+        lowering = Lowering(asked.like.model.fuses, asked.lowering.lanes)
+        return like(asked.like, samples_of(measurements, asked.dtype, lowering), asked.about, conditions, lowering)
     samples = samples_of(measurements, asked.dtype, asked.lowering)
     prior = None
     if asked.prior is not None:

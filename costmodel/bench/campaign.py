@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.bench.measure import Course
-from costmodel.bench.plan import NETWORKS, QUICK, jobs
+from costmodel.bench.plan import NETWORKS, QUICK, few_jobs, jobs
 from costmodel.bench.runtimes import Runtime
-from costmodel.latency.device import Conditions, Peak
+from costmodel.latency.device import Conditions, Device, Peak
 from costmodel.latency.lowering import Lowering
+
+NOT_GIVEN = "left out: not given when it was measured"
+"""Why a device that was measured does not state its datasheet."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class About:
     """What a device file says of a device besides what was measured.
 
     name: of the device and its file; title: the same in words; made_by: the command that makes the same file again.
-    source: who measured; peaks: datasheet figures, for `device-from`.
+    source: who measured; peaks: datasheet figures, for `device-from`, and peaks_source: which datasheet.
     power_w: drawn under load above idle; power_source: who measured that.
     """
 
@@ -28,13 +31,15 @@ class About:
     made_by: str = ""
     source: str = ""
     peaks: Mapping[Peak, float] = field(default_factory=dict)
+    peaks_source: str = ""
     power_w: float | None = None
     power_source: str = ""
 
     @property
     def fields(self) -> dict[str, Any]:
         """All of it by name, as a `Device` has it; the name is a title too."""
-        return {**vars(self), "title": self.title or self.name, "peaks": dict(self.peaks)}
+        said = self.peaks_source or (NOT_GIVEN if len(self.peaks) < 2 else "")
+        return {**vars(self), "title": self.title or self.name, "peaks": dict(self.peaks), "peaks_source": said}
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class Campaign:
     log: the file that keeps what is measured; resume: go on with what it holds.
     runtime: in which networks run, with `threads`; batches: images at once.
     rounds: visits to each network; seconds: to stop measuring after.
-    quick: eight networks; chains: single-layer chains too.
+    quick: eight networks, at the smallest batch first; chains: single-layer chains too.
+    like: a device that the measurements scale, in place of a fit of their own; as few are made as of `quick`.
     hardware: in words, this processor's name where it is not given; date: of the measurements; notes: what else one
     must know.
     """
@@ -58,6 +64,7 @@ class Campaign:
     seconds: float = 600.0
     quick: bool = False
     chains: bool = True
+    like: Device | None = None
     resume: bool = False
     hardware: str | None = None
     date: str = ""
@@ -66,16 +73,19 @@ class Campaign:
     @property
     def course(self) -> Course:
         """What is to be measured."""
-        networks = QUICK if self.quick else NETWORKS
-        return Course(jobs(networks, self.batches, self.chains and not self.quick), self.rounds, self.seconds)
+        if self.like is not None:
+            return Course(few_jobs(self.batches, self.chains), self.rounds, self.seconds, smallest_first=True)
+        if self.quick:
+            return Course(jobs(QUICK, sorted(self.batches), False), self.rounds, self.seconds, smallest_first=True)
+        return Course(jobs(NETWORKS, self.batches, self.chains), self.rounds, self.seconds)
 
 
 @dataclass(frozen=True)
 class Published:
     """Fitting what somebody else measured.
 
-    table: the CSV file of the measurements; prior: one of similar devices, or None.
-    scale: the name of a device to scale by one factor, where there are too few measurements to fit.
+    table: the CSV file of the measurements; prior: one of similar devices, whose ratios draw the fit, or None.
+    like: a device that they scale, in place of a fit of their own, or None.
     dtype, lowering: of what was measured, and how its runtime turned layers into kernels.
     hardware, runtime, threads, date, notes: what the device states of its measuring.
     """
@@ -83,7 +93,7 @@ class Published:
     about: About
     table: Path
     prior: Path | None = None
-    scale: str | None = None
+    like: Device | None = None
     dtype: str = "float32"
     lowering: Lowering = field(default_factory=Lowering)
     hardware: str | None = None

@@ -6,11 +6,11 @@ Leave one family out (LOFO): each network is predicted by a model fitted without
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from costmodel.bench.fit import Design, Prior, Sample, ratios_of
+from costmodel.bench.fit import CHAIN, Design, Prior, Sample, ratios_of
 from costmodel.errors import CostModelError
 from costmodel.latency.device import LEVEL
 from costmodel.latency.forms import Form
@@ -25,8 +25,10 @@ GAIN = 0.97
 POINTS = 0.25
 """and by so many points of percent."""
 FEWEST_FAMILIES = 3
-CHAIN = "single-layer chain"
-"""The family of micro-benchmarks: always fitted on, never scored."""
+LEAST_HELD = 85.0
+"""Where the interval held less of unseen families, in percent, it is taken wider."""
+STEPS = 9
+"""Quantiles that are tried then."""
 PER_TERM = 3
 """Networks needed for each coefficient, where no prior says what they are about."""
 
@@ -45,16 +47,26 @@ def held_out(design: Design, prior: Prior | None = None, keep: Array | None = No
 
     With a prior, `strict` fits the prior too without the family that is left out.
     """
+    before = None if prior is None else prior.design(design.form)
+
+    def fitted(rest: Array, family: str) -> Array:
+        ratios = None if before is None else ratios_of(before, (before.families != family) | (not strict))
+        return design.fit(rest, ratios, prior.strength if prior else 0.0)
+
+    return left_out(design, fitted, keep)
+
+
+def left_out(design: Design, fitted: Callable[[Array, str], Array], keep: Array | None = None) -> Array:
+    """Return the prediction of each sample in `keep` by the coefficients that `fitted` returns for those that are left
+    without its family, given which these are and the family; NaN for all others and for micro-benchmarks.
+    """
     import numpy as np
 
     kept = np.ones(len(design.seconds), bool) if keep is None else keep
-    before = None if prior is None else prior.design(design.form)
     predicted = np.full(len(design.seconds), np.nan)
     for family in _families(design, kept):
         out = design.families == family
-        ratios = None if before is None else ratios_of(before, family if strict else None)
-        found = design.fit(kept & ~out, ratios, prior.strength if prior else 0.0)
-        predicted[out & kept] = design.predict(found)[out & kept]
+        predicted[out & kept] = design.predict(fitted(kept & ~out, family))[out & kept]
     return predicted
 
 
@@ -77,9 +89,9 @@ def score(predicted: Array, measured: Array) -> Score:
     return Score(float(100 * error.mean()), float(100 * (error <= 0.1).mean()), correlation)
 
 
-def half_width(predicted: Array, measured: Array, families: Array) -> float:
-    """Return the q of the interval t * exp(-q) .. t * exp(q): the 90 % quantile of LOFO residuals, where each family
-    weighs the same; the largest residual where there are fewer than ten families.
+def half_width(predicted: Array, measured: Array, families: Array, level: float = LEVEL) -> float:
+    """Return the q of the interval t * exp(-q) .. t * exp(q): a quantile of LOFO residuals, where each family weighs
+    the same; the largest residual where there are fewer than ten families.
     """
     import numpy as np
 
@@ -92,10 +104,33 @@ def half_width(predicted: Array, measured: Array, families: Array) -> float:
     weight = 1 / (np.bincount(place)[place] * len(names))
     order = np.argsort(residual)
     reached = np.cumsum(weight[order])
-    return float(residual[order][np.searchsorted(reached, LEVEL - 1e-9).clip(max=len(residual) - 1)])
+    return float(residual[order][np.searchsorted(reached, level - 1e-9).clip(max=len(residual) - 1)])
 
 
-def coverage_percent(design: Design, prior: Prior | None = None) -> float:
+def earned(design: Design, prior: Prior | None = None) -> tuple[float, float, str]:
+    """Return the half width that LOFO residuals have earned, the share of unseen families' networks that it held in
+    percent, and why it is wider than their 90 % quantile, where it is: where that held too few.
+
+    Of n residuals and one more, all alike, that one lies within the k-th smallest with probability k / (n + 1), so that
+    0.9 (n + 1) of n hold a further family in 90 % of cases: no wider quantile than that is taken.
+    Source: Vovk et al. 2005, Algorithmic Learning in a Random World, chapter 2.
+    """
+    import numpy as np
+
+    predicted = held_out(design, prior)
+    narrow = half_width(predicted, design.seconds, design.families)
+    first = coverage_percent(design, prior)
+    families = len(_families(design, np.ones(len(design.seconds), bool)))
+    for level in np.linspace(LEVEL, LEVEL * (1 + 1 / families), STEPS):
+        width = half_width(predicted, design.seconds, design.families, level)
+        held = first if width == narrow else coverage_percent(design, prior, level)
+        if held >= LEAST_HELD:
+            break
+    why = f"the 90 % quantile of the residuals, {100 * math.expm1(narrow):.0f} %, held {first:.0f} % of unseen families"
+    return width, held, why if width > narrow else ""
+
+
+def coverage_percent(design: Design, prior: Prior | None = None, level: float = LEVEL) -> float:
     """Return the share of networks that the interval holds, where neither model nor interval saw their family (each
     family weighs the same).
     """
@@ -108,7 +143,7 @@ def coverage_percent(design: Design, prior: Prior | None = None) -> float:
         out = design.families == family
         rest = everyone & ~out
         inner = held_out(design, prior, rest)[rest]
-        width = half_width(inner, design.seconds[rest], design.families[rest])
+        width = half_width(inner, design.seconds[rest], design.families[rest], level)
         residual = np.abs(np.log(np.maximum(outer[out], 1e-12) / design.seconds[out]))
         shares.append(float((residual <= width).mean()))
     return 100 * sum(shares) / len(shares)
@@ -142,7 +177,8 @@ def choose_among(
     if networks < fewest or len(families) < FEWEST_FAMILIES:
         raise CostModelError(
             f"{networks} networks of {len(families)} families are too few to fit: "
-            f"at least {fewest} of {FEWEST_FAMILIES} families are needed"
+            f"at least {fewest} of {FEWEST_FAMILIES} families are needed; "
+            "with fewer, --like DEVICE scales one that is there"
         )
     scores: dict[str, Score] = {}
     best: Form | None = None
@@ -151,7 +187,7 @@ def choose_among(
         if prior is None and PER_TERM * len(form.terms) > networks:
             continue
         scores[form.name] = found = score(held_out(design, prior, kept), design.seconds)
-        if best is None or _pays(scores[best.name], found, len(form.terms) - len(best.terms)):
+        if best is None or pays(scores[best.name], found, len(form.terms) - len(best.terms)):
             best = form
     assert best is not None
     return best, scores
@@ -162,7 +198,7 @@ def _networks(design: Design, kept: Array) -> int:
     return len(set(design.networks[kept & (design.families != CHAIN)].tolist()))
 
 
-def _pays(simple: Score, rich: Score, more: int) -> bool:
+def pays(simple: Score, rich: Score, more: int) -> bool:
     """Say whether `more` coefficients are worth their gain."""
     share = rich.mape_percent < simple.mape_percent * math.pow(GAIN, more)
     return share and rich.mape_percent < simple.mape_percent - POINTS * more
@@ -184,7 +220,8 @@ def choice_mape_percent(designs: Sequence[Design], prior: Prior | None = None) -
         except CostModelError:
             return float("nan")
         design = by_form[form]
-        ratios = None if prior is None else ratios_of(prior.design(form), family)
+        before = None if prior is None else prior.design(form)
+        ratios = None if before is None else ratios_of(before, before.families != family)
         found = design.fit(~out, ratios, prior.strength if prior else 0.0)
         errors += list(np.abs(design.predict(found)[out] / design.seconds[out] - 1))
     return float(100 * np.mean(errors))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -19,6 +22,7 @@ from costmodel.latency.cells import Record, Sheet, between, whole
 from costmodel.latency.complaints import fault_of
 from costmodel.latency.device import Lanes, Threads
 from costmodel.latency.lowering import Lowering
+from costmodel.latency.machine import Machine, told_apart
 from costmodel.units import MOST_IMAGES
 
 FIELDS = ("network", "family", "batch", "round", "wall_s", "cpu_s")
@@ -38,6 +42,10 @@ class Setting:
     fuses: bool
     lanes: Lanes
     date: str = ""
+    options: str = ""
+    """How the runtime was set, in words."""
+    machine: Machine | None = None
+    """What the machine says of itself; older logs do not tell."""
 
     @property
     def lowering(self) -> Lowering:
@@ -45,8 +53,19 @@ class Setting:
         return Lowering(self.fuses, self.lanes)
 
     def same(self, other: Setting) -> bool:
-        """Say whether two measurements can stand in one log: all but the date is equal."""
-        return replace(self, date="") == replace(other, date="")
+        """Say whether two measurements can stand in one log: all but the date is equal, as far as both tell."""
+        bare = [replace(one, date="", options="", machine=None) for one in (self, other)]
+        return bare[0] == bare[1] and self.told_apart(other) is None
+
+    def told_apart(self, other: Setting) -> tuple[str, str] | None:
+        """Return both machines in words where both settings tell, and differently."""
+        return told_apart(self.machine, other.machine) if self.machine and other.machine else None
+
+    @property
+    def line(self) -> str:
+        """The setting as a line of JSON; what a machine does not tell is left out."""
+        machine = self.machine and self.machine.model_dump(mode="json", exclude_none=True)
+        return json.dumps({**asdict(replace(self, machine=None)), "machine": machine})
 
     def __str__(self) -> str:
         """The setting in words."""
@@ -79,14 +98,26 @@ def begin_log(log: Path, resume: bool, setting: Setting) -> list[Visit]:
         with plainly(log), log.open("r+b") as file:  # what is appended must not join a line that was cut off
             file.truncate(file.read().rfind(b"\n") + 1)
         return visits
-    write_whole(log, f"# {json.dumps(asdict(setting))}\n{','.join(FIELDS)}\n")
+    write_whole(log, head_of(setting, FIELDS))
     return []
+
+
+def head_of(setting: Setting, columns: Iterable[str]) -> str:
+    """Return the first lines of a log: what it was measured with, and the names of its columns."""
+    return f"# {setting.line}\n{','.join(columns)}\n"
+
+
+def lines_of(rows: Iterable[Iterable[Any]]) -> str:
+    """Return rows as lines of a log."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def write_visit(log: Path, visit: Visit) -> None:
     """Add a visit to the log."""
     with plainly(log), log.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerow([getattr(visit, name) for name in FIELDS])
+        file.write(lines_of([[getattr(visit, name) for name in FIELDS]]))
 
 
 def read_log(log: Path) -> list[Visit]:
@@ -149,7 +180,7 @@ def read_setting(log: Path) -> Setting:
         found: Setting = TypeAdapter(Setting).validate_json(first.strip().removeprefix("# "), strict=True)
         return found
     except ValidationError as error:
-        fault = fault_of(error.errors()[0], [field.name for field in fields(Setting)])
+        fault = fault_of(error.errors()[0], [*(field.name for field in fields(Setting)), *Machine.model_fields])
         said = fault.message if fault.path else "it must be # and a map in JSON"
         message = f"its first line does not tell what it was measured with: {said}"
         raise SpecError(str(log), [Problem(message, Place(1, 1, len(first)), fault.hint)], first) from None

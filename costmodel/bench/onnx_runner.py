@@ -7,10 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from costmodel.bench.measure import Job, Run
+from costmodel.bench.measure import Job, LayerTimes, Run
+from costmodel.bench.onnx_profile import number_nodes, times_of
 from costmodel.graph import INPUT, LayerGraph
 from costmodel.latency.lowering import Lowering
 from costmodel.ops.conv import Conv
+from costmodel.units import counted
 
 BLOCKED = "com.microsoft.nchwc"
 """ONNX Runtime's name for operators on maps in blocks of channels. It pads output channels to whole blocks."""
@@ -40,30 +42,46 @@ class OnnxRuntime:
         sizes = {array.name: array.dims[0] for array in graph.initializer}
         return Lowering(fuses=True, lanes=sizes[blocks[0].input[1]] if blocks else 1)
 
+    @property
+    def options(self) -> str:
+        """How ONNX Runtime is set, in words."""
+        waits = "sleep" if self.threads == 1 else "spin"
+        return (
+            f"{counted(self.threads, 'thread')} within a layer and one between; all optimisations; idle threads {waits}"
+        )
+
     def prepare(self, job: Job) -> Callable[[int], Run]:
         """Open the network; the weights are read from a file in `folder`."""
-        import numpy as np
+        return _runs(self._open(job))
 
-        session = self._open(job)
-        entry = session.get_inputs()[0]
-        outputs = [output.name for output in session.get_outputs()]
-
-        def make(batch: int) -> Run:
-            size = [batch, *entry.shape[1:]]
-            dtype = np.int64 if "int64" in entry.type else np.float32
-            # not negative, as pictures are: PReLU's branch on random signs takes ten times as long as on smooth maps
-            picture = {entry.name: np.random.default_rng(0).random(size).astype(dtype)}
-            return lambda: session.run(outputs, picture)
-
-        return make
-
-    def _open(self, job: Job) -> Any:
+    def profile(self, job: Job, batch: int, runs: int) -> list[LayerTimes]:
+        """Return what each node took in each of some runs of a network, in seconds on the wall."""
+        import onnx
         import onnxruntime as ort  # type: ignore[import-untyped]
+
+        self._open(job)
+        model = onnx.load(self.files[job.network])
+        named = onnx.GraphProto.FromString(model.graph.SerializeToString()).node
+        number_nodes(model)
+        options = self._options()
+        options.enable_profiling, options.profile_file_prefix = True, str(self.folder / "profile")
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return times_of(job.build(), named, session, _runs(session)(batch), runs)
+
+    def _options(self) -> Any:
+        import onnxruntime as ort
 
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self.threads, 1
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0" if self.threads == 1 else "1")
+        return options
+
+    def _open(self, job: Job) -> Any:
+        import onnxruntime as ort
+
+        options = self._options()
         path = self.files.get(job.network)
         if path is None:
             from costmodel.onnx.export import to_onnx
@@ -74,3 +92,20 @@ class OnnxRuntime:
             return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _runs(session: Any) -> Callable[[int], Run]:
+    """Return what makes a run of a batch in a session."""
+    import numpy as np
+
+    entry = session.get_inputs()[0]
+    outputs = [output.name for output in session.get_outputs()]
+
+    def make(batch: int) -> Run:
+        size = [batch, *entry.shape[1:]]
+        dtype = np.int64 if "int64" in entry.type else np.float32
+        # not negative, as pictures are: PReLU's branch on random signs takes ten times as long as on smooth maps
+        picture = {entry.name: np.random.default_rng(0).random(size).astype(dtype)}
+        return lambda: session.run(outputs, picture)
+
+    return make

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import Any
+from functools import cache, partial
 
 from costmodel.api import load
-from costmodel.bench.crossvalidate import CHAIN
+from costmodel.bench.chain import Chain
+from costmodel.bench.fit import CHAIN
 from costmodel.bench.measure import Job
-from costmodel.bench.microbench import chains
+from costmodel.bench.microbench import chains, is_rare
 from costmodel.bench.tables import family_of
-from costmodel.documents.scalars import scalar
 from costmodel.graph import LayerGraph
+from costmodel.latency.known import words_of
 from costmodel.pricing import totals
 
 NETWORKS = (
@@ -92,6 +92,15 @@ def jobs(names: Sequence[str], batches: Sequence[int], with_chains: bool) -> lis
     return [*_networks(names, batches), *(_chains(batches) if with_chains else [])]
 
 
+def few_jobs(batches: Sequence[int], with_chains: bool) -> list[Job]:
+    """Return what scales a device in a minute: the networks of `QUICK` at the smallest and the largest batch, and the
+    chains of rare operators, which none of these networks has, at the smallest.
+    """
+    ends = sorted({min(batches), max(batches)})
+    chained = _chains(ends[:1]) if with_chains else ()
+    return [*_networks(QUICK, ends), *(job for job in chained if is_rare(job.network))]
+
+
 def _networks(names: Sequence[str], batches: Sequence[int]) -> Iterator[Job]:
     for network in names:
         mult_adds = totals(network_of(network)).mult_adds
@@ -101,7 +110,7 @@ def _networks(names: Sequence[str], batches: Sequence[int]) -> Iterator[Job]:
 
 def _chains(batches: Sequence[int]) -> Iterator[Job]:
     for chain in chains():
-        yield Job(chain.name, CHAIN, (min(batches), max(batches)), chain.build)
+        yield Job(chain.name, CHAIN, tuple(sorted({min(batches), max(batches)})), chain.build)
 
 
 def network_of(network: str) -> LayerGraph:
@@ -110,9 +119,12 @@ def network_of(network: str) -> LayerGraph:
     Raises:
         CostModelError: if there is none.
     """
-    for chain in chains():
-        if chain.name == network:
-            return chain.build()
-    architecture, *parts = network.split()
-    values: dict[str, Any] = {name: scalar(value) for name, _, value in (part.partition("=") for part in parts)}
+    if (chain := _chains_by_name().get(network)) is not None:
+        return chain.build()
+    architecture, values = words_of(network)
     return load(architecture, **values)
+
+
+@cache
+def _chains_by_name() -> dict[str, Chain]:
+    return {chain.name: chain for chain in chains()}

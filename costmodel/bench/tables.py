@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.api import load
-from costmodel.bench.fit import Sample
+from costmodel.bench.fit import Alone, Sample
 from costmodel.documents.scalars import scalar
 from costmodel.documents.text import read_text
 from costmodel.errors import CostModelError, SpecError, quote
 from costmodel.graph import LayerGraph
 from costmodel.latency.cells import Record, Sheet, between, whole
-from costmodel.latency.features import Counts
-from costmodel.latency.lowering import Lowering, table_kernels
+from costmodel.latency.features import Counts, LayerCosts, alone_counts
+from costmodel.latency.lowering import Lowering, Watch, table_kernels
 from costmodel.pricing import price
 from costmodel.spec.library import files
 from costmodel.units import MOST_IMAGES
@@ -75,15 +75,31 @@ def samples_of(measurements: Iterable[Measurement], dtype: str, lowering: Loweri
         CostModelError: if a network cannot be built.
     """
     return [
-        Sample(one.network, one.family, one.batch, one.seconds, kernels_of(graph_of(one), one.batch, dtype, lowering))
+        sample_of(graph_of(one), one.network, one.family, one.batch, one.seconds, dtype, lowering)
         for one in measurements
     ]
 
 
-def kernels_of(graph: LayerGraph, batch: int, dtype: str, lowering: Lowering) -> tuple[Counts, ...]:
-    """Return the features of each kernel of a network."""
+def sample_of(
+    graph: LayerGraph, network: str, family: str, batch: int, seconds: float, dtype: str, lowering: Lowering
+) -> Sample:
+    """Return a network that was measured, with the features of its kernels and layers."""
+    layers: list[Alone] = []
+
+    def watch(row: LayerCosts) -> None:
+        if row.kernel is not None:
+            layers.append(Alone(row.op, row.kind, alone_counts(row, batch)))
+
+    kernels = kernels_of(graph, batch, dtype, lowering, watch)
+    return Sample(network, family, batch, seconds, kernels, tuple(layers), graph.input_shape)
+
+
+def kernels_of(
+    graph: LayerGraph, batch: int, dtype: str, lowering: Lowering, watch: Watch | None = None
+) -> tuple[Counts, ...]:
+    """Return the features of each kernel of a network; `watch` is told each row."""
     kernels: dict[str, Counts] = {}
-    for head, counts in table_kernels(price(graph, batch, dtype), lowering):
+    for head, counts in table_kernels(price(graph, batch, dtype), lowering, watch):
         kernel = kernels.setdefault(head, {})
         for name, count in counts.items():
             kernel[name] = kernel.get(name, 0) + count

@@ -27,6 +27,7 @@ class TorchRunner:
     """
 
     lowering = Lowering(fuses=False)
+    options = "inference mode; float32 without TF32"
 
     def __init__(self, threads: int, device: str = "cpu") -> None:
         try:

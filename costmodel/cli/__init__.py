@@ -10,6 +10,7 @@ from importlib import import_module
 
 import click
 
+from costmodel.cli.elsewhere import watched
 from costmodel.cli.streams import WORDS, Interrupts, complain, finish, plain, say
 from costmodel.errors import CostModelError, known_or_suggest
 
@@ -61,7 +62,7 @@ class Lazy(click.Group):
             return None
         module = cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"costmodel.cli.{module}"), f"{module}_command")
-        return command
+        return watched(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -8,11 +8,13 @@ from typing import Any
 import click
 
 from costmodel.cli.arguments import ARCH, network_options
+from costmodel.cli.elsewhere import say_elsewhere
 from costmodel.cli.memory import memory_options
 from costmodel.cli.output import format_option, show
 from costmodel.cli.progress import progress
 from costmodel.judging.limits import AT
 from costmodel.tasks import check
+from costmodel.tasks.check import device_of
 from costmodel.units import DTYPES, MOST_IMAGES
 
 
@@ -33,7 +35,8 @@ from costmodel.units import DTYPES, MOST_IMAGES
 @click.option(
     "--at",
     type=click.Choice(AT),
-    help="Hold time to limits by the end of its 90 % interval that is nearer to them (end, the default), or by median.",
+    help="Hold time to limits by the end of its 90 % interval that is nearer to them (end, the default; where the very "
+    "run was measured, by that), or by median.",
 )
 @memory_options
 @format_option
@@ -60,6 +63,8 @@ def check_command(form: str, **asked: Any) -> None:
         raise click.UsageError(
             "--batch, --dtype, --device and --at say how budgets are priced; give --budget, --max, --min or --against"
         )
+    if request.device is None and request.budget is not None:
+        say_elsewhere(device_of(request.budget))
     with progress("files", wait=1.0) as tell:
         found = check.answer(request, tell)
     show(found, form)

@@ -17,6 +17,9 @@ from costmodel.tasks import device_from
 @click.argument("device", metavar="DEVICE")
 @click.option("--peak", required=True, metavar="165TFLOP/s", help="Of the new device's datasheet, at the same dtype.")
 @click.option("--bandwidth", required=True, metavar="1008GB/s", help="Of the new device's datasheet.")
+@click.option(
+    "--sort", metavar="SORT", help="Of the new device, as `costmodel devices` lists them.  [default: the least trusted]"
+)
 @click.option("--name", required=True, metavar="NAME", help="Of the new device, and of its file.")
 @click.option("--title", metavar="TEXT", help="The same in words.")
 @click.option(
@@ -30,9 +33,11 @@ from costmodel.tasks import device_from
 def device_from_command(ctx: click.Context, /, **asked: Any) -> None:
     """A device nobody measured: a measured one scaled by the ratios of their datasheets, with a wider interval.
 
+    Many need no typing: `--device a100` takes the figures from a list of datasheets (`costmodel devices` shows it).
+
     \b
     Example:
-      costmodel device-from rtx3090 --peak 165TFLOP/s --bandwidth 1008GB/s --name rtx4090
+      costmodel device-from rtx3090 --peak 165TFLOP/s --bandwidth 1008GB/s --sort geforce --name my-card
     """
     request = device_from.Request(made_by=made_by(ctx), **asked)
     show(device_from.answer(request))

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from costmodel.cli.arguments import Command
-from costmodel.cli.streams import on_terminal, say, write_out
+from costmodel.cli.streams import on_terminal, write_out
 from costmodel.documents.safe_text import safe
 from costmodel.render.answer import FORMATS, Answer, drawn
 from costmodel.render.page import Column
@@ -57,8 +57,6 @@ def show(answer: Answer, form: str = "text", output: Path | None = None) -> None
     if answer.listing and (output is not None or not (on_terminal(sys.stdout) or os.environ.get("COLUMNS"))):
         page = replace(page, width=UNCUT)
     emit(drawn(answer, form, page), output)
-    for note in answer.notes if form == "text" else ():
-        say(f"note: {note}")
     if not answer.yes:
         click.get_current_context().exit(1)
 

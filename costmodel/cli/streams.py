@@ -55,6 +55,13 @@ def say_now(text: str) -> None:
     click.echo(f"\r\x1b[2K{one_line(text)}", nl=False, err=True)
 
 
+def say_alone(text: str) -> None:
+    """Say something on standard error while a line there shows how far something has come; it is drawn anew below."""
+    if on_terminal(sys.stderr):
+        say_now("")
+    say(text)
+
+
 def complain(message: str) -> None:
     """Write a complaint to standard error, if that can be written."""
     with suppress(OSError):

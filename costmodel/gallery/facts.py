@@ -11,7 +11,8 @@ from costmodel.bench.log import read_log, read_setting
 from costmodel.bench.quality import summarize
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
-from costmodel.latency.device import Device, device_files, find_device
+from costmodel.latency.device import Device
+from costmodel.latency.find import device_files, find_device
 from costmodel.pricing import CostTable, Totals, price
 from costmodel.spec import Spec, expand, find
 
@@ -43,7 +44,7 @@ def read_logs(folder: Path) -> list[Log]:
     Raises:
         CostModelError: if there is none, or one cannot be read.
     """
-    found = [_read(path) for path in sorted(folder.glob("*.csv"))]
+    found = [_read(path) for path in sorted(folder.glob("*.csv")) if ".layers" not in path.suffixes]
     if not found:
         raise CostModelError(
             f"{folder}: there is no log of measurements (*.csv), which the claims about time are decided by\n"
@@ -59,10 +60,11 @@ def _read(path: Path) -> Log:
 
 
 class Facts:
-    """All that a claim may be decided by. Networks are priced once, however many claims ask for them."""
+    """All that a claim may be decided by. Networks are built and priced once, however many claims ask for them."""
 
     def __init__(self, logs: Iterable[Log] = ()) -> None:
         self.logs = tuple(logs)
+        self._graphs: dict[Any, LayerGraph] = {}
         self._tables: dict[Any, CostTable] = {}
         self._devices: dict[str, Device] = {}
 
@@ -72,7 +74,10 @@ class Facts:
 
     def graph(self, name: str, **parameters: Any) -> LayerGraph:
         """Return a bundled network."""
-        return expand(self.spec(name).set(**parameters))
+        key = name, tuple(parameters.items())
+        if key not in self._graphs:
+            self._graphs[key] = expand(self.spec(name).set(**parameters))
+        return self._graphs[key]
 
     def table(self, name: str, *, batch: int = 1, dtype: str = "float32", **parameters: Any) -> CostTable:
         """Return the price of a network."""

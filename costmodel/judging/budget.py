@@ -8,7 +8,8 @@ from typing import Any
 
 from costmodel.judging.diff import compare
 from costmodel.judging.limits import AT
-from costmodel.measures import MEASURES, shown
+from costmodel.measures import MEASURES, Measure, shown
+from costmodel.pricing.pace import MEASURED
 from costmodel.pricing.table import CostTable
 
 SHOWN = 3
@@ -35,7 +36,8 @@ class Judged:
 
     before: the value it grew from, for growth. least: whether the limit is the least that may be, and not the most.
     at: which of an interval the value is, one of `AT`, and other: the other of them; "" and None where there is none.
-    unit: of all of these.
+    Where the value was measured, `at` is `MEASURED` and the other the end.
+    unit: of all of these. unseen: what the device never measured, for what it was timed.
     """
 
     network: str
@@ -48,6 +50,7 @@ class Judged:
     at: str = ""
     other: float | None = None
     unit: str = ""
+    unseen: str = ""
 
     @property
     def kept(self) -> bool:
@@ -77,7 +80,8 @@ def judge(
     table: CostTable, limits: Mapping[str, float], least: Mapping[str, float] | None = None, at: str = AT[0]
 ) -> list[Judged]:
     """Return how a network stands to each limit: to the most that measures may be, then to the `least`. A measure with
-    an interval is held to its limit by the end that is nearer to it, or `at` its median.
+    an interval is held to its limit by the end that is nearer to it, or `at` its median; in place of the end, time by
+    what was measured of the very run, where the device's own table holds that.
     """
     asked = [(metric, most, False) for metric, most in limits.items()]
     asked += [(metric, value, True) for metric, value in (least or {}).items()]
@@ -92,10 +96,22 @@ def _judged(table: CostTable, metric: str, limit: float, least: bool, at: str) -
         found = Judged(table.name, metric, values[metric], limit, least=least, unit=unit)
     else:
         both = {"end": ends[0] if least else ends[-1], "median": values[metric]}
-        (other,) = both.keys() - {at}
+        other = "median" if at == "end" else "end"
+        if at == "end" and (measured := _measured(table, measure)) is not None:
+            at, other, both[MEASURED] = MEASURED, "end", measured
         found = Judged(table.name, metric, both[at], limit, (), None, least, at, both[other], unit)
     broken_high = not found.kept and not (least and not measure.more)
-    return replace(found, why=tuple(_heaviest(table, metric)) if broken_high else ())
+    timed = measure.needs in ("device", "energy")
+    unseen = (timed and table.totals.unseen) or ""
+    return replace(found, why=tuple(_heaviest(table, metric)) if broken_high else (), unseen=unseen)
+
+
+def _measured(table: CostTable, measure: Measure[Any]) -> float | None:
+    """Return what a measure of time comes to by what was measured of the very run, if that is known."""
+    seconds = table.totals.measured_s
+    if seconds is None or measure.needs != "device" or measure.rule is None:
+        return seconds if measure.name == TIME else None
+    return float(measure.of({TIME: seconds, "batch": table.batch}))
 
 
 def _heaviest(table: CostTable, metric: str) -> Iterator[Heavy]:
@@ -108,7 +124,7 @@ def _heaviest(table: CostTable, metric: str) -> Iterator[Heavy]:
     total = table.totals.values[metric]
     adds_up = MEASURES[metric].adds == "sum"
     for row in sorted(table, key=lambda row: -row[metric])[:SHOWN]:
-        yield Heavy(row["path"], row[metric], row[metric] / total if adds_up else None, metric)
+        yield Heavy(row["path"], row[metric], row[metric] / total if adds_up and total else None, metric)
 
 
 def _held(table: CostTable, metric: str) -> Iterator[Heavy]:

@@ -137,6 +137,6 @@ class _How:
         """The device itself."""
         if self.device is None:
             return None
-        from costmodel.latency.device import find_device
+        from costmodel.latency.find import find_device
 
         return find_device(self.device)

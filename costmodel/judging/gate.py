@@ -12,7 +12,7 @@ from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.graph import LayerGraph
 from costmodel.judging.budget import Judged, judge
 from costmodel.judging.budget import growth as grown
-from costmodel.judging.limits import AT, Budget, limit, read_budget, share
+from costmodel.judging.limits import AT, Budget, each_once, limit, read_budget, share
 from costmodel.measures import MEASURES
 from costmodel.pricing.memory.asked import NO_LEVELS, Levels, levels_of
 from costmodel.pricing.table import CostTable
@@ -86,8 +86,8 @@ def gate(
     if budget is not None and not (held.limits_something or (held.growth is not None and against)):
         growing = "; its growth counts with --against git:REVISION" if held.growth is not None else ""
         raise CostModelError(f"{budget}: there is no limit in it, so nothing can be held to it{growing}")
-    every = {**held.every, **dict(map(limit, limits))}
-    least = {**held.least, **dict(limit(text, least=True) for text in floors)}
+    every = {**held.every, **each_once("--max", map(limit, limits))}
+    least = {**held.least, **each_once("--min", (limit(text, least=True) for text in floors))}
     percent = share(growth) if growth is not None else held.growth or 0.0
     merged = replace(held, every=every, least=least, at=at or held.at)
     _check_at(merged)
@@ -111,7 +111,7 @@ def _check_at(budget: Budget) -> None:
 def _device(name: str | None) -> Device | None:
     if name is None:
         return None
-    from costmodel.latency.device import find_device
+    from costmodel.latency.find import find_device
 
     return find_device(name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,20 @@ def limit(written: str, least: bool = False) -> tuple[str, float]:
         raise CostModelError(f"{option} {name}: {error}") from None
 
 
+def each_once(option: str, limits: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Return limits by measure.
+
+    Raises:
+        CostModelError: if one is limited twice.
+    """
+    found: dict[str, float] = {}
+    for name, value in limits:
+        if name in found:
+            raise CostModelError(f"{option} limits {name} twice; keep the limit that is meant")
+        found[name] = value
+    return found
+
+
 def _limit(name: str, written: Any, more: bool | None = None) -> tuple[str, float]:
     """Return the measure that a name means, and the limit in its unit: as written, or as the name's ending says. Where
     `more` is False, it may be none of which people want more.
@@ -160,6 +174,8 @@ def _limits(data: Any, path: tuple[str, ...], faults: list[Fault], more: bool | 
             faults.append(Fault((*path, name), str(error), on_key=True))
             continue
         held = _read((*path, name), lambda name=name, written=written: _limit(str(name), written, more), faults)
+        if held is not None and held[0] in found:
+            faults.append(Fault((*path, name), f"{held[0]} is limited here twice; keep one", on_key=True))
         found |= dict([held]) if held is not None else {}
     return found
 

@@ -5,28 +5,25 @@ earned.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from costmodel.documents.faults import MAX_FAULTS, Fault, complain
+from costmodel.documents.safe_text import one_line
 from costmodel.documents.text import parse, read_text
 from costmodel.errors import CostModelError, known_or_suggest, quote
 from costmodel.latency.complaints import faults_of
 from costmodel.latency.features import FEATURES
 from costmodel.latency.lowering import Lowering
-from costmodel.spec.library import folders
+from costmodel.latency.machine import Machine, this_machine, told_apart
+from costmodel.latency.part import STRICT
+from costmodel.latency.seen import Seen
 from costmodel.units import DTYPES, MOST_IMAGES
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
-
-WAYS = (
-    "`costmodel devices` shows all",
-    "`costmodel calibrate --name NAME` makes one of this machine",
-    "`costmodel device-from DEVICE --peak 165TFLOP/s --bandwidth 1008GB/s --name NAME` makes one of a datasheet",
-)
-"""How to come by a device, a line each, for those who name one that is not there."""
 
 LEVEL = 0.9
 """The share of networks of unseen families that an interval is to hold."""
@@ -46,12 +43,18 @@ Peak: TypeAlias = Literal["flops_per_s", "bytes_per_s"]
 Correlation: TypeAlias = Annotated[float, Field(ge=-1, le=1)]
 Threads: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 Lanes: TypeAlias = Annotated[int, Field(ge=1, le=1024)]
-Residual: TypeAlias = Annotated[tuple[str, Images, str, Annotated[float, Field(ge=-100, le=1e60)]], Field(strict=False)]
-"""Network, batch, family, error in percent of the prediction made without its family; a list in the file."""
+Residual: TypeAlias = Annotated[
+    tuple[str, Images, str, Seconds, Annotated[float, Field(ge=-100, le=1e60)]], Field(strict=False)
+]
+"""Network, batch, family, seconds measured, error in percent of the prediction made without its family; a list in the
+file.
+"""
+LARGEST_UNSEEN = 22.7
+"""The largest `Interval.unseen_factor` that a device of this project has earned: that of those that cannot tell."""
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = STRICT
 
 
 class Conditions(_Part):
@@ -65,6 +68,8 @@ class Conditions(_Part):
     """Smallest and largest batch measured."""
     shortest_s: Seconds | None = None
     """The shortest time measured: below it, what a run costs besides its layers may matter."""
+    options: str = ""
+    """How the runtime was set, in words."""
     date: str = ""
     notes: str = ""
 
@@ -178,7 +183,36 @@ class Interval(_Part):
     """Share of networks that it held, where neither model nor interval saw their family."""
     repeatability_percent: Percent | None = None
     """How far two measurements of one network differ; the interval is never narrower."""
+    unseen_factor: Annotated[float, Field(ge=1, le=1e6)] | None = None
+    """How many times longer or shorter what was never measured may take than predicted: what leaving operators and
+    kinds out of the fit has cost. None where too few were measured to tell.
+    """
+    transferred: Annotated[float, Field(ge=0, le=100)] | None = None
+    """What scaling by datasheets added to the half width, as an independent error."""
     why: str = ""
+
+    @property
+    def unseen(self) -> float:
+        """The factor for what was never measured: its own, or else the largest that a device has earned."""
+        return self.unseen_factor or LARGEST_UNSEEN
+
+
+class LayerClass(_Part):
+    """A class of layers (`costmodel.latency.layers`) that was measured layer by layer."""
+
+    name: str
+    layers: int = Field(ge=1, le=MOST_IMAGES)
+    """How many were measured."""
+    low: float = Field(ge=0, le=1e9)
+    """The lower end of measured over predicted, of 90 % of the layers of a network that was left out."""
+    high: float = Field(ge=0, le=1e9)
+    """The upper end."""
+
+    @model_validator(mode="after")
+    def _low_is_not_above_high(self) -> LayerClass:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is more than high {self.high}")
+        return self
 
 
 class Device(_Part):
@@ -189,16 +223,29 @@ class Device(_Part):
     made_by: str
     """The command that wrote this file."""
     source: str = ""
+    transferred_from: str = ""
+    """The measured device that datasheets scaled into this one, which nobody measured."""
+    scaled: str = ""
+    """How a few measurements turned another device's coefficients into these."""
     conditions: Conditions
+    machine: Machine | None = None
+    """What it was measured on, as the machine itself told it; None where somebody else measured, or a GPU did the work.
+    """
     model: Model
+    seen: Seen | None = None
+    """What was measured; None where the file does not say."""
     error: Errors | None = None
     """None where nobody measured enough to tell."""
     interval: Interval
     peaks: dict[Peak, Rate] = {}
-    """Datasheet figures."""
+    """Datasheet figures at the dtype measured."""
+    peaks_source: str = ""
+    """Where they are from, and why one is left out."""
     power_w: Annotated[float, Field(gt=0, le=1e9)] | None = None
     """What the device draws under load above idle, where somebody measured it."""
     power_source: str = ""
+    layers: list[LayerClass] = []
+    """How far the time of a single layer is off, by class; none where no layer was measured by itself."""
     residuals: list[Residual] = []
 
     @field_validator("name")
@@ -219,6 +266,18 @@ class Device(_Part):
             raise CostModelError(f"{self.name} was measured at {own}, so ask for --dtype {own}, not {asked}")
         return own
 
+    def elsewhere(self, here: Machine | None = None) -> str:
+        """Return a line that names both machines where `here` (this machine) is visibly another than the one that was
+        measured, and what to do; an empty text where it may be the same, or the device does not say.
+        """
+        told = told_apart(self.machine, here or this_machine()) if self.machine else None
+        if told is None:
+            return ""
+        return one_line(
+            f"{self.name} was measured on another machine ({told[0]}; this is {told[1]}), so its times may be far off "
+            f"here: costmodel calibrate --like {self.name} --name NAME --minutes 1 makes a device of this one"
+        )
+
 
 def read_device(path: Path) -> Device:
     """Return the device that a file describes.
@@ -236,41 +295,9 @@ def read_device(path: Path) -> Device:
     try:
         return Device.model_validate(data)
     except ValidationError as error:
-        parts = (Device, Conditions, Model, TermModel, Errors, Operations, Interval)
+        parts = (Device, Conditions, Machine, Model, TermModel, Seen, Errors, Operations, Interval, LayerClass)
         known = {field for part in parts for field in part.model_fields}
         raise complain(str(path), text, faults_of(error.errors()[:MAX_FAULTS], known)) from None
-
-
-def device_folders() -> list[Path]:
-    """Return the folders in which devices are looked for by name, first come first served."""
-    return [folder / "devices" for folder in folders()]
-
-
-def device_files() -> dict[str, Path]:
-    """Return the file of every device that has a name."""
-    found: dict[str, Path] = {}
-    for folder in device_folders():
-        for path in sorted(folder.glob("*.yaml")):
-            found.setdefault(path.stem, path)
-    return found
-
-
-def find_device(device: str | Path | Device) -> Device:
-    """Return the device of a name or of the path of a file.
-
-    Raises:
-        CostModelError: if there is none, with the nearest names.
-        SpecError: if its file is wrong.
-    """
-    if isinstance(device, Device):
-        return device
-    text = str(device)
-    if isinstance(device, Path) or text.endswith((".yaml", ".yml")) or "/" in text:
-        return read_device(Path(device))
-    files = device_files()
-    if text not in files:
-        raise CostModelError("\n".join([f"no device {text!r}; {known_or_suggest(text, files)}", *WAYS]))
-    return read_device(files[text])
 
 
 def check_name(name: str) -> str:
@@ -289,15 +316,35 @@ def _no_name(name: str) -> str:
 
 
 def to_yaml(device: Device) -> str:
-    """Return the document as YAML: sections in reading order, one residual a line."""
+    """Return the document as YAML: sections in reading order; what was seen, classes of layers and residuals a line
+    each.
+    """
     import yaml
 
     data = device.model_dump(exclude_none=True, exclude_defaults=True)
-    residuals = data.pop("residuals", [])
+    seen, layers, residuals = data.pop("seen", {}), data.pop("layers", []), data.pop("residuals", [])
     text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
-    if residuals:
-        rows = "".join(
-            f"  - {yaml.safe_dump(row, default_flow_style=True, width=10**6).strip()}\n" for row in residuals
-        )
-        text += f"residuals:  # network, batch, family, error in percent when its family was left out\n{rows}"
+    measured = "network, batch, family, seconds, error in percent when its family was left out"
+    told = {
+        "seen": ("by how many networks and chains; inputs are the smallest and the largest", _keyed(seen)),
+        "layers": ("by class, measured over predicted, of 90 % of the layers of a network left out", _listed(layers)),
+        "residuals": (measured, _listed(residuals)),
+    }
+    for name, (meaning, lines) in told.items():
+        text += f"{name}:  # {meaning}\n" + "".join(f"  {line}\n" for line in lines) if lines else ""
     return text
+
+
+def _keyed(values: Mapping[str, Any]) -> list[str]:
+    return [f"{name}: {_in_line(value)}" for name, value in values.items()]
+
+
+def _listed(values: Iterable[Any]) -> list[str]:
+    return [f"- {_in_line(value)}" for value in values]
+
+
+def _in_line(value: Any) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**6)
+    return text.strip()

@@ -35,7 +35,9 @@ FEATURES: Mapping[str, Feature] = {
     "mult_adds_matmul": Feature("mult-add", "linear layers and matrix products", "compute"),
     "padding_mult_adds": Feature("mult-add", "channels that fill up the last block", "compute"),
     "idle_mult_adds": Feature("mult-add", "blocks missing to the four computed at a time", "compute"),
-    "smooth_elements": Feature("element", "sigmoid, tanh, SiLU, hard-sigmoid, hard-swish", "compute"),
+    "smooth_elements": Feature("element", "sigmoid, tanh, exp, SiLU, hard-sigmoid, hard-swish", "compute"),
+    "scalar_elements": Feature("element", "log, sin, cos, ELU and its kin", "compute"),
+    "logs_elements": Feature("element", "softplus, log-sigmoid, mish", "compute"),
     "slow_elements": Feature("element", "GELU and PReLU", "compute"),
     "lrn_elements": Feature("element", "local response normalisation", "compute"),
     "index_elements": Feature("element", "places of maxima that a max-pool writes down", "compute"),
@@ -67,6 +69,8 @@ GENERAL = "mult_adds_matmul"
 
 ELEMENTS = {
     "smooth": "smooth_elements",
+    "scalar": "scalar_elements",
+    "logs": "logs_elements",
     "slow": "slow_elements",
     "window": "lrn_elements",
     "places": "index_elements",
@@ -135,6 +139,12 @@ def work_counts(row: LayerCosts, batch: Number) -> Counts:
     if effort:
         counts[ELEMENTS[effort]] = product(row.output_shape) * batch
     return counts
+
+
+def alone_counts(row: LayerCosts, batch: Number) -> Counts:
+    """Return what a layer would count as a kernel of its own, whatever it is computed within."""
+    moved = "compute_bytes" if computes(row) else "memory_bytes"
+    return work_counts(row, batch) | {moved: row.input_bytes + row.output_bytes, "kernels": 1}
 
 
 def page(op: str) -> type[Operator]:

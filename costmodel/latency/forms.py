@@ -18,7 +18,14 @@ BYTES: Term = ("compute_bytes", "memory_bytes")
 WEIGHTS: Term = ("conv_weight_bytes", "linear_weight_bytes")
 
 
-ELEMENTS: tuple[Term, ...] = (("smooth_elements",), ("slow_elements",), ("lrn_elements",), ("index_elements",))
+ELEMENTS: tuple[Term, ...] = (
+    ("smooth_elements",),
+    ("scalar_elements",),
+    ("logs_elements",),
+    ("slow_elements",),
+    ("lrn_elements",),
+    ("index_elements",),
+)
 BLOCKS: tuple[Term, ...] = (
     ("idle_mult_adds",),
     BYTES,
@@ -79,6 +86,17 @@ FORMS = (
             _without(GROUPED, "mult_adds_winograd", "mult_adds_matmul"),
             ("mult_adds_grouped",),
             BYTES,
+            ("linear_weight_bytes",),
+        ),
+    ),
+    Form(
+        "Winograd and matrix products apart, bytes of compute and of other kernels, weights of linear layers",
+        (
+            ("mult_adds_winograd",),
+            ("mult_adds_matmul",),
+            _without(MULT_ADDS, "mult_adds_winograd", "mult_adds_matmul"),
+            ("compute_bytes",),
+            ("memory_bytes",),
             ("linear_weight_bytes",),
         ),
     ),

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from costmodel.graph import LayerGraph
 from costmodel.latency.blocked import Blocks, Wiring
-from costmodel.latency.features import MULT_ADDS_OF, Counts, LayerCosts, computes, spilled_bytes, work_counts
+from costmodel.latency.features import Counts, LayerCosts, computes, spilled_bytes, work_counts
 from costmodel.numbers.arithmetic import Number
 from costmodel.units import DTYPES
 
 if TYPE_CHECKING:
     from costmodel.pricing.table import CostTable
+
+
+Watch: TypeAlias = Callable[[LayerCosts], None]
+"""Is told each row of a cost table, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +36,43 @@ class Lowering:
     lanes: int = 1
 
 
-def table_kernels(
-    table: CostTable, lowering: Lowering, strange: set[str] | None = None
-) -> Iterator[tuple[str, Counts]]:
+def table_kernels(table: CostTable, lowering: Lowering, watch: Watch | None = None) -> Iterator[tuple[str, Counts]]:
     """Yield what each layer of a table adds to its kernel: the path of the layer that heads the kernel, and the counts.
 
-    Views take no time and are left out. `strange` is given the kinds whose mult-adds no device has measured apart.
+    Views take no time and are left out. `watch` is told each row first.
     """
+    return _kernels(rows_of(table), _wiring(table), table.batch, table.dtype, lowering, watch)
+
+
+def rows_of(table: CostTable) -> Iterator[LayerCosts]:
+    """Yield what is read of each row of a cost table."""
     columns = (table.columns[name] for name in LayerCosts._fields)
-    wires = zip(*(table.columns[name] for name in ("path", "op", "inputs")), strict=True)
-    rows = map(LayerCosts._make, zip(*columns, strict=True))
-    return _kernels(rows, Wiring(wires, table.outputs), table.batch, table.dtype, lowering, strange)
+    return map(LayerCosts._make, zip(*columns, strict=True))
+
+
+def _wiring(table: CostTable) -> Wiring:
+    return Wiring(zip(*(table.columns[name] for name in ("path", "op", "inputs")), strict=True), table.outputs)
+
+
+def kernel_heads(table: CostTable, lowering: Lowering) -> dict[str, str]:
+    """Return by each layer's path that of the layer that heads its kernel; views have none."""
+    rows = list(rows_of(table))
+    if lowering.lanes > 1:
+        blocks = Blocks(_wiring(table), table.batch, DTYPES[table.dtype], lowering.lanes)
+        deque(blocks.kernels(rows), 0)
+        return blocks.head
+    return {row.path: row.kernel if lowering.fuses else row.path for row in rows if row.kernel is not None}
 
 
 def graph_kernels(
-    graph: LayerGraph, batch: Number, dtype: str, lowering: Lowering, strange: set[str] | None = None
+    graph: LayerGraph, batch: Number, dtype: str, lowering: Lowering, watch: Watch | None = None
 ) -> Iterator[tuple[str, Counts]]:
     """Yield the same from a network, without keeping rows."""
     from costmodel.pricing import rows
 
     streamed = map(LayerCosts._make, map(itemgetter(*LayerCosts._fields), rows(graph, batch, dtype)))
     wires = ((layer.path, layer.op.name, layer.inputs) for layer in graph.layers)
-    return _kernels(streamed, Wiring(wires, graph.outputs), batch, dtype, lowering, strange)
+    return _kernels(streamed, Wiring(wires, graph.outputs), batch, dtype, lowering, watch)
 
 
 def _kernels(
@@ -61,19 +81,18 @@ def _kernels(
     batch: Number,
     dtype: str,
     lowering: Lowering,
-    strange: set[str] | None,
+    watch: Watch | None,
 ) -> Iterator[tuple[str, Counts]]:
-    if strange is not None:
-        rows = _watched(rows, strange)
+    if watch is not None:
+        rows = _watched(rows, watch)
     if lowering.lanes > 1:
         return Blocks(wiring, batch, DTYPES[dtype], lowering.lanes).kernels(rows)
     return _plain_kernels(rows, batch, lowering.fuses)
 
 
-def _watched(rows: Iterable[LayerCosts], strange: set[str]) -> Iterator[LayerCosts]:
+def _watched(rows: Iterable[LayerCosts], watch: Watch) -> Iterator[LayerCosts]:
     for row in rows:
-        if row.kind not in MULT_ADDS_OF and computes(row):
-            strange.add(row.kind)
+        watch(row)
         yield row
 
 

@@ -4,59 +4,70 @@ has earned.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from costmodel.errors import CostModelError
+from costmodel.errors import CostModelError, quote
 from costmodel.graph import LayerGraph
-from costmodel.latency.device import Device, find_device
-from costmodel.latency.features import FEATURES, Counts
+from costmodel.latency.device import Device
+from costmodel.latency.features import FEATURES, Counts, LayerCosts, alone_counts
+from costmodel.latency.find import find_device
+from costmodel.latency.known import measured_of_graph, measured_of_table
+from costmodel.latency.layers import layer_columns
 from costmodel.latency.lowering import graph_kernels, table_kernels
+from costmodel.latency.seen import stranger
+from costmodel.latency.widening import Reason, Strangers, ends, ratio, reasons, together, words
 from costmodel.measures import MEASURES, completed
-from costmodel.numbers.arithmetic import Number, is_array, is_plain
-from costmodel.pricing import totals
+from costmodel.numbers.arithmetic import Number, Shape, is_array, is_plain
+from costmodel.pricing import price, totals
 from costmodel.pricing.samples import sample_of
 from costmodel.pricing.table import CostTable
 from costmodel.units import DTYPES
 
 BOUNDS = ("compute", "memory", "overhead")
-MARGIN = 0.05
-"""A term may have so much more of the time than in any measured network before the interval is widened."""
-WIDER = 2
-"""How many times wider the interval becomes where the model extrapolates."""
 
 
-def time(table: CostTable, device: str | Path | Device) -> CostTable:
-    """Return the table with the time that `device` needs for each layer and in total.
+def time(table: CostTable | LayerGraph, device: str | Path | Device) -> CostTable:
+    """Return the table with the time that `device` needs for each layer and in total; a network is priced at the dtype
+    that was measured there.
 
-    Columns added: latency_s, latency_low_s, latency_high_s (a 90 % interval, checked on whole networks of unseen
-    families; a single layer's has the same width) and bound (compute, memory or overhead, whichever takes most). The
-    time of a fused kernel stands at the layer that heads it. The totals get the same, latency_per_image_s,
-    throughput_per_s, the device's name and notes.
+    Columns added: latency_s, latency_low_s, latency_high_s (a 90 % interval; that of a layer was earned on single
+    layers of its class, see `costmodel.latency.layers`), guess (why it was not, where it was not) and bound (compute,
+    memory or overhead, whichever takes most). The time of a fused kernel stands at the layer that heads it. `unseen`
+    says in words what of a layer, and of the whole run, the device has not measured. The totals get the same, checked
+    on whole networks of unseen families, latency_per_image_s, throughput_per_s, the device's name, notes, and
+    measured_s where the device's own table holds this very run.
 
     Raises:
-        CostModelError: if there is no such device, or the table is priced at another dtype than was measured.
+        CostModelError: if there is no such device, the table is priced at another dtype than was measured, or it is
+            neither a table nor a network.
     """
     found = find_device(device)
+    if isinstance(table, LayerGraph):
+        table = price(table, dtype=found.dtype_for(None))
+    if not isinstance(table, CostTable):
+        raise CostModelError(f"{quote(table)} is no network; write cm.time(cm.load({quote(table)}), {found.name!r})")
     _same_dtype(found, table.dtype)
-    clock = Clock(found)
-    times = clock.kernels(table_kernels(table, found.model.lowering, clock.strange))
-    summary = clock.summary(times, table.batch)
-    low, high = (_ratio(summary[f"latency_{side}_s"], summary["latency_s"]) for side in ("low", "high"))
+    clock = Clock(found, table.batch)
+    times = clock.kernels(table_kernels(table, found.model.lowering, clock.meet))
+    summary = clock.summary(times, table.input_shape)
+    whole = (summary["latency_s"], summary["latency_low_s"], summary["latency_high_s"])
     spent = {path: sum(shares.values(), 0.0) for path, shares in times.items()}
     bounds = {path: clock.bound(times[path]) for path, seconds in spent.items() if is_array(seconds) or seconds}
     columns = [(spent.get(path, 0.0), bounds.get(path)) for path in table.columns["path"]]
+    wide = "; ".join(reason.word for reason in clock.reasons if not is_array(reason.by))
     timed = table.with_columns(
         latency_s=[seconds for seconds, _ in columns],
-        latency_low_s=[seconds * low for seconds, _ in columns],
-        latency_high_s=[seconds * high for seconds, _ in columns],
+        **layer_columns(found, table, [seconds for seconds, _ in columns], whole),
         bound=[bound for _, bound in columns],
+        unseen=["; ".join(filter(None, (clock.strangers.of.get(path), wide))) for path in table.columns["path"]],
     )
     values = {name: value for name, value in summary.items() if name in MEASURES}
-    said = {"device": summary["device"], "bound": summary["bound"], "notes": tuple(summary["notes"])}
+    said = {name: summary[name] for name in ("device", "bound", "unseen")} | {"notes": tuple(summary["notes"])}
+    if (seconds := measured_of_table(found, table)) is not None:
+        said |= {"measured_s": seconds, "repeatability_percent": found.interval.repeatability_percent}
     return replace(timed, totals=table.totals.adding(values, **said))
 
 
@@ -68,21 +79,21 @@ def latency_of(graph: LayerGraph, device: str | Path | Device, batch: Number = 1
         CostModelError: if there is no such device.
     """
     found = find_device(device)
-    clock = Clock(found)
-    layers = graph_kernels(graph, batch, found.conditions.dtype, found.model.lowering, clock.strange)
+    clock = Clock(found, batch)
+    layers = graph_kernels(graph, batch, found.conditions.dtype, found.model.lowering, clock.meet)
     if found.model.combine == "max":
-        return clock.summary(clock.kernels(layers), batch)
+        return clock.summary(clock.kernels(layers), graph.input_shape)
     sums: dict[str, Number] = {}
     for head, counts in layers:
         clock.watch(head, counts)
         for name, count in counts.items():
             sums[name] = sums.get(name, 0) + count
-    return clock.summary({"": clock.terms(sums)}, batch)
+    return clock.summary({"": clock.terms(sums)}, graph.input_shape)
 
 
 def over_batches(graph: LayerGraph, device: Device, batches: Iterable[int]) -> list[dict[str, Any]]:
-    """Return a row for each batch: network, batch, mult_adds, what a sample is, what `latency_of` says, and the time of
-    mult-adds alone.
+    """Return a row for each batch: network, batch, mult_adds, what a sample is, what `latency_of` says, what was
+    measured where the device's own table holds it, and the time of mult-adds alone.
     """
     found = []
     plain = device.error and device.error.operations_only
@@ -93,13 +104,10 @@ def over_batches(graph: LayerGraph, device: Device, batches: Iterable[int]) -> l
         row |= {"sample": sample.noun, "tokens": sample.tokens}
         row |= latency_of(graph, device, batch)
         row["notes"] = [*graph.notes, *row["notes"]]
+        row["measured_s"] = seconds = measured_of_graph(device, graph, batch)
+        row["repeatability_percent"] = device.interval.repeatability_percent if seconds is not None else None
         found.append(row | {"operations_only_s": plain and plain.seconds * mult_adds})
     return found
-
-
-def _ratio(part: Number, whole: Number) -> Number:
-    """Return a share of the whole time; that of no time at all is the whole."""
-    return part / whole if is_array(whole) or whole else 1.0
 
 
 def _same_dtype(device: Device, dtype: str) -> None:
@@ -111,22 +119,27 @@ def _same_dtype(device: Device, dtype: str) -> None:
 
 
 class Clock:
-    """A device's coefficients, ready for use on one network.
+    """A device's coefficients, ready for use on one network, at so many images."""
 
-    `strange` holds the kinds of layers whose mult-adds no device has measured apart.
-    """
-
-    def __init__(self, device: Device) -> None:
-        self.device = device
+    def __init__(self, device: Device, batch: Number = 1) -> None:
+        self.device, self.batch = device, batch
         self.rooflines = device.model.combine == "max"
         self.seconds = [term.seconds for term in device.model.terms]
         self.term_of = {
             name: (place, term.seconds) for place, term in enumerate(device.model.terms) for name in term.of
         }
         self.sides = [BOUNDS.index(term.bound) for term in device.model.terms]
-        self.strange: set[str] = set()
+        self.strangers = Strangers()
+        self.reasons: list[Reason] = []
+        """Why the interval of the last summary is wider than the device's own."""
         self._timed: set[str] = set()
         self._asked: dict[str, set[str]] = {}  # of kernels that have taken no time so far, what they have
+
+    def meet(self, row: LayerCosts) -> None:
+        """Look at a layer, and remember one that the device never measured."""
+        name = stranger(self.device.seen, row) if row.kernel is not None else None
+        if name is not None:
+            self.strangers.add(row.path, name, self.total([alone_counts(row, self.batch)]))
 
     def terms(self, counts: Counts) -> dict[int, Number]:
         """Return the seconds of each term."""
@@ -159,16 +172,13 @@ class Clock:
         elif asked:
             self._asked.setdefault(head, set()).update(asked)
 
-    def _unmeasured(self) -> list[str]:
-        """Return notes on what the device knows too little of."""
-        notes = [
-            f"{kind}: no device has measured this kind; counted as linear, with a wider interval"
-            for kind in sorted(self.strange)
-        ]
-        for head in (head for head in self._asked if head not in self._timed):
-            features = " + ".join(name for name in FEATURES if name in self._asked[head])
-            notes.append(f"{head}: {self.device.name} gives it no time, for want of a coefficient for {features}")
-        return notes
+    def _untimed(self) -> dict[str, str]:
+        """Return the kernels that take no time, with what has no coefficient."""
+        return {
+            head: " + ".join(name for name in FEATURES if name in asked)
+            for head, asked in self._asked.items()
+            if head not in self._timed
+        }
 
     def total(self, kernels: Iterable[Counts]) -> Number:
         """Return the seconds of kernels whose features are counted already."""
@@ -181,23 +191,28 @@ class Clock:
         wins = (compute >= memory, compute < memory, True)
         return {place: seconds * wins[self.sides[place]] for place, seconds in spent.items()}
 
-    def summary(self, times: Mapping[str, dict[int, Number]], batch: Number) -> dict[str, Any]:
-        """Return the whole network's time with its interval, from the seconds of each kernel's terms."""
+    def summary(self, times: Mapping[str, dict[int, Number]], shape: Shape) -> dict[str, Any]:
+        """Return the whole network's time with its interval, from the seconds of each kernel's terms and the shape of
+        its input.
+        """
         terms: dict[int, Number] = dict.fromkeys(range(len(self.seconds)), 0.0)
         for spent in times.values():
             for place, seconds in spent.items():
                 terms[place] = terms[place] + seconds
         total = sum(terms.values(), 0.0)
-        beyond, notes = self._beyond(terms, total, batch)
-        width = self.device.interval.half_width
-        narrow, wide = math.exp(width), math.exp(WIDER * width)
-        factor = narrow + (wide - narrow) * beyond
-        times_s = {"latency_s": total, "latency_low_s": total / factor, "latency_high_s": total * factor}
+        shares = [ratio(seconds, total, 0.0) for seconds in terms.values()]
+        self.reasons = list(reasons(self.device, shares, total, self.batch, shape, self._untimed()))
+        share = ratio(self.strangers.together, total, 0.0)
+        interval = self.device.interval
+        low, high = ends(total, interval, together(self.reasons), share)
+        met = [self.strangers.note(self.device, share)] if self.strangers.of else []
+        times_s = {"latency_s": total, "latency_low_s": low, "latency_high_s": high}
         return {
             "device": self.device.name,
-            **completed(times_s, batch, DTYPES[self.device.conditions.dtype], ("device",)),
+            **completed(times_s, self.batch, DTYPES[self.device.conditions.dtype], ("device",)),
             "bound": self.bound(terms),
-            "notes": notes,
+            "unseen": words(self.strangers, self.reasons),
+            "notes": [*_transferred(self.device), *met, *(reason.note for reason in self.reasons)],
         }
 
     def bound(self, terms: Mapping[int, Number]) -> Any:
@@ -210,35 +225,11 @@ class Clock:
             return _largest(dict(zip(BOUNDS, by_bound, strict=True)))
         return BOUNDS[by_bound.index(max(by_bound))]
 
-    def _beyond(self, terms: Mapping[int, Number], total: Number, batch: Number) -> tuple[Any, list[str]]:
-        """Return where the network asks more of the model than its measurements showed, and the reasons in words."""
-        smallest_batch, largest_batch = self.device.conditions.batch
-        outside = (batch < smallest_batch) | (batch > largest_batch)
-        notes = []
-        if _any(outside):
-            span = f"{smallest_batch}" if smallest_batch == largest_batch else f"{smallest_batch} to {largest_batch}"
-            notes.append(f"measured at batch {span} only; other batches are extrapolation, with a wider interval")
-        shortest = self.device.conditions.shortest_s
-        if shortest is not None and _any(total < shortest):
-            notes.append(
-                f"shorter than any measured run ({1e3 * shortest:.3g} ms), so that what a run costs besides its layers "
-                "may matter; the interval is wider"
-            )
-            outside = outside | (total < shortest)
-        for place, term in enumerate(self.device.model.terms):
-            over = terms[place] > (term.largest_share + MARGIN) * total
-            if _any(over):
-                notes.append(
-                    f"{' + '.join(term.of)} takes more of the time than in any measured network "
-                    f"({100 * term.largest_share:.0f} %); the interval is wider"
-                )
-            outside = outside | over
-        unmeasured = self._unmeasured()
-        return outside | bool(unmeasured), notes + unmeasured
 
-
-def _any(condition: Any) -> bool:
-    return bool(condition.any()) if is_array(condition) else bool(condition)
+def _transferred(device: Device) -> list[str]:
+    """Return a note on a device that nobody measured."""
+    source = device.transferred_from
+    return [f"{device.name} was not measured: transferred from {source} by its datasheet"] if source else []
 
 
 def _largest(seconds: Mapping[str, Number]) -> Any:

@@ -131,8 +131,9 @@ class Operator:
     beside: ClassVar[str] = ""
     """The operator that gives the places which this one keeps: of the same fields and input, it gives that tensor."""
     effort: ClassVar[str] = ""
-    """What an element takes where that is far more than an addition: 'smooth' (a call of exp or tanh), 'slow' (erf, or
-    a branch on each element), 'window' (neighbouring channels), 'places' (indices written down).
+    """What an element takes where that is far more than an addition: 'smooth' (exp or tanh, many elements at once),
+    'scalar' (a call of the C library for each), 'logs' (log1p of exp), 'slow' (erf, or a branch on each element),
+    'window' (neighbouring channels), 'places' (indices written down).
     """
     quarters: ClassVar[int] = 0
     """How many quarters of its output's numbers eager PyTorch's backward pass makes and drops, as its memory tracker

@@ -52,7 +52,7 @@ class Exp(Function):
 class Log(Function):
     """Natural logarithm of each element. other_ops: 1 per element (a call of log)."""
 
-    effort = "smooth"
+    effort = "scalar"
     numpy = "log"
     node = "Log"
     saves = OF_INPUT
@@ -71,7 +71,7 @@ class Sin(Function):
     """Sine of each element. other_ops: 1 per element (a call of sin)."""
 
     quarters = 4
-    effort = "smooth"
+    effort = "scalar"
     numpy = "sin"
     node = "Sin"
 
@@ -80,7 +80,7 @@ class Cos(Function):
     """Cosine of each element. other_ops: 1 per element (a call of cos)."""
 
     quarters = 8
-    effort = "smooth"
+    effort = "scalar"
     numpy = "cos"
     node = "Cos"
 

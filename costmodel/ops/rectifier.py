@@ -32,7 +32,7 @@ class Elu(Activation):
     Source: Clevert et al. 2016 (arXiv:1511.07289), equation 15.
     """
 
-    effort = "smooth"
+    effort = "scalar"
     operations = 4
     saves = OF_INPUT
 
@@ -52,7 +52,7 @@ class Selu(Activation):
     Source: Klambauer et al. 2017 (arXiv:1706.02515), equation 2.
     """
 
-    effort = "smooth"
+    effort = "scalar"
     operations = 5
     saves = OF_INPUT
 
@@ -73,7 +73,7 @@ class Celu(Activation):
         ShapeError: if `alpha` is 0.
     """
 
-    effort = "smooth"
+    effort = "scalar"
     operations = 5
     saves = OF_INPUT
 

@@ -31,7 +31,7 @@ class Softplus(Activation):
         ShapeError: if `beta` is not positive.
     """
 
-    effort = "smooth"
+    effort = "logs"
     operations = 3
     saves = OF_INPUT
 
@@ -77,7 +77,7 @@ class Mish(Activation):
     Source: Misra 2019 (arXiv:1908.08681), equation 1.
     """
 
-    effort = "smooth"
+    effort = "logs"
     operations = 5
 
     def run(self, weights: Weights, x: Array) -> Array:
@@ -95,7 +95,7 @@ class Logsigmoid(Activation):
     is free).
     """
 
-    effort = "smooth"
+    effort = "logs"
     operations = 3
 
     def saved(self, x: Shape) -> tuple[Saved, ...]:

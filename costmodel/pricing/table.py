@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 TEXT = ("path", "op", "kind", "inputs", "input_shapes", "output_shape", "kernel")
 COLUMNS = (*TEXT, "groups", *names(rows=True), "receptive_field", "receptive_stride")
 """What every table has; one priced for training has its measures of a step as well."""
+UNSEEN = "unseen"
+"""The column in which a timed table says what the device never measured, between semicolons."""
+GUESS = "guess"
+"""The column in which a timed table says why a layer's interval was not earned on layers like it; "" where it was."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,9 @@ class Totals(Measured):
     with their units. peak_layer: the layer during which peak_live_bytes is reached. receptive_field, receptive_stride:
     of the last feature map with more than one position, (height, width) in input pixels; (inf, inf) where a global pool
     lies before it, as in the gates of squeeze-and-excitation, so that a position sees the whole input; None for
-    networks of tokens, where attention sees everything. device, bound (compute, memory or overhead) and notes come with
-    latency, energy_source with energy.
+    networks of tokens, where attention sees everything. device, bound (compute, memory or overhead), unseen (what the
+    device never measured, in words) and notes come with latency; where the device's own table holds this very run,
+    measured_s and how far two measurements there differ (repeatability_percent) too; energy_source with energy.
     """
 
     values: Mapping[str, Any]
@@ -45,6 +50,9 @@ class Totals(Measured):
     receptive_stride: tuple[Any, Any] | None = None
     device: str | None = None
     bound: Any = None
+    unseen: Any = None
+    measured_s: float | None = None
+    repeatability_percent: float | None = None
     notes: tuple[str, ...] | None = None
     energy_source: str | None = None
 
@@ -176,6 +184,11 @@ class CostTable:
     def group(self, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Return what several layers cost together, under a name."""
         group: dict[str, Any] = {"group": name, "layers": len(rows), "output_shape": rows[-1]["output_shape"]}
+        if UNSEEN in self.columns:
+            said = (word for row in rows for word in row[UNSEEN].split("; ") if word)
+            group[UNSEEN] = "; ".join(dict.fromkeys(said))
+        if GUESS in self.columns:
+            group[GUESS] = _guess(rows)
         for measure in (MEASURES[column] for column in self.columns if column in MEASURES):
             values = [row[measure.name] for row in rows]
             if measure.adds == "derived":
@@ -188,3 +201,10 @@ class CostTable:
         """Return the table with further columns, as a time model adds them."""
         added = {name: list(values) for name, values in columns.items()}
         return replace(self, columns={**self.columns, **added}, cache={})
+
+
+def _guess(rows: list[dict[str, Any]]) -> str:
+    """Return why the interval of a group is a guess: those of layers that have at least half of its time are."""
+    guessed = [row for row in rows if row[GUESS]]
+    total, part = (sum(row["latency_s"] for row in own) for own in (rows, guessed))
+    return guessed[0][GUESS] if guessed and 2 * part >= total else ""

@@ -33,13 +33,14 @@ class Answer:
     """Formats that it draws by itself: one that no other answer has, or a text that says more than its page."""
     yes: bool = True
     """False where what was asked came out as a no."""
-    notes: Sequence[str] = ()
-    """What is said beside the text."""
 
 
-def listing(columns: Callable[[], Sequence[Column]], rows: Rows) -> Answer:
-    """Return one table as an answer, with its rows as raw numbers."""
-    return Answer(lambda: Page("", (), (), [Section("", columns())]), lambda: rows, listing=True)
+def listing(
+    columns: Callable[[], Sequence[Column]], rows: Rows, notes: Sequence[str] = (), lines: Sequence[str] = ()
+) -> Answer:
+    """Return one table as an answer, with its rows as raw numbers, and `lines` and `notes` above."""
+    above = [*lines, *(f"note: {note}" for note in notes)]
+    return Answer(lambda: Page("", above, (), [Section("", columns())]), lambda: rows, listing=True)
 
 
 def drawn(answer: Answer, form: str, screen: Screen) -> str:

@@ -28,7 +28,7 @@ def operations_chart(found: Sequence[Linearity]) -> Figure:
     wide = min(2, len(found))
     high = ceil(len(found) / wide)
     figure = Figure(figsize=(6.6 * wide, 5.4 * high + 0.4), layout="constrained")
-    panels = figure.subplots(high, wide, squeeze=False).flat
+    panels = list(figure.subplots(high, wide, squeeze=False).flat)
     title = f"Figure 7, measured. Time of an image against its mult-adds at batch {BATCH}"
     figure.suptitle(title, x=0.01, ha="left")
     drawn = list(zip(panels, found, strict=False))
@@ -36,7 +36,7 @@ def operations_chart(found: Sequence[Linearity]) -> Figure:
         _frame(axes, one)
     for axes, one in drawn:
         _name_points(figure, axes, one)
-    for axes in list(panels)[len(found) :]:
+    for axes in panels[len(found) :]:
         axes.set_visible(False)
     return figure
 
@@ -65,7 +65,7 @@ def _frame(axes: Axes, one: Linearity) -> None:
         axes.plot([], [], color=ODD, marker="D", linestyle="", label=what)
     top = 1e3 * max(point.seconds for point in one.points)
     axes.set(xlim=(0, right), ylim=(0, 1.38 * top), xlabel="mult-adds of an image (G)", ylabel="time of an image (ms)")
-    axes.set_title(f"{lettering(one.log.setting, 70)}", loc="left", fontsize=9)
+    axes.set_title(lettering(f"{one.log.setting} ({one.log.name})", 70), loc="left", fontsize=9)
     axes.legend(loc="upper right", frameon=False, fontsize=9)
     _tidy(axes)
 

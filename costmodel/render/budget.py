@@ -8,8 +8,10 @@ from typing import Any
 
 from costmodel.judging.budget import Heavy, Judged
 from costmodel.measures import MEASURES
+from costmodel.pricing.table import UNSEEN
 from costmodel.render.amounts import PREFIXED, amount, change
 from costmodel.render.page import Column, Page, Section
+from costmodel.render.unseen import unseen_column
 from costmodel.units import counted
 
 
@@ -32,6 +34,7 @@ def page(judged: Sequence[Judged], notes: Sequence[str] = (), new: Sequence[str]
         Column("limit", [_limit(one) for one in judged]),
         Column("margin", [change(one.margin, one.unit) for one in judged], paint="value"),
         Column("", [_share(one) for one in judged]),
+        *unseen_column([{UNSEEN: one.unseen} for one in judged]),
     ]
     sections = [Section("", columns)] if judged else []
     sections += [_ends(between)] if (between := [one for one in judged if one.at]) else []
@@ -85,6 +88,7 @@ def _by(one: Judged) -> str:
 
 
 def _other(one: Judged) -> str:
+    """Say which is the other one: beside a median, or what was measured, the end."""
     return "median" if one.at == "end" else one.end
 
 
@@ -123,6 +127,7 @@ def as_data(judged: Sequence[Judged]) -> list[dict[str, Any]]:
             "limit": one.limit,
             "margin": one.margin,
             "before": one.before,
+            "unseen": one.unseen,
             "kept": one.kept,
             **_interval(one),
             "heaviest": [asdict(heavy) for heavy in one.why],

@@ -138,7 +138,8 @@ def _csv_cell(value: Any) -> Any:
         return ""
     if isinstance(value, (tuple, list)):
         texts = all(isinstance(item, str) for item in value) or any(isinstance(item, tuple) for item in value)
-        value = " ".join(map(_joined, value)) if texts else shape_text(value)
+        sentences = any(isinstance(item, str) and " " in item for item in value)
+        value = ("; " if sentences else " ").join(map(_joined, value)) if texts else shape_text(value)
     return cell(value) if isinstance(value, str) else value
 
 

@@ -35,6 +35,7 @@ def fragment(page: Page) -> str:
         ]
         parts.append(f"<table>{''.join(rows)}</table>")
     parts += [_section(section) for section in page.sections]
+    parts += [f'<div class="quiet">{escape(page.hint)}</div>'] if page.hint else []
     return "\n".join([*parts, "</div>"])
 
 

@@ -100,7 +100,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> Non
     last = float("-inf")
     low, high = axes.get_ylim()
     room = math.log(high / low) / 26
-    for x, height, name, colour in sorted(ends, key=lambda end: end[1]):
+    for x, height, name, colour in sorted((end for end in ends if end[1] > 0), key=lambda end: end[1]):
         at = max(math.log(height), last + room)
         last = at
         axes.annotate(

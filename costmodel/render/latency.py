@@ -8,18 +8,30 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
+from costmodel.latency.datasheets import Sheet
 from costmodel.latency.device import Device, Errors, Model, TermModel
 from costmodel.latency.features import FEATURES
 from costmodel.latency.forms import MULT_ADDS
+from costmodel.latency.seen import Seen
 from costmodel.measures import Measured
 from costmodel.pricing.samples import Sample
 from costmodel.render import pace
 from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.render.seconds import prefix_of, seconds_column, seconds_text, spans
+from costmodel.render.unseen import unseen_column
 from costmodel.units import plain, short
 
+PEAKS = {"flops_per_s": "FLOP/s", "bytes_per_s": "B/s"}
 RATES = {"mult-add": "mult-adds/s", "byte": "B/s", "element": "elements/s", "kernel": "kernels/s"}
 WORST = 5
+NOT_MEASURED = "not measured: transferred by datasheet from the device that is most like it"
+DEVICE_ROW = (
+    *("name", "title", "dtype", "batch"),
+    *("networks", "families", "mape_percent", "within_10_percent", "spearman"),
+    *("operations_only_mape_percent", "interval_half_width", "coverage_percent", "transferred_from"),
+)
+"""What a device is in raw numbers."""
+TOO_FEW = "the most of any device; too few operators were measured here to tell"
 
 
 def interval_percent(half_width: float) -> str:
@@ -45,6 +57,21 @@ def devices_columns(devices: Sequence[Device]) -> list[Column]:
     ]
 
 
+def devices_page(devices: Sequence[Device], sheets: Sequence[tuple[Sheet, Device | None]]) -> Page:
+    """Return the measured devices, and below them those that only datasheets know with what they are scaled from."""
+    known = [
+        Column("device", [sheet.name for sheet, _ in sheets], left=True),
+        Column("what", [sheet.title for sheet, _ in sheets], left=True, prose=True, rank=1),
+        Column("year", [str(sheet.year) for sheet, _ in sheets], rank=4),
+        Column("sort", [sheet.sort or "-" for sheet, _ in sheets], left=True, rank=2),
+        Column("from", [made.transferred_from if made else "-" for _, made in sheets], left=True),
+        Column("dtype", [made.conditions.dtype if made else "-" for _, made in sheets], left=True, rank=3),
+        Column("90 % interval", [interval_percent(made.interval.half_width) if made else "-" for _, made in sheets]),
+    ]
+    listed = [Section("measured", devices_columns(devices)), Section(NOT_MEASURED, known)]
+    return Page("", (), (), listed if sheets else listed[:1])
+
+
 def devices_rows(devices: Sequence[Device]) -> list[dict[str, Any]]:
     """Return the same as raw numbers; what nobody measured is None."""
     return [_device_row(device) for device in devices]
@@ -59,24 +86,40 @@ def _device_row(device: Device) -> dict[str, Any]:
     row["operations_only_mape_percent"] = plain.mape_percent if plain else None
     row["interval_half_width"] = device.interval.half_width
     row["coverage_percent"] = device.interval.coverage_percent
+    row["transferred_from"] = device.transferred_from or None
     return row
+
+
+def sheets_rows(sheets: Sequence[tuple[Sheet, Device | None]]) -> list[dict[str, Any]]:
+    """Return the devices that only datasheets know as raw numbers, as `devices_rows` does; without a device to scale
+    from, all but the name is None.
+    """
+    blank = dict.fromkeys(DEVICE_ROW)
+    return [_device_row(made) if made else blank | {"name": one.name, "title": one.title} for one, made in sheets]
 
 
 def device_page(device: Device) -> Page:
     """Return everything that a device's file says about its fit."""
     conditions = device.conditions
+    peaks = [short(rate, PEAKS[name]) for name, rate in device.peaks.items()]
     span = "-".join(map(str, dict.fromkeys(conditions.batch)))
     threads = f", {conditions.threads} thread{'s' * (conditions.threads != 1)}" if conditions.threads else ""
     lines = [
         f"{conditions.hardware}; {conditions.runtime}{threads}; {conditions.dtype}; batch {span}"
         + (f"; {conditions.date}" if conditions.date else ""),
+        *([f"machine: {device.machine}"] if device.machine is not None else []),
+        *([f"runtime: {conditions.options}"] if conditions.options else []),
         *([f"source: {device.source}"] if device.source else []),
-        *([conditions.notes] if conditions.notes else []),
+        *([conditions.notes] if conditions.notes not in ("", device.source) else []),
+        *([f"datasheet: {'; '.join([*peaks, *filter(None, [device.peaks_source])])}"] if peaks else []),
         f"made by: {device.made_by}",
+        *([f"scaled: {device.scaled}"] if device.scaled else []),
     ]
-    sections = [_coefficients(device)]
+    sections = [_coefficients(device), *([_layers(device)] if device.layers else [])]
     if device.residuals:
         sections += [_by_family(device), _worst(device)]
+    if device.seen is not None:
+        sections.append(_seen(device.seen))
     return Page(f"{device.name}: {device.title}", lines, list(_error_facts(device)), sections)
 
 
@@ -84,8 +127,11 @@ def _error_facts(device: Device) -> list[Fact]:
     interval = device.interval
     facts = _fit_facts(device.error) if device.error else []
     held = interval.coverage_percent
-    note = interval.why or (f"held {held:.0f} % of networks of unseen families" if held is not None else "")
+    said = [f"held {held:.0f} % of networks of unseen families"] if held is not None else []
+    note = "; ".join([*said, *([interval.why] if interval.why else [])])
     facts.append(Fact("90 % interval", interval_percent(interval.half_width), note))
+    told = "what leaving operators out has cost" if interval.unseen_factor else TOO_FEW
+    facts.append(Fact("never measured", f"{interval.unseen:.3g} times", f"either way: {told}"))
     if interval.repeatability_percent is not None:
         note = "between two halves of the measurements"
         facts.append(Fact("repeatability", f"{interval.repeatability_percent:.1f} %", note))
@@ -138,6 +184,20 @@ def _lowering(model: Model) -> str:
     return f"fused kernels: norms and activations are computed within the convolution before them{blocks}"
 
 
+def _layers(device: Device) -> Section:
+    """Return how far off single layers were, by class."""
+    return Section(
+        "single layers: measured over predicted",
+        [
+            Column("class", [one.name for one in device.layers], left=True),
+            Column("layers", [str(one.layers) for one in device.layers]),
+            Column("90 % from", [f"{one.low:.2f}" for one in device.layers]),
+            Column("to", [f"{one.high:.2f}" for one in device.layers]),
+        ],
+        "layers of any other class have the widest of these, and are marked as guesses",
+    )
+
+
 def _rate(term: TermModel) -> str:
     return short(1 / term.seconds, RATES[term.unit], 3) if term.seconds else "free"
 
@@ -158,7 +218,7 @@ def _of(term: TermModel) -> str:
 
 def _by_family(device: Device) -> Section:
     families: dict[str, list[float]] = {}
-    for _, _, family, error in device.residuals:
+    for _, _, family, _, error in device.residuals:
         families.setdefault(family, []).append(error)
     rows = sorted(families.items(), key=lambda item: -mean(map(abs, item[1])))
     return Section(
@@ -173,26 +233,42 @@ def _by_family(device: Device) -> Section:
 
 
 def _worst(device: Device) -> Section:
-    rows = sorted(device.residuals, key=lambda row: -abs(row[3]))[:WORST]
+    rows = sorted(device.residuals, key=lambda row: -abs(row[4]))[:WORST]
     return Section(
         "worst",
         [
             Column("network", [row[0] for row in rows], left=True),
             Column("batch", [str(row[1]) for row in rows]),
-            Column("error", [f"{row[3]:+.1f}" for row in rows], "%"),
+            Column("error", [f"{row[4]:+.1f}" for row in rows], "%"),
             Column("why", [_why(row, device) for row in rows], left=True, prose=True, rank=1),
         ],
     )
 
 
+def _seen(seen: Seen) -> Section:
+    """Return what was measured, the commonest first: all else has a wider interval."""
+    kinds = sorted(seen.kinds.items(), key=lambda item: -item[1])
+    ordered = sorted(seen.operators.items(), key=lambda item: -item[1])
+    operators = ", ".join(f"{name} {count}" for name, count in ordered)
+    span = " to ".join(dict.fromkeys("x".join(map(str, shape)) for shape in seen.inputs))
+    return Section(
+        "measured, by how many networks and chains",
+        [
+            Column("kind", [name for name, _ in kinds], left=True),
+            Column("measured", [str(count) for _, count in kinds]),
+        ],
+        f"operators: {operators}; batches {', '.join(map(str, seen.batches))}; inputs of {span}",
+    )
+
+
 def _why(row: Sequence[Any], device: Device) -> str:
     """Say what the residuals themselves show: a whole family off to one side, or one network off its kin."""
-    kin = [other[3] for other in device.residuals if other[2] == row[2]]
+    kin = [other[4] for other in device.residuals if other[2] == row[2]]
     if len(kin) == 1:
         return "the only one of its family"
-    same = sum((error > 0) == (row[3] > 0) for error in kin)
-    side = "too slow" if row[3] > 0 else "too fast"
-    if same >= 0.8 * len(kin) and abs(mean(kin)) > 0.5 * abs(row[3]):
+    same = sum((error > 0) == (row[4] > 0) for error in kin)
+    side = "too slow" if row[4] > 0 else "too fast"
+    if same >= 0.8 * len(kin) and abs(mean(kin)) > 0.5 * abs(row[4]):
         return f"all of {row[2]} is predicted {side}: it alone has much of what it spends time on"
     return f"off its own family, whose mean is {mean(kin):+.0f} %"
 
@@ -204,20 +280,23 @@ def latency_columns(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     ends, _ = spans([(row["latency_low_s"], row["latency_high_s"]) for row in rows], [row["latency_s"] for row in rows])
     samples, sample_unit = seconds_column([row["latency_per_image_s"] for row in rows])
     read = [Sample(row["sample"], row["tokens"]) for row in rows]
+    asked = bool(rows) and "keeps_up" in rows[0]
     return [
         Column("network", [row["network"] for row in rows], left=True),
         Column("batch", [str(row["batch"]) for row in rows]),
         Column(Measured.latency_s.title, times, unit),
-        Column("90 % interval", ends, unit, rank=1),
+        Column("90 % interval", ends, unit, rank=int(not asked)),  # it explains the verdict, so both stay
+        *_measured(rows, size, unit),
         Column("an image" if one_of(rows) == "image" else "a sample", samples, sample_unit, rank=2),
         _throughput([row["throughput_per_s"] for row in rows], read),
-        *([pace.column(rows)] if rows and "keeps_up" in rows[0] else []),
+        *([pace.column(rows)] if asked else []),
         Column("bound", [row["bound"] for row in rows], left=True, rank=3),
         *(
             [Column("ops only", [plain(row["operations_only_s"] / size) for row in rows], unit, rank=4)]
             if all(row.get("operations_only_s") for row in rows)
             else []
         ),
+        *unseen_column(rows),
     ]
 
 
@@ -233,3 +312,11 @@ def _throughput(per_s: Sequence[float], read: Sequence[Sample]) -> Column:
         per_s = [sample.rate_of(value) for value, sample in zip(per_s, read, strict=True)]
     unit = units.pop() if len(units) == 1 else measure.unit
     return Column(measure.title, list(map(plain, per_s)), unit, rank=2)
+
+
+def _measured(rows: Sequence[Mapping[str, Any]], size: float, unit: str) -> list[Column]:
+    """Return what was measured of the very runs that the device's own table holds, if it holds any."""
+    if not any(row.get("measured_s") for row in rows):
+        return []
+    texts = [plain(row["measured_s"] / size) if row.get("measured_s") else "-" for row in rows]
+    return [Column("measured", texts, unit, rank=1)]

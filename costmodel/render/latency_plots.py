@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 MARKERS = "os^Dv*PX"
 
 
-def batch_chart(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
+def batch_chart(rows: Sequence[Mapping[str, Any]], title: str, said: str = "") -> Figure:
     """Draw time per image (or sample) against batch (figure 3), and the same against mult-adds at the largest batch
-    (figure 7).
+    (figure 7). `said` stands below the title.
     """
+    rows = [row for row in rows if row["latency_s"] and row["mult_adds"]]  # both axes are logarithmic
+    if not rows:
+        raise CostModelError("nothing takes any time there, so there is nothing to draw")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 5.2), layout="constrained")
@@ -44,7 +47,7 @@ def batch_chart(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     for axes in (left, right):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(lettering(title), x=0.01, ha="left")
+    figure.suptitle("\n".join(map(lettering, filter(None, (title, said)))), x=0.01, ha="left")
     return figure
 
 
@@ -139,7 +142,7 @@ def _times(axes: Axes, device: Device, families: Sequence[str], measured: Mappin
 
     rows = [row for row in device.residuals if (row[0], row[1]) in measured]
     for place, family in enumerate(families):
-        mine = [(measured[row[0], row[1]], 1 + row[3] / 100) for row in rows if row[2] == family]
+        mine = [(measured[row[0], row[1]], 1 + row[4] / 100) for row in rows if row[2] == family]
         axes.scatter(
             [1e3 * seconds for seconds, _ in mine],
             [1e3 * seconds * ratio for seconds, ratio in mine],
@@ -168,7 +171,7 @@ def _errors(axes: Axes, device: Device, families: Sequence[str], _: Mapping[tupl
     axes.axvspan(100 * expm1(-width), 100 * expm1(width), color="#777777", alpha=0.13, linewidth=0)
     axes.axvline(0, color="#777777", linewidth=1)
     for place, family in enumerate(reversed(families)):
-        errors = [row[3] for row in device.residuals if row[2] == family]
+        errors = [row[4] for row in device.residuals if row[2] == family]
         axes.scatter(errors, [place] * len(errors), s=22, color=PALETTE[0], alpha=0.6)
     axes.set_yticks(range(len(families)), list(map(name_text, reversed(families))))
     axes.set_xlabel("error of the prediction made without the family (%); the band is the 90 % interval")

@@ -49,6 +49,8 @@ def markdown(page: Page) -> str:
         parts.append(columns_table(section.columns))
         if section.note:
             parts.append(paragraph(section.note))
+    if page.hint:
+        parts.append(paragraph(page.hint))
     return "\n\n".join(parts) + "\n"
 
 

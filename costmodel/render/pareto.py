@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.measures import MEASURES
 from costmodel.pricing.samples import Sample
+from costmodel.pricing.table import UNSEEN
 from costmodel.render.amounts import amounts
 from costmodel.render.page import Column
 from costmodel.render.palette import lettering
+from costmodel.render.unseen import unseen_column
 from costmodel.units import short
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def columns_of(
     `sample` that they are of.
     """
     columns = []
-    for name in rows[0]:
+    for name in (name for name in rows[0] if name != UNSEEN):
         values = [row[name] for row in rows]
         if name in measures:
             cells, unit = amounts(values, MEASURES[name].unit, _ones_like(rows, MEASURES[name].unit))
@@ -44,7 +46,7 @@ def columns_of(
             columns.append(Column(title, cells, unit, rank=rank + 1))
         else:
             columns.append(Column(name, [str(value) for value in values], left=isinstance(values[0], str)))
-    return columns
+    return [*columns, *unseen_column(rows)]
 
 
 def _ones_like(rows: Sequence[Mapping[str, Any]], unit: str) -> list[Any]:

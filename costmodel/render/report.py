@@ -19,10 +19,12 @@ from costmodel.pricing.memory.asked import RUNTIMES, STEP
 from costmodel.pricing.table import CostTable
 from costmodel.render import pace as pace_text
 from costmodel.render.amounts import amount, amounts
+from costmodel.render.guesses import guess_columns, guess_note
 from costmodel.render.page import Column, Fact, Page, Section
 from costmodel.render.rows import Selection, cut, grouped, ordered
 from costmodel.render.seconds import seconds_text, spans
 from costmodel.render.tree import branches
+from costmodel.render.unseen import unseen_column
 from costmodel.units import DTYPES, short
 
 
@@ -161,6 +163,18 @@ def _latency(table: CostTable) -> Fact | None:
     return _fact(table, "latency_s", f"{_within(table, 'latency_low_s', 'latency_high_s')}; {table.totals.device}")
 
 
+def _measured_there(table: CostTable) -> Fact | None:
+    """Show what was measured of this very run beside its prediction."""
+    totals = table.totals
+    if totals.measured_s is None:
+        return None
+    over = 100 * (totals.latency_s / totals.measured_s - 1)
+    differs = totals.repeatability_percent
+    repeats = "" if differs is None else f"; repeatable within {differs:.3g} %"
+    note = f"predicted {over:+.1f} %{repeats}; this very run there"
+    return Fact("measured", amount(totals.measured_s, "s"), note)
+
+
 def _throughput(table: CostTable) -> Fact | None:
     if "throughput_per_s" not in table.totals:
         return None
@@ -173,7 +187,9 @@ def _pace(table: CostTable) -> Fact | None:
     pace = table.pace
     if pace is None:
         return None
-    note = f"{pace_text.budget(pace)}; {_within(table, 'latency_low_s', 'latency_high_s')}"
+    within = _within(table, "latency_low_s", "latency_high_s")
+    by = within if pace.measured_s is None else f"by what was measured: {amount(pace.measured_s, 's')}"
+    note = f"{pace_text.budget(pace)}; {by}"
     return Fact(pace_text.asked(pace.fps), pace.keeps_up, note)
 
 
@@ -211,6 +227,7 @@ HEADLINE: tuple[Callable[[CostTable], Fact | None], ...] = (
     _step_peak,
     _arena,
     _latency,
+    _measured_there,
     _throughput,
     _pace,
     _energy,
@@ -258,8 +275,8 @@ def page(table: CostTable, selection: Selection | None = None, extra: Iterable[F
 def _subtitle(table: CostTable) -> list[str]:
     given = f"{table.name}: {_inputs(table)}, batch {table.batch}, {table.dtype}, {len(table)} layers"
     values = " ".join(f"{name}={written(value)}" for name, value in table.parameters.items())
-    notes = [*partly(table), *(f"note: {note}" for note in table.notes)]
-    asked = pace_text.lines([table])
+    notes = [*partly(table), *(f"note: {note}" for note in (*table.notes, *(table.totals.notes or ())))]
+    asked = pace_text.of_tables([table])
     lines = (table.source, given, f"parameters: {values}" if values else "", origin(table), *asked, *notes)
     return [line for line in lines if line]
 
@@ -300,7 +317,9 @@ def section(table: CostTable, by: str, selection: Selection) -> Section:
     measures = columns_of("kind" if by == "kind" else "block", rows[0]) if rows else []
     sums = {m.name: sum(table.values(m.name)) for m in measures if m.name in PAINT}
     columns = [*_names(by, shown, rest), *_measured(measures, shown, rest, sums)]
-    return Section(TITLES[by], columns, KIND_NOTE if by == "kind" else "")
+    columns += guess_columns(shown, int(bool(rest)))
+    notes = [KIND_NOTE if by == "kind" else "", guess_note(shown)]
+    return Section(TITLES[by], columns, " ".join(filter(None, notes)))
 
 
 def _names(by: str, shown: Sequence[Row], rest: Sequence[Row]) -> list[Column]:
@@ -359,8 +378,9 @@ def _intervals(rows: Sequence[Row]) -> list[Column]:
     """Return the columns of the interval of each network's time, and whether it keeps up, where that was asked."""
     ends = [(row["latency_low_s"], row["latency_high_s"]) for row in rows]
     texts, unit = spans(ends, [row["latency_s"] for row in rows])
-    found = [Column("90 % interval", texts, unit, rank=1)]
-    return [*found, *([pace_text.column(rows)] if "keeps_up" in rows[0] else [])]
+    if "keeps_up" not in rows[0]:
+        return [Column("90 % interval", texts, unit, rank=1)]
+    return [Column("90 % interval", texts, unit), pace_text.column(rows)]  # it explains the verdict, so both stay
 
 
 def compare(tables: Sequence[CostTable], selection: Selection | None = None, hint: str = "") -> Page:
@@ -386,6 +406,7 @@ def compare(tables: Sequence[CostTable], selection: Selection | None = None, hin
         columns += _intervals(rows)
     fields = [_field_text(row["receptive_field"]) if row.get("receptive_field") else "-" for row in rows]
     columns.append(Column("field", fields, "px", rank=11))
+    columns += unseen_column(rows)
     note = f"and {len(rest)} more" if rest else ""
     dtypes = list(dict.fromkeys(table.dtype for table in tables))
     if len(dtypes) > 1:
@@ -393,10 +414,10 @@ def compare(tables: Sequence[CostTable], selection: Selection | None = None, hin
     asked = f"batch {tables[0].batch}, {' or '.join(dtypes)}" if tables else ""
     origins = [f"{table.name}: {where}" for table in tables if (where := origin(table))]
     notes = [f"{table.name}: {text}" for table in tables for text in partly(table)]
-    notes += [f"note: {table.name}: {text}" for table in tables for text in table.notes]
+    notes += [f"note: {table.name}: {text}" for table in tables for text in (*table.notes, *(table.totals.notes or ()))]
     return Page(
         f"{len(tables)} networks",
-        [asked, *origins, *pace_text.lines(tables), *notes],
+        [asked, *origins, *pace_text.of_tables(tables), *notes],
         (),
         [Section("", columns, note)],
         hint,

@@ -26,6 +26,7 @@ COLUMNS = (
     "margin",
     "before",
     "kept",
+    "unseen",
     "by",
     "other",
     "other_value",

@@ -72,14 +72,21 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Condition:
-    """A parsed condition. `names` are the columns it reads; `comparisons` are those it is made of, in order."""
+    """A parsed condition. `words` are the columns it reads, with the words that name them first; `comparisons` are
+    those it is made of, in order.
+    """
 
     text: str
-    names: tuple[str, ...]
+    words: Mapping[str, str]
     comparisons: tuple[Comparison, ...]
     holds: Evaluate
     conjunction: bool
     """Whether every comparison must hold (it has neither `or` nor `not`)."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns it reads."""
+        return tuple(self.words)
 
 
 def parse_condition(text: str, columns: Collection[str]) -> Condition:
@@ -97,7 +104,7 @@ def parse_condition(text: str, columns: Collection[str]) -> Condition:
     except BadArithmeticError as error:
         raise _shown(error, text) from None
     conjunction = not parser.joined & {"or", "not"}
-    return Condition(text, tuple(parser.names), tuple(parser.comparisons), holds, conjunction)
+    return Condition(text, parser.words, tuple(parser.comparisons), holds, conjunction)
 
 
 def _shown(error: BadArithmeticError, text: str) -> CostModelError:
@@ -113,7 +120,7 @@ class _Condition(Parser):
     def __init__(self, text: str, columns: Collection[str]) -> None:
         super().__init__(text, LANGUAGE)
         self.columns = columns
-        self.names: dict[str, None] = {}
+        self.words: dict[str, str] = {}
         self.comparisons: list[Comparison] = []
         self._written: set[str] = set()
         self._counted: set[str] = set()
@@ -133,7 +140,7 @@ class _Condition(Parser):
         if name not in self.columns:
             known = known_or_suggest(token.text, self.columns)
             raise BadArithmeticError(f"there is no column {quote(token.text)}", token.offset, len(token.text), known)
-        self.names[name] = None
+        self.words.setdefault(name, token.text)
         if size != 1:
             each = round(1 / size)
             return lambda columns: columns[name] * each

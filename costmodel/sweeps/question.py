@@ -12,15 +12,17 @@ import numpy as np
 
 from costmodel.errors import CostModelError, SpecError, UnfitError, known_or_suggest
 from costmodel.latency.whole import askable, measured, require_device
-from costmodel.measures import MEASURES, find, meant, shown
+from costmodel.measures import MEASURES, find, meant, needed, shown
 from costmodel.numbers.exact import LIMIT, exact
 from costmodel.numbers.verdicts import LISTENER
 from costmodel.pricing.memory.asked import NO_LEVELS, Levels
 from costmodel.pricing.memory.planned import required
 from costmodel.pricing.samples import Sample, sample_of
+from costmodel.pricing.table import UNSEEN
 from costmodel.pricing.walk import dtype_of, images
 from costmodel.sources.parametric import Parametric
 from costmodel.sweeps.conditions import Condition, parse_condition
+from costmodel.sweeps.medians import by_median
 from costmodel.sweeps.points import Box, Grid, Pairs, grid, pairs
 
 if TYPE_CHECKING:
@@ -95,27 +97,44 @@ class Question:
     """Where given, latency may be asked for too."""
     levels: Levels = NO_LEVELS
     """Whose plan of memory, and how a step trains, where those are asked for."""
+    medians: tuple[str, ...] = ()
+    """Notes on what its conditions and goals hold by the median."""
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The columns of words: what the device never measured, beside what it is timed."""
+        return (UNSEEN,) if needed(self.measures) & {"device", "energy"} and self.device is not None else ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns, in order: what varies, then what it comes to."""
-        return (*self.points.names, *self.measures)
+        return (*self.points.names, *self.measures, *self.said)
 
     @property
     def priced_at(self) -> str:
         """The dtype of its numbers."""
         return dtype_of(self.network, self.dtype)
 
-    def notes(self, row: Mapping[str, Any]) -> list[str]:
-        """Return what a reader of a row has to know of its network."""
-        return self._at(row).notes
+    def notes(self, row: Mapping[str, Any] | None) -> list[str]:
+        """Return what a reader of a row has to know of its network, of its time on the device, and of what was asked;
+        of no row, the last of these.
+        """
+        return [*self.medians, *(self._notes(row) if row is not None else [])]
+
+    def _notes(self, row: Mapping[str, Any]) -> list[str]:
+        graph, batch = self._at(row)
+        if not self.said or self.device is None:
+            return graph.notes
+        from costmodel.latency.predict import latency_of
+
+        return [*graph.notes, *latency_of(graph, self.device, images(graph, batch))["notes"]]
 
     def sample(self, row: Mapping[str, Any]) -> Sample:
         """Return what a row's network reads one of for each of its batch."""
-        return sample_of(self._at(row).inputs)
+        return sample_of(self._at(row)[0].inputs)
 
-    def _at(self, row: Mapping[str, Any]) -> LayerGraph:
-        return self.network.at({name: row[name] for name in self.points.names})[0]
+    def _at(self, row: Mapping[str, Any]) -> tuple[LayerGraph, Any]:
+        return self.network.at({name: row[name] for name in self.points.names})
 
     def chunk(self, index: int) -> Chunk:
         """Price one chunk.
@@ -184,7 +203,8 @@ def _measure(question: Question, box: Box) -> dict[str, Any]:
 
 def _ask(question: Question, values: Mapping[str, Any]) -> dict[str, Any]:
     graph, batch = question.network.at(values)
-    return measured(graph, question.measures, images(graph, batch), question.dtype, question.device, question.levels)
+    asked = (*question.measures, *question.said)
+    return measured(graph, asked, images(graph, batch), question.dtype, question.device, question.levels)
 
 
 def _one(question: Question, box: Box) -> Rows:
@@ -311,13 +331,9 @@ def ask(
     read = [parse_condition(text, columns) for text in (*([where] if where else []), *constraints)]
     usual = (*(COLUMNS if device is None else TIMED), *_planned(levels or NO_LEVELS))
     asked = usual if measures is None else measures
-    wanted = dict.fromkeys(
-        [
-            *(find(name)[0].name for name in asked),
-            *(name for name, _ in map(meant, goals) if name in MEASURES),
-            *(name for one in read for name in one.names),
-        ]
-    )
+    words = {word if word in points.names else meant(word)[0]: word for word in goals}
+    words |= {name: word for one in read for name, word in one.words.items()}
+    wanted = dict.fromkeys([*(find(name)[0].name for name in asked), *(name for name in words if name in MEASURES)])
     names = tuple(name for name in wanted if name not in points.names)
     require_device(names, device)
     known = askable(priced_at, device)
@@ -327,4 +343,4 @@ def ask(
     levels = required(names, levels or NO_LEVELS)
     if levels != NO_LEVELS:
         points = replace(points, chunk=PLANNED_AT_ONCE)
-    return Question(network, points, dtype, names, condition, device, levels)
+    return Question(network, points, dtype, names, condition, device, levels, tuple(by_median(words)))

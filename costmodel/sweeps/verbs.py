@@ -134,6 +134,6 @@ def solve(
 def _device(name: str | None) -> Device | None:
     if name is None:
         return None
-    from costmodel.latency.device import find_device
+    from costmodel.latency.find import find_device
 
     return find_device(name)

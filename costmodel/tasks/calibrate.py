@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from costmodel.errors import CostModelError
 from costmodel.render.answer import Answer
 from costmodel.render.picture import check_picture, save_picture
 from costmodel.tasks.device_file import OfNewDevice, of_device, write
-from costmodel.tasks.request import Tell, unheard
+from costmodel.tasks.request import Tell, found_device, unheard
 
 if TYPE_CHECKING:
     from costmodel.bench.campaign import About, Campaign, Published
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Times: TypeAlias = dict[tuple[str, int], float]
 """What was measured, by network and batch."""
 
+DTYPE = "float32"
 QUICK_MINUTES = 2.0
 
 
@@ -28,15 +30,15 @@ QUICK_MINUTES = 2.0
 class Request(OfNewDevice):
     """What is measured, and what the device's file says of it; without `table`, bundled networks run on this machine.
 
-    table: a file of measurements that somebody took; with it prior: one of similar devices; scale: a device to scale by
-    one factor; dtype, eager, lanes: of the runtime, which fuses nothing where it is eager. batches, minutes, rounds,
-    quick, chains, resume, log: of measuring here. plot: where predicted is drawn against measured. peak, bandwidth: of
-    the datasheet; power: in watts. The rest is what the file says in words.
+    like: a device that a few measurements scale, by its name or path; with `table` also FILE.csv, measurements of
+    similar devices, which draw the fit. table: a file of measurements that somebody took; with it dtype, eager, lanes:
+    of the runtime, which fuses nothing where it is eager. batches, minutes, rounds, quick, chains, resume, log: of
+    measuring here. plot: where predicted is drawn against measured. peak, bandwidth: of the datasheet
+    that peaks_source names; power: in watts. The rest is what the file says in words.
     """
 
     table: Path | None = None
-    prior: Path | None = None
-    scale: str | None = None
+    like: str | None = None
     runtime: str | None = None
     threads: int | None = None
     batches: tuple[int, ...] = (1, 8, 16)
@@ -47,14 +49,15 @@ class Request(OfNewDevice):
     resume: bool = False
     log: Path | None = None
     hardware: str | None = None
-    dtype: str = "float32"
+    dtype: str = DTYPE
     eager: bool = False
-    lanes: int = 1
+    lanes: int | None = None
     source: str = ""
     date: str = ""
     notes: str = ""
     peak: str | None = None
     bandwidth: str | None = None
+    peaks_source: str = ""
     power: float | None = None
     power_source: str = ""
     plot: Path | None = None
@@ -69,20 +72,36 @@ class Request(OfNewDevice):
         from costmodel.latency.transfer import rates
 
         peaks = rates(self.peak, self.bandwidth)
-        return About(self.name, self.title or "", self.made_by, self.source, peaks, self.power, self.power_source)
+        said = (self.name, self.title or "", self.made_by, self.source, peaks, self.peaks_source)
+        return About(*said, self.power, self.power_source)
+
+    @property
+    def reads_prior(self) -> bool:
+        """Whether `like` is a file of measurements."""
+        return self.like is not None and self.like.endswith(".csv")
 
     def published(self, table: Path) -> Published:
-        """Return what fitting a table is asked to do."""
+        """Return what fitting a table is asked to do.
+
+        Raises:
+            CostModelError: if there is no such device to be like, or its runtime is another than is said.
+        """
         from costmodel.bench.campaign import Published
         from costmodel.latency.lowering import Lowering
 
+        like = None if self.reads_prior else found_device(self.like)
+        lowering = Lowering(fuses=not self.eager, lanes=self.lanes or 1)
+        if like is not None:
+            if self.eager and like.model.fuses:
+                raise CostModelError(f"--eager says that nothing is fused, and on {like.name} layers are; leave it out")
+            lowering = Lowering(like.model.fuses, self.lanes or like.model.lanes)
         return Published(
             about=self.about(),
             table=table,
-            prior=self.prior,
-            scale=self.scale,
-            dtype=self.dtype,
-            lowering=Lowering(fuses=not self.eager, lanes=self.lanes),
+            prior=Path(self.like) if self.like and self.reads_prior else None,
+            like=like,
+            dtype=self.dtype if like is None else like.dtype_for(None if self.dtype == DTYPE else self.dtype),
+            lowering=lowering,
             hardware=self.hardware,
             runtime=self.runtime or "not stated",
             threads=self.threads,
@@ -91,20 +110,32 @@ class Request(OfNewDevice):
         )
 
     def campaign(self) -> Campaign:
-        """Return what measuring here is asked to do."""
+        """Return what measuring here is asked to do; with a device that it is like, in as many threads as that.
+
+        Raises:
+            CostModelError: if there is no such device or runtime.
+        """
         from costmodel.bench.campaign import Campaign
         from costmodel.bench.runtimes import DEFAULT, find_runtime
+
+        if self.reads_prior:
+            raise CostModelError(
+                f"--like {self.like}: measuring here scales a device; name one of `costmodel devices`. "
+                "A table of similar devices goes with --from"
+            )
+        like = found_device(self.like)
 
         return Campaign(
             about=self.about(),
             log=self.log or Path(f"{self.name}.csv"),
             runtime=find_runtime(self.runtime or DEFAULT),
-            threads=self.threads or 1,
+            threads=self.threads or (like.conditions.threads if like else None) or 1,
             batches=self.batches,
             rounds=self.rounds,
             seconds=60 * (min(self.minutes, QUICK_MINUTES) if self.quick else self.minutes),
             quick=self.quick,
             chains=self.chains,
+            like=like,
             resume=self.resume,
             hardware=self.hardware,
             date=self.date or time.strftime("%Y-%m-%d"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from costmodel.errors import CostModelError
 from costmodel.judging.expected import Verdict, hold
 from costmodel.judging.gate import gate, judge_all
+from costmodel.judging.limits import read_budget
 from costmodel.render import verdicts as render
 from costmodel.render.answer import Answer
 from costmodel.spec.library import files
@@ -45,6 +46,14 @@ class Request(OfMemory, OfNetworks):
     def sets(self) -> bool:
         """Whether something of the networks is set."""
         return bool(self.parameters or self.resolution or self.inputs or self.keywords or self.in_eval)
+
+
+def device_of(budget: Path) -> str | None:
+    """Return the device that a budget's file names, None where it names none or cannot be read."""
+    try:
+        return read_budget(budget).device
+    except CostModelError:
+        return None
 
 
 def answer(request: Request, tell: Tell = unheard) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from costmodel.latency.device import find_device
+from costmodel.latency.find import find_device
 from costmodel.render.answer import Answer
 from costmodel.render.picture import check_picture, save_picture
 from costmodel.tasks.device_file import of_device

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,11 @@ class OfGrid(OfMemory, OfNetworks):
 def left_out_rows(entries: Iterable[LeftOut]) -> list[dict[str, Any]]:
     """Return what is no network as plain data."""
     return [{"count": entry.count, "reason": entry.reason, "example": dict(entry.example)} for entry in entries]
+
+
+def noted(rows: Sequence[dict[str, Any]], notes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return rows for a format that has no other place for notes, with these in each, where there are any."""
+    return [{**row, "notes": list(notes)} if notes else row for row in rows]
 
 
 def left_out_line(entry: LeftOut) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from costmodel.latency.device import Device, find_device
+from costmodel.graph import LayerGraph
+from costmodel.latency.device import Device
+from costmodel.latency.find import find_device
 from costmodel.latency.predict import over_batches
 from costmodel.pricing.pace import Pace
+from costmodel.pricing.table import UNSEEN
+from costmodel.render import pace
 from costmodel.render.answer import Answer, listing
 from costmodel.render.latency import latency_columns
 from costmodel.render.picture import check_picture, save_picture
 from costmodel.sources import Question, Source
 from costmodel.tasks.request import OfNetworks
+from costmodel.units import counted
 
 
 @dataclass(frozen=True)
@@ -31,12 +37,25 @@ class Request(OfNetworks):
 
 def _at(source: Source, batch: int, device: Device) -> list[dict[str, Any]]:
     graph, images = source.at_batch(batch)
-    return [{**row, "batch": batch} for row in over_batches(graph, device, [images or graph.batch])]
+    part = _partly(graph)
+    rows = over_batches(graph, device, [images or graph.batch])
+    return [{**row, "batch": batch, "notes": [*part, *row["notes"]]} for row in rows]
 
 
-def _paced(row: dict[str, Any], fps: float, bounded: bool) -> dict[str, Any]:
+def _partly(graph: LayerGraph) -> list[str]:
+    if not graph.unpriced:
+        return []
+    missing = counted(len(graph.unpriced), "layer")
+    return [f"{graph.name} is priced in part ({missing} without a price): it takes so long or longer"]
+
+
+def _pace(row: dict[str, Any], fps: float, bounded: bool) -> Pace:
     low, median, high = (row[name] for name in ("latency_low_s", "latency_s", "latency_high_s"))
-    return row | Pace(fps, row["batch"], low, median, high, bounded).as_row()
+    return Pace(fps, row["batch"], low, median, high, bounded, row["measured_s"])
+
+
+def _named(row: dict[str, Any], batches: Sequence[int]) -> str:
+    return f"{row['network']} at batch {row['batch']}" if len(batches) > 1 else str(row["network"])
 
 
 def answer(request: Request) -> Answer:
@@ -49,12 +68,18 @@ def answer(request: Request) -> Answer:
     device = find_device(request.device)
     opened = [request.opened(network) for network in request.networks]
     rows = [row for source in opened for batch in request.batches for row in _at(source, batch, device)]
+    paces: list[Pace] = []
     if request.fps is not None:
         partial = {source.graph.name for source in opened if source.graph.unpriced}
-        rows = [_paced(row, request.fps, row["network"] in partial) for row in rows]
+        paces = [_pace(row, request.fps, row["network"] in partial) for row in rows]
+        rows = [row | one.as_row() for row, one in zip(rows, paces, strict=True)]
     if request.plot is not None:
         from costmodel.render.latency_plots import batch_chart
 
-        save_picture(batch_chart(rows, f"{device.title}: predicted"), request.plot)
+        words = dict.fromkeys(word for row in rows for word in row[UNSEEN].split("; ") if word)
+        said = f"never measured: {', '.join(words)}" if words else ""
+        save_picture(batch_chart(rows, f"{device.title}: predicted", said), request.plot)
     notes = list(dict.fromkeys(note for row in rows for note in row["notes"]))
-    return replace(listing(lambda: latency_columns(rows), rows), notes=notes)
+    named = [_named(row, request.batches) for row in rows]
+    asked = pace.lines(list(zip(named, paces, strict=bool(paces))))
+    return listing(lambda: latency_columns(rows), rows, notes, asked)

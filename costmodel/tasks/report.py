@@ -205,8 +205,7 @@ def _page(facts: Sequence[Fact], tables: Sequence[CostTable], selection: Selecti
     energy = _energy_hint(tables[0])
     if len(tables) > 1:
         return report.compare(tables, selection, energy)
-    notes = tables[0].totals.notes
-    latency = untimed if notes is None else "; ".join(notes)
+    latency = untimed if tables[0].totals.device is None else ""
     hint = " ".join(text for text in (latency and f"{latency.rstrip('.')}.", energy) if text) if energy else latency
     return report.page(tables[0], selection, facts, hint)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.render.answer import Answer
 from costmodel.render.page import Page, Section
-from costmodel.tasks.grid import OfGrid, left_out_line, left_out_rows, table
+from costmodel.tasks.grid import OfGrid, left_out_line, left_out_rows, noted, table
 from costmodel.tasks.request import Tell, unheard
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
     solver = Solver(question, goal, conditions)
     found = solver.run(request.workers, request.cluster, lambda so_far: tell(so_far.seen, question.points.count))
     return Answer(
-        lambda: _page(solver, found), lambda: _rows(found), lambda: _data(solver, found), yes=bool(found.best)
+        lambda: _page(solver, found), lambda: _rows(solver, found), lambda: _data(solver, found), yes=bool(found.best)
     )
 
 
@@ -56,8 +56,9 @@ def _roles(found: Solution) -> dict[str, list[dict[str, Any]]]:
     return {"best": list(found.best), **{role: [row] if row is not None else [] for role, row in single.items()}}
 
 
-def _rows(found: Solution) -> list[dict[str, Any]]:
-    return [{"point": role, **row} for role, rows in _roles(found).items() for row in rows]
+def _rows(solver: Solver, found: Solution) -> list[dict[str, Any]]:
+    told = [{"point": role, **row} for role, rows in _roles(found).items() for row in rows]
+    return noted(told, solver.question.medians)
 
 
 def _data(solver: Solver, found: Solution) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _data(solver: Solver, found: Solution) -> dict[str, Any]:
 
 
 def _notes(question: Question, found: Solution) -> list[str]:
-    return question.notes(found.best[0]) if found.best else []
+    return question.notes(found.best[0] if found.best else None)
 
 
 def _page(solver: Solver, found: Solution) -> Page:

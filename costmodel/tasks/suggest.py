@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel import sources
+from costmodel.pricing.table import UNSEEN
 from costmodel.render.answer import Answer
 from costmodel.render.page import Column, Page, Section
 from costmodel.render.screen import Screen
+from costmodel.tasks.grid import noted
 from costmodel.tasks.request import OfMemory, Tell, found_device, unheard
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
     from costmodel.pricing.memory.asked import Training
     from costmodel.sources.parametric import OfSpec
     from costmodel.sweeps.conditions import parse_condition
+    from costmodel.sweeps.medians import by_median
     from costmodel.sweeps.question import COLUMNS, TIMED
 
     device = found_device(request.device)
@@ -63,6 +66,8 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
     levels = request.levels()
     names = list(dict.fromkeys([*(TIMED if device else COLUMNS), *goal.names]))
 
+    said = (UNSEEN,) if device else ()
+
     steps = "step" in needed(goal.names)
     if steps:
         names.append(RECOMPUTED)
@@ -72,14 +77,15 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
         if checkpoints:
             training = levels.training or Training()
             asked = replace(levels, training=replace(training, checkpoint=(*training.checkpoint, *checkpoints)))
-        return measured(graph, names, request.batch, dtype, device, asked)
+        return measured(graph, (*names, *said), request.batch, dtype, device, asked)
 
     found = suggest(spec, goal, measure, tell, checkpoints=steps)
     told = _told(request, goal, found)
+    notes = by_median(goal.words)
     return Answer(
-        lambda: _page(goal, found.now, told),
-        lambda: told,
-        own={"text": lambda screen: _text(request, goal, found, screen)},
+        lambda: _page(goal, found.now, told, notes),
+        lambda: noted(told, notes),
+        own={"text": lambda screen: _above(notes, screen) + _text(request, goal, found, screen)},
         yes=bool(goal.holds(found.now)) or (bool(found.ways) and found.ways[0].reached),
     )
 
@@ -94,10 +100,10 @@ def _told(request: Request, goal: Condition, found: Found) -> list[dict[str, Any
     ]
 
 
-def _page(goal: Condition, now: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> Page:
+def _page(goal: Condition, now: Mapping[str, Any], told: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> Page:
     commands = Column("command", [row["command"] or "now" for row in told], left=True)
     costs = [{name: row[name] for name in now} for row in told]
-    return Page(f"Ways to {goal.text}", sections=[Section("", [*_costs(costs), commands])])
+    return Page(f"Ways to {goal.text}", _lines(notes), sections=[Section("", [*_costs(costs), commands])])
 
 
 def _costs(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
@@ -106,10 +112,21 @@ def _costs(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     return columns_of(rows, list(rows[0]))
 
 
+def _lines(notes: Sequence[str]) -> list[str]:
+    return [f"note: {note}" for note in notes]
+
+
+def _above(notes: Sequence[str], screen: Screen) -> str:
+    from costmodel.render.text import text
+
+    return text(Page("", _lines(notes)), screen) if notes else ""
+
+
 def _text(request: Request, goal: Condition, found: Found, screen: Screen) -> str:
     """Return a table of the ways, then the commands that make them, each on a line that can be copied."""
     if goal.holds(found.now):
-        return f"{request.network} meets {request.goal} as it is\n"
+        said = found.now.get(UNSEEN)
+        return f"{request.network} meets {request.goal} as it is{f'; never measured there: {said}' if said else ''}\n"
     more = f"\n{found.tried:,} networks were tried; {found.left_out:,} more were left out, for they are large\n"
     return _ways(request, found, screen) + (more if found.left_out else "")
 

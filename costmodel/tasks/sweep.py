@@ -11,7 +11,7 @@ from costmodel.errors import CostModelError
 from costmodel.render.answer import Answer
 from costmodel.render.page import Page
 from costmodel.render.picture import check_picture, save_picture
-from costmodel.tasks.grid import OfGrid, left_out_line, left_out_rows, table
+from costmodel.tasks.grid import OfGrid, left_out_line, left_out_rows, noted, table
 from costmodel.tasks.request import Tell, unheard
 
 if TYPE_CHECKING:
@@ -59,7 +59,11 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
         )
     if request.plot is not None:
         _draw(outcome, request.plot)
-    return Answer(lambda: _page(outcome, request), lambda: _told(outcome, request), lambda: _data(outcome, request))
+    return Answer(
+        lambda: _page(outcome, request),
+        lambda: noted(_told(outcome, request), outcome.question.medians),
+        lambda: _data(outcome, request),
+    )
 
 
 def _run(request: Request, tell: Tell) -> Outcome:
@@ -110,7 +114,7 @@ def _told(outcome: Outcome, request: Request) -> list[dict[str, Any]]:
 
 
 def _notes(outcome: Outcome) -> list[str]:
-    return outcome.question.notes(outcome.first[0]) if outcome.first else []
+    return outcome.question.notes(outcome.first[0] if outcome.first else None)
 
 
 def _data(outcome: Outcome, request: Request) -> dict[str, Any]:

@@ -9,10 +9,12 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import onnx
+import onnx.parser
 import pytest
 
 import costmodel as cm
-from cli.command import run
+from cli.command import ROOT, run
 from costmodel.latency.predict import latency_of
 from costmodel.pricing.pace import Pace, paced
 from costmodel.pricing.samples import Sample, sample_of
@@ -61,15 +63,56 @@ def test_every_format_says_whether_it_keeps_up(capsys):
 
 def test_several_networks_are_asked_at_once(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    words = ("report", NET, "vgg16", "--device", ON, "--fps", "30")
+    words = ("report", NET, "resnet18", "--device", ON, "--fps", "30")
     code, out, _ = run(capsys, *words)
     assert code == 0
-    assert re.search(r"mobilenet_v2 .* 33.2 .. 102 +cannot be said", out)
-    assert re.search(r"vgg16 .* no\n", out)
+    found = latency_of(cm.load(NET), ON)
+    low, high = (f"{1e3 * found[f'latency_{end}_s']:.3g}" for end in ("low", "high"))
+    assert re.search(rf"mobilenet_v2 .* {low} .. {high} +cannot be said", out)
+    assert re.search(r"resnet18 .* no\n", out)
     _, out, _ = run(capsys, *words, "--format", "json")
     assert [one["fps"]["keeps_up"] for one in json.loads(out)] == ["cannot be said", "no"]
     _, out, _ = run(capsys, *words, "--format", "csv")
     assert [row["keeps_up"] for row in csv.DictReader(io.StringIO(out))] == ["cannot be said", "no"]
+
+
+HELD, HELD_S = "shufflenet_v2_x1_0", 0.02437
+"""A run that the device's own table holds, and its seconds in ncnn's published table."""
+
+
+@pytest.mark.parametrize(("fps", "verdict"), [(1 / HELD_S - 0.01, "yes"), (1 / HELD_S + 0.01, "no")])
+def test_what_was_measured_of_the_very_run_decides(capsys, fps, verdict):
+    """In every command that is asked for a pace, and every format: within an interval that says neither."""
+    asked = ("--device", ON, "--fps", repr(fps))
+    found = json.loads(run(capsys, "report", HELD, *asked, "--format", "json")[1])["fps"]
+    assert found["low_s"] < found["budget_s"] < found["high_s"]
+    assert (found["measured_s"], found["keeps_up"], found["by"], found["decides"]) == (HELD_S, verdict, "measured", "")
+    for words in (("latency", HELD), ("report", HELD, NET), ("report", HELD)):
+        row, *_ = csv.DictReader(io.StringIO(run(capsys, *words, *asked, "--format", "csv")[1]))
+        assert (row["keeps_up"], row["by"], row["decides"]) == (verdict, "measured", "")
+        for form in ("text", "markdown", "html"):
+            out = " ".join(run(capsys, *words, *asked, "--format", form)[1].split())
+            assert f"what was measured there decides {HELD} (24.37 ms)" in out
+            assert words == ("report", HELD) or f"{verdict}, measured" in out
+            assert (f"measuring it there would decide {NET}" in out) == (NET in words)
+
+
+def test_another_run_than_was_measured_is_not_decided_by_it(capsys):
+    words = ("latency", HELD, "--batch", "1,2", "--device", ON, "--fps", "30")
+    rows = json.loads(run(capsys, *words, "--format", "json")[1])
+    assert [(row["keeps_up"], row["by"]) for row in rows] == [("yes", "measured"), ("cannot be said", "interval")]
+    assert rows[1]["decides"] == "measuring it there; by the median: yes"
+    out = " ".join(run(capsys, *words)[1].split())
+    assert "30 fps is 33.33 ms a frame: yes where" in out
+    assert f"decides {HELD} at batch 1 (24.37 ms)" in out
+    assert f"would decide {HELD} at batch 2 (by the median: yes)" in out
+
+
+def test_an_interval_stays_where_it_explains_a_verdict(capsys, monkeypatch):
+    """On a narrow screen bars and all else that may go are gone."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in (("report", NET, "resnet18"), ("latency", NET, "resnet18")):
+        assert "90 % interval" in run(capsys, *words, "--device", ON, "--fps", "30")[1].partition("network  ")[2]
 
 
 def test_a_batch_has_the_time_of_its_frames(capsys):
@@ -156,7 +199,9 @@ def test_a_comparison_has_the_time_of_both_sides(capsys):
     sides = [latency_of(cm.load(NET, width=width), ON)["latency_s"] for width in (1.0, 0.5)]
     assert [totals["latency_s"][side] for side in ("before", "after")] == pytest.approx(sides)
     _, out, _ = run(capsys, "diff", NET, "vgg16", "--device", ON)
-    assert re.search(r"latency +58.28 ms +713.4 ms +\+655.1 ms", out)
+    vgg16 = latency_of(cm.load("vgg16"), ON)["latency_s"]
+    after, before, more = (f"{1e3 * seconds:.4g} ms" for seconds in (vgg16, sides[0], vgg16 - sides[0]))
+    assert re.search(rf"latency +{before} +{after} +\+{more}", out)
     assert "batch 1, float32, pi4" in out
     found = cm.diff(NET, "vgg16", device=ON)
     assert {row["total"]: row["before"] for row in found.totals}["latency_s"] == pytest.approx(sides[0])
@@ -186,11 +231,17 @@ def test_whatever_its_size_a_time_has_no_exponent(value):
         assert "e" not in said
 
 
+def units_of(out):
+    """Return the units that stand below the names of a table's columns."""
+    lines = out.splitlines()
+    return lines[next(place for place, line in enumerate(lines) if line.startswith("  network")) + 1].split()
+
+
 def test_tables_of_time_have_no_exponents_and_one_unit(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "150")
     _, out, _ = run(capsys, "latency", NET, "gpt2", "--device", "epyc-1t", "--batch", "1,8,64")
     assert not re.search(r"\de[+-]\d", out)
-    units = out.splitlines()[1].split()
+    units = units_of(out)
     assert len({unit for unit in units if unit.endswith("s") and "/" not in unit}) == 1
 
 
@@ -231,9 +282,9 @@ def test_throughput_is_in_what_the_network_reads(capsys, monkeypatch):
         _, out, _ = run(capsys, "report", name, "--device", "epyc-1t")
         assert f"{unit}" in next(line for line in out.splitlines() if line.startswith("  throughput"))
         _, out, _ = run(capsys, "latency", name, "--device", "epyc-1t")
-        assert unit in out.splitlines()[1].split()
+        assert unit in units_of(out)
     _, out, _ = run(capsys, "latency", NET, "gpt2", "--device", "epyc-1t")
-    assert "samples/s" in out.splitlines()[1].split()
+    assert "samples/s" in units_of(out)
     _, out, _ = run(capsys, "sweep", NET, "--vary", "width=0.5,1.0", "--device", ON, "--columns", "fps")
     assert "images/s" in out
 
@@ -254,3 +305,28 @@ def test_a_device_that_is_not_there_is_told_all_ways_to_one(capsys):
     assert code == 2
     for way in ("costmodel devices", "costmodel calibrate --name", "costmodel device-from"):
         assert f"`{way}" in err
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_the_time_of_a_network_that_is_priced_in_part_says_so(form, tmp_path, capsys):
+    written = (ROOT / "tests/bad/onnx/partial/another_domain.onnxtxt").read_text("utf-8")
+    onnx.save(onnx.parser.parse_model(written), tmp_path / "part.onnx")
+    code, out, _ = run(capsys, "latency", tmp_path / "part.onnx", "--device", "pi4", "--format", form)
+    assert (code, "is priced in part (1 layer without a price)" in " ".join(out.replace("\\", "").split())) == (0, True)
+
+
+def test_no_time_at_all_is_neither_a_yes_nor_a_fault(tmp_path, capsys):
+    (tmp_path / "one.yaml").write_text("name: one\ninput: [3, 8, 8]\nlayers:\n  same: {op: identity}\n")
+    asked = (tmp_path / "one.yaml", "--device", ON)
+    assert "cannot be said" in run(capsys, "report", *asked, "--fps", "30")[1]
+    assert run(capsys, "check", *asked, "--min", "fps=30")[0] == 1
+
+
+def test_lines_of_no_time_are_drawn_without_a_name_and_no_picture_of_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(f"name: {name}\ninput: [3, 8, 8]\nlayers:\n  same: {{op: identity}}\n")
+    words = ("--device", "pi4", "--batch", "1,2", "--plot", "p.svg")
+    assert run(capsys, "latency", "one.yaml", NET, *words)[0] == 0
+    code, _, err = run(capsys, "latency", "one.yaml", "two.yaml", *words)
+    assert (code, err) == (2, "error: nothing takes any time there, so there is nothing to draw\n")

@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 
 import costmodel as cm
 from cli.command import run
-from costmodel.latency.device import find_device, to_yaml
+from costmodel.latency.device import to_yaml
+from costmodel.latency.find import find_device
 from costmodel.render.answer import FORMATS
 
 ESCAPES = "\x1b]0;PWNED\x07\x1b[31;1mred\x1b[2J\x9b5m \u202eRTL\u200b\u2028line\r"
@@ -59,7 +60,7 @@ def folder(tmp_path_factory):
     (at / "table.csv").write_text(TABLE, "utf-8")
     device = find_device("rtx3090")
     said = {"hardware": EVIL, "runtime": EVIL, "notes": EVIL, "date": EVIL}
-    rows = [(EVIL, 1, EVIL, 5.0), ("-b", 2, EVIL, -7.0), ("=c", 1, "$d$ $\\bad$", 6.0)]
+    rows = [(EVIL, 1, EVIL, 1.0, 5.0), ("-b", 2, EVIL, 1.0, -7.0), ("=c", 1, "$d$ $\\bad$", 1.0, 6.0)]
     changed = {"name": "evil", "title": EVIL, "source": EVIL, "made_by": EVIL, "power_source": EVIL, "power_w": 9.0}
     changed |= {"conditions": device.conditions.model_copy(update=said), "residuals": rows}
     (at / "specs" / "devices" / "evil.yaml").write_text(to_yaml(device.model_copy(update=changed)), "utf-8")
@@ -224,7 +225,7 @@ def test_files_that_are_written_only_show(capsys, tmp_path):
     rows = tmp_path / "rows.csv"
     assert run(capsys, "sweep", "evil", "--vary", "width=4,8", "--vary", "act=relu,tanh", "-o", rows)[0] == 0
     peaks = "--name mine --peak 71TFLOP/s --bandwidth 936GB/s"
-    for words in (f"device-from evil {peaks}", f"calibrate --from table.csv --scale rtx3090 --dtype float32 {peaks}"):
+    for words in (f"device-from evil {peaks}", f"calibrate --from table.csv --like rtx3090 --dtype float32 {peaks}"):
         made = tmp_path / f"{words.split()[0]}.yaml"
         code, out, err = run(capsys, *words.split(), "--output", made, "--title", EVIL)
         assert code == 0, err
@@ -304,10 +305,10 @@ def test_completion_offers_no_name_that_acts(odd):
 def test_names_of_files_do_not_act(capsys, odd, monkeypatch):
     from costmodel.cli.output import emit
     from costmodel.judging.expected import Verdict, hold, unmet
-    from costmodel.latency import device
+    from costmodel.latency import find
     from costmodel.render.verdicts import lines
 
-    monkeypatch.setattr(device, "device_files", lambda: {odd.stem: odd})
+    monkeypatch.setattr(find, "device_files", lambda: {odd.stem: odd})
     for words in ("report vgg16 --device zzz", "list evil"):
         code, out, err = run(capsys, *words.split())
         assert (code, out) == (2, "")

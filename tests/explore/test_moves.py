@@ -169,6 +169,8 @@ def test_separable_serves_sequences_and_volumes(spec, sizes):
     assert totals(made).params == {2: 3, 4: 27}[len(sizes.split(","))] * 4 + 4 * 6
 
 
+UNFITTING = [(name, "width") for name in ("enet", "swin", "mobilenet_yolo", "shufflenet_v1")]
+"""A path of these keeps its width by its kind (pads, reversed convolutions, tokens), so that sums no longer fit."""
 SMALL = [path.stem for path in files() if path.stem not in ("preresnet",)]
 
 
@@ -180,7 +182,7 @@ def test_a_move_anywhere_keeps_the_networks_input_and_output_or_is_refused(name,
         made = edit(spec, [f"move {move}" if MOVES[move].whole else f"move {move}:*"]).graph
     except CostModelError as refused:
         says = str(refused)
-        assert f"{move} applies nowhere" in says or (name, move) in (("enet", "width"), ("swin", "width")), says
+        assert f"{move} applies nowhere" in says or (name, move) in UNFITTING, says
         return
     real = expand(spec)
     assert made.input_shape == real.input_shape

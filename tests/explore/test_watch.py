@@ -43,7 +43,7 @@ def test_each_save_is_seen_once_with_what_changed(seen, tmp_path):
     first, second = seen(lambda: None, lambda: file.write_text(TEXT.replace("8, bias", "16, bias")), lambda: None)
     assert first.change is None
     assert first.table.totals.params == 24
-    assert second.change.totals[1]["change"] == 24
+    assert {row["total"]: row["change"] for row in second.change.totals}["params"] == 24
 
 
 def test_a_broken_file_shows_its_error_and_the_next_good_one_is_compared_with_the_last_good_one(seen, tmp_path):

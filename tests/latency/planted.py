@@ -4,8 +4,11 @@ import numpy as np
 
 import costmodel as cm
 from costmodel.bench.fit import Sample
-from costmodel.bench.tables import kernels_of
+from costmodel.bench.tables import kernels_of, sample_of
+from costmodel.bench.unseen import seen_in
+from costmodel.latency.device import Conditions, Device, Interval, Model, TermModel
 from costmodel.latency.features import FEATURES
+from costmodel.latency.forms import FORMS
 from costmodel.latency.lowering import Lowering, table_kernels
 
 SIZES = {"mult-add": 1e9, "byte": 1e8, "element": 1e7, "kernel": 1.0}
@@ -81,6 +84,33 @@ def real_samples(form, coefficients, batches=(1, 8), names=REAL):
     for name in names:
         graph = cm.load(name)
         for batch in batches:
-            kernels = kernels_of(graph, batch, "float32", Lowering())
-            found.append(Sample(name, name, batch, seconds(form, coefficients, kernels), kernels))
+            took = seconds(form, coefficients, kernels_of(graph, batch, "float32", Lowering()))
+            found.append(sample_of(graph, name, name, batch, took, "float32", Lowering()))
     return found
+
+
+DEAR = (1e-11, 1e-10)
+"""What a planted machine takes for a mult-add and for a byte."""
+
+
+def dear_device(**interval):
+    """Return a machine that measured the bundled networks of `REAL` at batch 1 and 8, to be asked of others."""
+    form = FORMS[0]
+    terms = [TermModel(of=list(term), seconds=each) for term, each in zip(form.terms, DEAR, strict=True)]
+    return Device(
+        name="planted",
+        title="A planted machine",
+        made_by="a test",
+        conditions=Conditions(hardware="none", runtime="none", dtype="float32", batch=[1, 8]),
+        model=Model(form=form.name, fuses=True, terms=terms),
+        seen=seen_in(real_samples(form, DEAR)),
+        interval=Interval(half_width=0.1, **interval),
+    )
+
+
+def dear_seconds(graph, op, times):
+    """Return what that machine takes where each layer of an operator takes so many times what its bytes say, besides
+    what it takes within the kernel that it is computed in.
+    """
+    moved = sum(row["input_bytes"] + row["output_bytes"] for row in cm.price(graph) if row["op"] == op)
+    return seconds(FORMS[0], DEAR, kernels_of(graph, 1, "float32", Lowering())) + times * DEAR[1] * moved

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import costmodel as cm
+from costmodel.bench.layers import read_layers
 from costmodel.bench.log import read_log, read_setting
 from costmodel.bench.tables import graph_of, read_table
 from costmodel.cli import main
@@ -35,6 +36,8 @@ def _reader(name):
         return read_setting
     if name.startswith("log_"):
         return read_log
+    if name.startswith("layers_"):
+        return read_layers
     return read_table if name.endswith(".csv") else read_device
 
 
@@ -66,7 +69,8 @@ def test_too_few_measurements_say_how_many_are_needed(tmp_path, capsys):
     code, err = run(capsys, "calibrate", "--from", table, "--name", "mine", "--output", tmp_path / "mine.yaml")
     assert (code, err) == (
         2,
-        "error: 2 networks of 2 families are too few to fit: at least 6 of 3 families are needed\n",
+        "error: 2 networks of 2 families are too few to fit: at least 6 of 3 families are needed; with fewer, "
+        "--like DEVICE scales one that is there\n",
     )
 
 
@@ -188,7 +192,7 @@ def test_a_peak_is_in_flops_and_a_bandwidth_in_bytes(command, given, said, tmp_p
     table, output = tmp_path / "one.csv", tmp_path / "swapped.yaml"
     table.write_text(ROWS + "vgg16,16,3.2\n", "utf-8")
     words = ["--peak", given[0], "--bandwidth", given[1], "--name", "swapped", "--output", output]
-    scaled = ["calibrate", "--from", table, "--scale", "rtx3090", "--dtype", "float16"]
+    scaled = ["calibrate", "--from", table, "--like", "rtx3090", "--dtype", "float16"]
     code, err = run(capsys, *(scaled if command == "calibrate" else ["device-from", "rtx3090"]), *words)
     assert (code, err[: len(said)]) == (2, said)
     assert not output.exists()

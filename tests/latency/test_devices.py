@@ -1,6 +1,7 @@
 """Device files: those that are shipped hold what they state, and what is written can be read again."""
 
-import csv
+import re
+from math import prod
 from pathlib import Path
 from statistics import mean
 
@@ -8,16 +9,17 @@ import pytest
 
 import costmodel as cm
 from costmodel.bench.campaign import About
+from costmodel.bench.layer_classes import classes_of
+from costmodel.bench.layers import log_of_layers, read_layers
 from costmodel.bench.log import read_setting
 from costmodel.bench.machine import fit_log, read_measured
-from costmodel.latency.device import device_files, find_device, read_device, to_yaml
-from costmodel.latency.predict import latency_of
+from costmodel.latency.device import read_device, to_yaml
+from costmodel.latency.find import device_files, find_device
 from costmodel.latency.transfer import rates, transfer
 
 ROOT = Path(__file__).parents[2]
-TRANSFER = ROOT / "benchmarks/published/transfer.csv"
 SHIPPED = sorted((ROOT / "specs/devices").glob("*.yaml"))
-LOGS = sorted((ROOT / "benchmarks/measurements").glob("*.csv"))
+LOGS = [path for path in sorted((ROOT / "benchmarks/measurements").glob("*.csv")) if ".layers" not in path.suffixes]
 
 
 def test_there_are_devices_of_every_kind():
@@ -49,7 +51,7 @@ def test_its_error_is_that_of_its_residuals(path):
     if device.error is None:
         assert device.residuals == []
         return
-    errors = [abs(row[3]) for row in device.residuals]
+    errors = [abs(row[4]) for row in device.residuals]
     assert len(errors) == device.error.networks
     assert len({row[2] for row in device.residuals}) == device.error.families
     assert mean(errors) == pytest.approx(device.error.mape_percent, abs=0.1)
@@ -74,6 +76,8 @@ def test_a_machine_that_was_measured_here_is_fitted_again_from_its_log(log):
     found = fit_log(about, measured, stated.conditions, setting.lowering, lambda text: None)
     assert found.model == stated.model
     assert found.error == stated.error
+    layers = log_of_layers(log)
+    assert stated.layers == (classes_of(found, read_layers(layers)) if layers.exists() else [])
     coverage = found.interval.coverage_percent
     assert coverage == pytest.approx(stated.interval.coverage_percent, abs=2)  # one at the edge falls to either side
     assert found.interval.model_copy(update={"coverage_percent": stated.interval.coverage_percent}) == stated.interval
@@ -93,30 +97,33 @@ def test_a_device_nobody_measured_is_scaled_and_trusts_itself_less():
         transfer(made, "again", "Again", peaks, "a test")
 
 
-PEAKS = {"rtx4090": (165.2e12, 1008e9), "rtx5090": (209.5e12, 1792e9)}
-
-
-@pytest.mark.parametrize("name", PEAKS)
-def test_a_scaled_profile_predicts_what_was_published_of_devices_it_was_not_fitted_on(name):
-    lines = [line for line in TRANSFER.read_text("utf-8").splitlines() if not line.startswith("#")]
-    rows = [row for row in csv.DictReader(lines) if row["device"] == name]
-    flops, moved = PEAKS[name]
-    made = transfer(find_device("rtx3090"), name, name, {"flops_per_s": flops, "bytes_per_s": moved}, "a test")
-    errors, held = [], []
-    for row in rows:
-        graph = cm.load(row["architecture"], resolution=int(row["resolution"]))
-        found = latency_of(graph, made, int(row["batch"]))
-        truth = int(row["batch"]) / float(row["throughput"])
-        errors.append(abs(found["latency_s"] / truth - 1))
-        held.append(found["latency_low_s"] <= truth <= found["latency_high_s"])
-    assert len(rows) == 20
-    assert mean(errors) < 0.1
-    assert mean(held) >= 0.9
-
-
 def test_a_device_without_datasheet_figures_cannot_be_scaled():
+    bare = find_device("pi5").model_copy(update={"peaks": {}, "peaks_source": ""})
     with pytest.raises(cm.CostModelError, match="pi5 does not state its datasheet's FLOP/s and B/s; calibrate it with"):
-        transfer(find_device("pi5"), "pi6", "Pi 6", {"flops_per_s": 1.0, "bytes_per_s": 1.0}, "a test")
+        transfer(bare, "pi6", "Pi 6", {"flops_per_s": 1.0, "bytes_per_s": 1.0}, "a test")
+    says = r"rk3588 does not state its datasheet's B/s \(.*the table names no board.*\); calibrate it with"
+    with pytest.raises(cm.CostModelError, match=says):
+        transfer(find_device("rk3588"), "new", "New", {"flops_per_s": 1.0, "bytes_per_s": 1.0}, "a test")
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_device_states_its_datasheet_or_why_it_cannot(path):
+    device = read_device(path)
+    assert device.peaks_source
+    assert ("left out" in device.peaks_source) == (len(device.peaks) < 2)
+
+
+def test_a_processor_states_the_product_that_its_rate_is():
+    stated = {path.stem: read_device(path) for path in SHIPPED}
+    products = {name: device.peaks_source.partition(" FLOP a cycle")[0] for name, device in stated.items()}
+    found = {
+        name: sum(prod(map(float, re.findall(r"[\d.]+", part))) for part in product.split("+"))
+        for name, product in products.items()
+        if product != stated[name].peaks_source
+    }
+    assert len(found) == 10
+    for name, gigaflops in found.items():
+        assert stated[name].peaks["flops_per_s"] == pytest.approx(1e9 * gigaflops)
 
 
 def test_the_figures_of_a_datasheet_are_read():

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import costmodel as cm
-from costmodel.bench.crossvalidate import CHAIN, choose, coverage_percent, half_width, held_out, score
-from costmodel.bench.fit import Design, Prior, coefficients_of, nnls
+from costmodel.bench.crossvalidate import choose, coverage_percent, earned, half_width, held_out, score
+from costmodel.bench.fit import CHAIN, Design, Prior, coefficients_of, nnls
 from costmodel.latency.forms import FORMS, OPERATIONS
 from latency.planted import machine, samples, seconds
 
@@ -177,6 +177,31 @@ def test_with_fewer_than_ten_families_the_worst_is_what_to_expect():
     predicted = np.array([1.01] * 100 + [1.3, 1.4, 0.5])
     families = np.array(["large"] * 100 + ["a", "b", "c"])
     assert half_width(predicted, np.ones(103), families) == pytest.approx(np.log(2))
+
+
+def test_an_interval_that_held_too_few_unseen_families_is_taken_wider_and_says_so():
+    """Of twelve families the 90 % quantile leaves the worst out, and the one left out last with it."""
+    rng = np.random.default_rng(9)
+    form = FORMS[0]
+    measured = samples(form, machine(form, rng), rng, families=12, each=3, family_noise=0.2)
+    design = Design(measured, form)
+    residual = np.abs(np.log(held_out(design) / design.seconds))
+    by_family = sorted(max(residual[design.families == family]) for family in set(design.families.tolist()))
+    width, held, why = earned(design)
+    plain = half_width(held_out(design), design.seconds, design.families)
+    assert coverage_percent(design) < 85 <= held
+    assert plain < width <= by_family[-1] * (1 + 1e-9)
+    assert f"held {coverage_percent(design):.0f} % of unseen families" in why
+
+
+def test_an_interval_that_held_enough_is_the_quantile():
+    rng = np.random.default_rng(10)
+    form = FORMS[0]
+    measured = samples(form, machine(form, rng), rng, families=40, each=1, family_noise=0.1)
+    design = Design(measured, form)
+    width, held, why = earned(design)
+    assert held >= 85
+    assert (width, why) == (half_width(held_out(design), design.seconds, design.families), "")
 
 
 def test_the_simplest_form_that_explains_the_machine_is_chosen():

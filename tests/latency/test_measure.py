@@ -2,6 +2,7 @@
 clock.
 """
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -12,15 +13,16 @@ from costmodel.bench import plan
 from costmodel.bench.campaign import About, Campaign
 from costmodel.bench.log import FIELDS, Setting, Visit, read_log, read_setting
 from costmodel.bench.machine import calibrate_machine, fit_log, read_measured
-from costmodel.bench.measure import LEAST_RUNS, LEAST_SECONDS, WARM_UPS, Course, Job, measure
-from costmodel.bench.microbench import chains
+from costmodel.bench.measure import LEAST_RUNS, LEAST_SECONDS, WARM_UPS, Course, Job, LayerTimes, measure
+from costmodel.bench.microbench import chains, is_rare
 from costmodel.bench.onnx_runner import OnnxRuntime
 from costmodel.bench.quality import Measured, judge, summarize
+from costmodel.bench.rare_chains import rare_chains
 from costmodel.bench.runtimes import RUNTIMES
 from costmodel.bench.tables import kernels_of
 from costmodel.latency.device import Conditions, Errors
 from costmodel.latency.forms import FORMS
-from costmodel.latency.lowering import Lowering
+from costmodel.latency.lowering import Lowering, table_kernels
 from costmodel.latency.predict import latency_of
 from latency.planted import REAL, seconds
 
@@ -272,6 +274,32 @@ def test_calibrating_twice_gives_the_same_predictions_within_the_repeatability(s
         assert one["latency_low_s"] < other["latency_s"] < one["latency_high_s"]
 
 
+class Sampled(Planted):
+    """A machine that also says what single layers take: what was planted, a third more."""
+
+    def profile(self, job, batch, runs):
+        table = cm.price(job.build(), batch)
+        took: dict[str, float] = {}
+        for head, counts in table_kernels(table, self.lowering):
+            took[head] = took.get(head, 0) + 1.3 * seconds(FORM, self.coefficients, [counts])
+        return [LayerTimes((head,), (one, 2 * one)) for head, one in took.items()]
+
+
+def test_layers_are_measured_beside_the_log_and_fitted_on_by_nobody(small, tmp_path, monkeypatch):
+    plain, told = calibrated(Planted(), tmp_path, monkeypatch)
+    assert "no times of single layers: this runtime does not say what they take" in told
+    (tmp_path / "log.csv").unlink()
+    device, told = calibrated(Sampled(), tmp_path, monkeypatch)
+    assert device.layers
+    assert device.model_copy(update={"layers": []}) == plain
+    assert all(0.9 * one.low < 1.3 < 1.1 * one.high for one in device.layers), device.layers
+    written = (tmp_path / "log.layers.csv").read_bytes()
+    again, told = calibrated(Planted(), tmp_path, monkeypatch, resume=True)
+    assert again == device
+    assert (tmp_path / "log.layers.csv").read_bytes() == written
+    assert not any("single layers" in line for line in told)
+
+
 def test_a_runtime_that_fuses_nothing_is_fitted_layer_by_layer(small, tmp_path, monkeypatch):
     for runtime, fuses in (("torch", False), ("onnxruntime", True)):
         (tmp_path / runtime).mkdir()
@@ -293,7 +321,7 @@ def test_quick_measures_eight_networks_and_promises_less(tmp_path, monkeypatch):
     runner = Planted(noise=0.02)
     device, _ = calibrated(runner, tmp_path, monkeypatch, quick=True, batches=(1,), rounds=2)
     assert set(runner.opened) == set(plan.QUICK)
-    errors = [abs(np.log(1 + row[3] / 100)) for row in device.residuals]
+    errors = [abs(np.log(1 + row[4] / 100)) for row in device.residuals]
     assert device.interval.half_width == pytest.approx(max(errors), rel=0.02)
 
 
@@ -352,11 +380,32 @@ def test_onnx_runtime_really_runs(tmp_path):
     assert len(list(tmp_path.glob("*.onnx"))) == 1
 
 
-def test_every_chain_can_be_built_and_has_one_kind_of_kernel():
+def test_every_chain_has_one_kind_of_kernel_besides_sums():
+    """But all of squeeze-excite, which is six layers."""
     for chain in chains():
         table = cm.price(chain.build())
-        heads = {row["kind"] for row in table if row["kernel"] == row["path"]}
-        assert len(heads) == 1
+        heads = {row["kind"] for row in table if row["kernel"] == row["path"] and row["op"] != "add"}
+        assert len(heads) == (4 if chain.name.startswith("squeeze_excite") else chain.name[:4] != "add ")
+
+
+def test_no_operator_is_learned_from_one_chain():
+    seen = Counter(name for chain in chains() for name in {layer.op.name for layer in chain.build().layers})
+    assert {"gelu", "lrn", "softmax", "layer_norm", "attention", "conv_transpose", "upsample", "lstm", "gru"} <= set(
+        seen
+    )
+    assert min(seen.values()) > 1
+
+
+def test_chains_have_names_of_their_own():
+    names = [chain.name for chain in chains()]
+    assert len(set(names)) == len(names)
+    assert {name for name in names if is_rare(name)} == {chain.name for chain in rare_chains()}
+
+
+def test_every_rare_chain_runs_in_onnx_runtime(tmp_path):
+    runner = OnnxRuntime(1, tmp_path)
+    for chain in rare_chains():
+        runner.prepare(Job(chain.name, "", (1,), chain.build))(1)()
 
 
 def test_a_calibration_measures_enough_to_hold_its_promise():

@@ -15,9 +15,10 @@ import costmodel as cm
 from costmodel.bench.fit import Design, Sample
 from costmodel.bench.tables import kernels_of
 from costmodel.graph import INPUT, LayerGraph
-from costmodel.latency.device import Conditions, Device, Errors, Interval, Model, TermModel, device_files, find_device
+from costmodel.latency.device import Conditions, Device, Errors, Interval, Model, TermModel
 from costmodel.latency.energy import chip_energy, device_energy
 from costmodel.latency.features import FEATURES
+from costmodel.latency.find import device_files, find_device
 from costmodel.latency.forms import FORMS, Form
 from costmodel.latency.lowering import Lowering
 from costmodel.latency.predict import latency_of, over_batches
@@ -148,15 +149,16 @@ def test_a_kind_that_no_device_has_measured_counts_as_linear_and_is_named(device
     dtype = found.conditions.dtype
     counts = {name: total_counts(cm.price(graph), Lowering()) for name, graph in graphs.items()}
     assert counts["recurrent"]["mult_adds_matmul"] == counts["linear"]["mult_adds_matmul"] == 64 * 128 * 256
-    said = "recurrent: no device has measured this kind; counted as linear, with a wider interval"
+    said = f"never measured on {device_name}: recurrent; counted by their bytes, mult-adds as linear, 100 % of the time"
     for latency in (
         latency_of(graphs["recurrent"], found),
         cm.time(cm.price(graphs["recurrent"], dtype=dtype), found).totals.as_dict(),
     ):
-        assert said in latency["notes"]
+        assert any(note.startswith(said) for note in latency["notes"])
+        assert latency["unseen"].split("; ")[0] == "recurrent"
         width = math.log(latency["latency_high_s"] / latency["latency_s"])
-        assert width == pytest.approx(2 * found.interval.half_width)
-    assert said not in latency_of(graphs["linear"], found)["notes"]
+        assert width >= found.interval.half_width + math.log(found.interval.unseen) - 1e-9
+    assert not any(note.startswith("never") for note in latency_of(graphs["linear"], found)["notes"])
 
 
 @pytest.mark.parametrize("combine", ["sum", "max"])
@@ -241,6 +243,12 @@ def test_a_thousand_networks_at_once_take_what_each_takes(form, lowering, networ
         for key in ("latency_s", "latency_low_s", "latency_high_s", "throughput_per_s", "latency_per_image_s"):
             assert together[key][place] == pytest.approx(alone[key])
         assert together["bound"][place] == alone["bound"]
+        assert together["unseen"][place] == alone["unseen"]
+
+
+def width_of(latency):
+    """Return by which factor, as a logarithm, the upper end lies above the prediction."""
+    return math.log(latency["latency_high_s"] / latency["latency_s"])
 
 
 def test_the_interval_is_as_wide_as_the_device_says_and_wider_where_it_extrapolates():
@@ -248,11 +256,10 @@ def test_the_interval_is_as_wide_as_the_device_says_and_wider_where_it_extrapola
     inside, outside = latency_of(graph, planted, 16), latency_of(graph, planted, 64)
     assert inside["latency_high_s"] / inside["latency_s"] == pytest.approx(math.exp(0.2))
     assert inside["latency_low_s"] / inside["latency_s"] == pytest.approx(math.exp(-0.2))
-    assert outside["latency_high_s"] / outside["latency_s"] == pytest.approx(math.exp(0.4))
-    assert inside["notes"] == []
-    assert outside["notes"] == [
-        "measured at batch 1 to 16 only; other batches are extrapolation, with a wider interval"
-    ]
+    assert width_of(outside) == pytest.approx(0.4)  # two doublings, each half the interval's own width
+    assert width_of(latency_of(graph, planted, 32)) == pytest.approx(0.3)
+    assert (inside["notes"], inside["unseen"], outside["unseen"]) == ([], "", "batch")
+    assert outside["notes"] == ["measured at batch 1 to 16 only; the interval is wider the further away"]
 
 
 def test_a_network_unlike_any_measured_one_has_a_wider_interval():
@@ -260,8 +267,9 @@ def test_a_network_unlike_any_measured_one_has_a_wider_interval():
     terms = [term.model_copy(update={"largest_share": 0.3}) for term in planted.model.terms]
     planted = planted.model_copy(update={"model": planted.model.model_copy(update={"terms": terms})})
     found = latency_of(cm.load("vgg16"), planted)
-    assert found["latency_high_s"] / found["latency_s"] == pytest.approx(math.exp(0.4))
+    assert width_of(found) > 0.4
     assert "takes more of the time than in any measured network (30 %)" in found["notes"][0]
+    assert found["unseen"].startswith("share of mult_adds_winograd and 5 more")
 
 
 def test_a_run_shorter_than_any_measured_one_has_a_wider_interval():
@@ -271,11 +279,13 @@ def test_a_run_shorter_than_any_measured_one_has_a_wider_interval():
     long, short = (latency_of(cm.load(name), planted) for name in ("vgg11", "nin_cifar10"))
     assert long["latency_s"] > 5e-3 > short["latency_s"]
     assert long["latency_high_s"] / long["latency_s"] == pytest.approx(math.exp(0.2))
-    assert short["latency_high_s"] / short["latency_s"] == pytest.approx(math.exp(0.4))
+    assert width_of(short) == pytest.approx(0.2 + 0.1 * math.log2(5e-3 / short["latency_s"]))
     assert "shorter than any measured run (5 ms)" in short["notes"][0]
     widths = np.array([0.25, 1.0])
     both = latency_of(cm.load("mobilenet_v1", width=widths, resolution=32), planted)
-    assert (both["latency_high_s"] / both["latency_s"])[0] == pytest.approx(math.exp(0.4))
+    wide = np.log(both["latency_high_s"] / both["latency_s"])
+    assert wide == pytest.approx(0.2 + 0.1 * np.maximum(np.log2(5e-3 / both["latency_s"]), 0))
+    assert both["unseen"].tolist() == ["short", "short"]
 
 
 def test_another_dtype_than_was_measured_is_refused():
@@ -352,3 +362,15 @@ def test_a_lookup_takes_the_time_of_its_rows_and_not_of_its_table():
         graph.add("table", Embedding(num_embeddings=rows, embedding_dim=8), ("x",))
         times.append(latency_of(graph, "epyc-1t")["latency_s"])
     assert 0 < times[0] == times[1]
+
+
+def test_a_network_is_timed_at_the_dtype_that_was_measured():
+    graph = cm.load("mobilenet_v1")
+    timed = cm.time(graph, "pi5")
+    assert timed.dtype == cm.find_device("pi5").conditions.dtype == "float16"
+    assert timed.totals.latency_s == cm.time(cm.price(graph, dtype="float16"), "pi5").totals.latency_s
+
+
+def test_the_name_of_a_network_is_none():
+    with pytest.raises(cm.CostModelError, match=r"is no network; write cm.time\(cm.load\(.resnet50.\), 'pi4'\)"):
+        cm.time("resnet50", "pi4")

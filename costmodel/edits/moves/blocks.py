@@ -110,6 +110,11 @@ def _squeeze_excite(draft: Draft, use: Use, ratio: int) -> None:
     while copy_of(use) is not None:
         require(use.path in draft.tree.children, "it is repeated and no block, so no line stands after each copy")
         use = draft.tree.children[use.path][-1]
+    further = draft.tree.graph.outputs[:-1]
+    require(
+        not any(path == use.path or path.startswith(f"{use.path}.") for path in further),
+        "it gives a further output of the network, which is that of a layer by name",
+    )
     output = _output(draft.tree, use)
     if output is None:
         raise CannotError("what stands above it does not fit")

@@ -66,7 +66,8 @@ def _widths(layer: Layer) -> tuple[str, ...]:
 
 def _heads(graph: LayerGraph) -> set[str]:
     """Return the layers whose channels reach an output of the network with no weights in between."""
-    frontier, heads = list(graph.outputs), set(graph.outputs)
+    heads = {path for path in graph.outputs if path not in graph.inputs}
+    frontier = list(heads)
     while frontier:
         layer = graph.layer(frontier.pop())
         if not isinstance(layer.op, (Conv, Linear)):
