@@ -38,7 +38,10 @@ class Widths:
 
     def unfolded(self, graph: LayerGraph, layer: Layer) -> Number:
         """Return the bytes of a layer's windows, written out for one image, of the width of what they are cut from."""
-        numbers = layer.op.unfolded(*layer.input_shapes)
+        return self.cut(graph, layer, layer.op.unfolded(*layer.input_shapes))
+
+    def cut(self, graph: LayerGraph, layer: Layer, numbers: Number) -> Number:
+        """Return the bytes of so many numbers, of the width of what a layer cuts its windows from."""
         return self.bytes(numbers, graph.tensor(layer.inputs[0]).dtype) if not is_plain(numbers) or numbers else 0
 
     def of(self, tensor: Tensor | Layer, batch: Number) -> Number:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from operator import add, itemgetter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.graph import NOTHING_SEEN, Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, completed, names
 from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, whole
 from costmodel.ops.saved import Saved
-from costmodel.pricing.depth import depth
+from costmodel.pricing.depth import depth, multiplies
 from costmodel.pricing.elements import Widths, own_cost
 from costmodel.pricing.fusion import kernels
 from costmodel.pricing.memory.fused import Fused
@@ -45,6 +45,9 @@ SUMS = tuple(
     name for name in names(("", "training"), rows=True) if MEASURES[name].adds == "sum" and not MEASURES[name].rule
 )
 """What is added up; what has a rule follows from the sums."""
+
+
+Counted: TypeAlias = tuple[dict[str, Any], Number, Number, Number, bool]
 
 
 class Typed(Protocol):
@@ -99,7 +102,8 @@ class Walk:
         self._peaks: dict[str, Number] = {}
         self._peak_layer: str | None = None
         self._field: ReceptiveField | None = None
-        self._costs: dict[Any, tuple[dict[str, Any], Number, Number]] = {}
+        self._costs: dict[Any, Counted] = {}
+        self._products: dict[str, bool] = {}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         graph = self.graph
@@ -137,7 +141,7 @@ class Walk:
     def _row(
         self, layer: Layer, head: str | None, sizes: dict[str, Number], last_of: dict[str | None, str]
     ) -> dict[str, Any]:
-        counts, read_bytes, kept_bytes = self._counts(layer)
+        counts, read_bytes, kept_bytes, unfolded, self._products[layer.path] = self._counts(layer)
         op = layer.op
         moved = not op.view
         input_bytes = sum([sizes[name] for name in layer.inputs], kept_bytes) if moved else 0
@@ -159,16 +163,20 @@ class Walk:
             "output_bytes": output_bytes,
             "traffic_bytes": read_bytes + input_bytes + output_bytes,
             "fused_traffic_bytes": fused_bytes,
-            "im2col_bytes": self.widths.unfolded(self.graph, layer) * self._images_of(layer),
+            "im2col_bytes": self.widths.cut(self.graph, layer, unfolded) * self._images_of(layer),
         }
+
+    def _multiplies(self, layer: Layer) -> bool:
+        return self._products[layer.path]
 
     def _images_of(self, layer: Layer) -> Number:
         """Return how often a layer's work is done: for each image, or once if it comes from sources alone."""
         return self.batch if layer.batched else 1
 
-    def _counts(self, layer: Layer) -> tuple[dict[str, Any], Number, Number]:
+    def _counts(self, layer: Layer) -> Counted:
         """Return what follows from the operator's cost, asked for once for each distinct question, the bytes of
-        weights that are read and those of what earlier steps kept.
+        weights that are read and those of what earlier steps kept, the numbers of its windows written out, and whether
+        it multiplies by weights of its own.
         """
         if not self.plain:
             return self._counted(layer)
@@ -179,7 +187,7 @@ class Walk:
             counts = self._costs[key] = self._counted(layer)
         return counts
 
-    def _counted(self, layer: Layer) -> tuple[dict[str, Any], Number, Number]:
+    def _counted(self, layer: Layer) -> Counted:
         op, shapes, images = layer.op, layer.input_shapes, self._images_of(layer)
         cost = op.price(*shapes)
         read_bytes = self.widths.read(layer, cost, images)
@@ -191,7 +199,8 @@ class Walk:
             counts[measure.name] = known[measure.name] = measure.of(known)
         if layer.stored:
             counts["weight_bytes"] = self.widths.weights(layer)
-        return counts, read_bytes, op.kept(*shapes) * images * self.itemsize
+        kept_bytes = op.kept(*shapes) * images * self.itemsize
+        return counts, read_bytes, kept_bytes, op.unfolded(*shapes), multiplies(layer)
 
     def _reader(self, wanted: tuple[str, ...]) -> Callable[[dict[str, Any]], Iterable[Any]]:
         """Return what takes a rule's arguments out of a row."""
@@ -229,7 +238,12 @@ class Walk:
             }
 
     def totals(self) -> Totals:
-        values = {"layers": len(self.graph), "weighted_layers": depth(self.graph), **self._sums, **self._peaks}
+        values = {
+            "layers": len(self.graph),
+            "weighted_layers": depth(self.graph, self._multiplies),
+            **self._sums,
+            **self._peaks,
+        }
         return Totals(
             completed(values, self.batch, self.itemsize, ("", "training") if self.training else ("",)),
             peak_layer=self._peak_layer,
