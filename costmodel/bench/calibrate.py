@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from costmodel.bench.campaign import About, Published
 from costmodel.bench.crossvalidate import Score, choice_mape_percent, choose_among, earned, held_out, score
-from costmodel.bench.figures import figures, residuals, short
+from costmodel.bench.figures import errors_of, residuals, short
 from costmodel.bench.fit import CHAIN, Design, Prior, Sample, coefficients_of
 from costmodel.bench.like import like
 from costmodel.bench.tables import read_table, samples_of
@@ -23,10 +23,9 @@ from costmodel.latency.device import (
     Errors,
     Interval,
     Model,
-    Operations,
     TermModel,
 )
-from costmodel.latency.forms import FORMS, OPERATIONS, Form
+from costmodel.latency.forms import FORMS, Form
 from costmodel.latency.lowering import Lowering
 
 
@@ -112,19 +111,13 @@ def _errors(
     samples: Sequence[Sample], form: Form, designs: dict[Form, Design], scores: dict[str, Score], prior: Prior | None
 ) -> Errors:
     networks = [sample for sample in samples if sample.family != CHAIN]
-    found, plain = scores[form.name], Design(networks, OPERATIONS)
-    baseline = score(held_out(plain), plain.seconds)
     design = designs[form]
     loose = None if prior is None else score(held_out(design, prior, strict=False), design.seconds).mape_percent
-    return Errors(
-        networks=len(networks),
-        families=len({sample.family for sample in networks}),
-        **figures(found),
+    return errors_of(
+        networks,
+        scores[form.name],
         mape_choice_percent=_finite(choice_mape_percent(list(designs.values()), prior)),
         mape_prior_percent=None if loose is None else short(loose),
-        operations_only=Operations(
-            seconds=short(float(coefficients_of(networks, OPERATIONS)[0]), 6), **figures(baseline)
-        ),
         others={name: short(other.mape_percent) for name, other in scores.items() if name != form.name},
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from costmodel.bench.crossvalidate import Score
-from costmodel.bench.fit import CHAIN, Sample
-from costmodel.latency.device import Residual
+from costmodel.bench.crossvalidate import Score, held_out, score
+from costmodel.bench.fit import CHAIN, Design, Sample, coefficients_of
+from costmodel.latency.device import Errors, Operations, Residual
+from costmodel.latency.forms import OPERATIONS
 
 
 def short(value: float, digits: int = 3) -> float:
@@ -15,8 +16,20 @@ def short(value: float, digits: int = 3) -> float:
     return float(f"{float(value):.{digits}g}")
 
 
-def figures(found: Score) -> dict[str, Any]:
-    """Return what a score comes to, by the names that a device file has for it."""
+def errors_of(networks: Sequence[Sample], found: Score, **more: Any) -> Errors:
+    """Return the errors of a fit on networks of families left out, beside those of time in proportion to mult-adds."""
+    plain = Design(networks, OPERATIONS)
+    each = short(float(coefficients_of(networks, OPERATIONS)[0]), 6)
+    return Errors(
+        networks=len(networks),
+        families=len({sample.family for sample in networks}),
+        **_figures(found),
+        operations_only=Operations(seconds=each, **_figures(score(held_out(plain), plain.seconds))),
+        **more,
+    )
+
+
+def _figures(found: Score) -> dict[str, Any]:
     return {
         "mape_percent": short(found.mape_percent),
         "within_10_percent": short(found.within_10_percent),

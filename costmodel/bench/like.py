@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.bench.campaign import About
 from costmodel.bench.crossvalidate import FEWEST_FAMILIES, Score, half_width, left_out, pays, score
-from costmodel.bench.figures import figures, residuals, short
-from costmodel.bench.fit import CHAIN, CHAIN_WEIGHT, Design, Sample, coefficients_of
+from costmodel.bench.figures import errors_of, residuals, short
+from costmodel.bench.fit import CHAIN, CHAIN_WEIGHT, Design, Sample
 from costmodel.errors import CostModelError
-from costmodel.latency.device import LEAST_SECONDS, LEVEL, Conditions, Device, Errors, Interval, Operations
-from costmodel.latency.forms import OPERATIONS, Form
+from costmodel.latency.device import LEAST_SECONDS, LEVEL, Conditions, Device, Errors, Interval
+from costmodel.latency.forms import Form
 from costmodel.latency.lowering import Lowering
 from costmodel.units import counted
 
@@ -96,7 +96,7 @@ def like(
             "scaled": f"{device.name} times {found}",
             "layers": [],
             "model": device.model.model_copy(update={"terms": terms, "lanes": lowering.lanes}),
-            "error": None if predicted is None else _errors(networks, found.design, predicted),
+            "error": None if predicted is None else _errors(networks, score(predicted, found.design.seconds)),
             "interval": _interval(device, networks, found.design, predicted, repeatability_percent),
             "residuals": [] if predicted is None else residuals(samples, predicted),
         }
@@ -207,15 +207,6 @@ def _interval(
     )
 
 
-def _errors(networks: Sequence[Sample], design: Design, predicted: Array) -> Errors:
+def _errors(networks: Sequence[Sample], found: Score) -> Errors:
     """Return the error on families left out here; the device that was scaled may have measured them."""
-    found, plain = score(predicted, design.seconds), Design(networks, OPERATIONS)
-    baseline = score(left_out(plain, lambda rest, family: plain.fit(rest)), plain.seconds)
-    each = short(float(coefficients_of(networks, OPERATIONS)[0]), 6)
-    return Errors(
-        networks=len(networks),
-        families=len({sample.family for sample in networks}),
-        **figures(found),
-        mape_prior_percent=short(found.mape_percent),
-        operations_only=Operations(seconds=each, **figures(baseline)),
-    )
+    return errors_of(networks, found, mape_prior_percent=short(found.mape_percent))
