@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from costmodel.numbers.arithmetic import Number, Shape, is_plain, product, same, smallest
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_rank
 from costmodel.ops.fields import Count, Nonlinearity, Size
+from costmodel.ops.reserve import reserve
 from costmodel.ops.saved import OUTPUT, Saved
 
 if TYPE_CHECKING:
@@ -42,24 +44,34 @@ class Recurrent(Operator, abstract=True):
 
     def shape(self, x: Shape) -> Shape:
         require_rank(self, x, 2, "a sequence (..., tokens, features)")
-        return (*x[:-1], self._directions * self._width())
+        return (*x[:-1], self._directions * self.width())
 
     @property
     def _directions(self) -> int:
         return 2 if self.bidirectional else 1
 
-    def _width(self) -> Number:
+    @property
+    def by_kernel(self) -> bool:
+        """Whether PyTorch has a kernel that computes all steps of one layer and direction."""
+        return False
+
+    def width(self) -> Number:
         """Return the features that one direction gives, and hands on to its next step."""
         return self.hidden_size
 
-    def _rows(self) -> Number:
+    def state(self) -> Number:
+        """Return the numbers that one direction hands on to its next step, seen or not."""
+        return self.hidden_size
+
+    def rows(self) -> Number:
+        """Return the rows of its matrices, those of all gates."""
         return self.gates * self.hidden_size
 
     def _has_more_layers(self) -> bool:
         return not (is_plain(self.layers) and self.layers == 1)
 
     def weights(self, x: Shape) -> dict[str, Shape]:
-        ways, rows, width = self._directions, self._rows(), self._width()
+        ways, rows, width = self._directions, self.rows(), self.width()
         arrays: dict[str, Shape] = {"weight_ih": (ways, rows, x[-1])}
         if self._has_more_layers():
             arrays["weight_ih_above"] = (self.layers - 1, ways, rows, ways * width)
@@ -85,15 +97,15 @@ class Recurrent(Operator, abstract=True):
         # PyTorch puts the steps first, which copies the input, and keeps what one layer hands to the next.
         moved = Saved("input, steps first", by=("weights",), keeper="pytorch", numbers=product(x) * self._directions)
         read = Saved(0, by=("weights",), keeper="pytorch") if same(tokens, 1) else moved
-        above = product(x[:-1]) * (self.layers - 1) * self._directions * self._width()
+        above = product(x[:-1]) * (self.layers - 1) * self._directions * self.width()
         handed = Saved("given to the layer above", by=("weights",), keeper="pytorch", numbers=above)
-        each, learning = self._kept(tokens)
+        each, learning = self.keeps_of_steps(tokens)
         cells = product(before) * ways
         kept = Saved("states and gates", keeper="pytorch", numbers=cells * each)
         factors = Saved("factors of weights", by=("weights",), keeper="pytorch", numbers=cells * learning)
         return (*least, read, handed, kept, factors)
 
-    def _kept(self, tokens: Number) -> tuple[Number, Number]:
+    def keeps_of_steps(self, tokens: Number) -> tuple[Number, Number]:
         """Return how many numbers PyTorch keeps of the steps of one direction of one layer, in any case and for the
         gradients of the weights.
         """
@@ -168,7 +180,7 @@ class Recurrent(Operator, abstract=True):
         if layer:
             own["weight_ih"] = emit("Gather", weights["weight_ih_above"], emit.constant(layer - 1), axis=0)
         for name in (name for name in weights if name.startswith("bias")):
-            apart = emit("Reshape", weights[name], emit.constant([self.layers, self._directions, self._rows()]))
+            apart = emit("Reshape", weights[name], emit.constant([self.layers, self._directions, self.rows()]))
             own[name] = emit("Gather", apart, emit.constant(layer), axis=0)
         return own
 
@@ -206,7 +218,7 @@ class Rnn(Recurrent):
 
     nonlinearity: Nonlinearity = "tanh"
 
-    def _kept(self, tokens: Number) -> tuple[Number, Number]:
+    def keeps_of_steps(self, tokens: Number) -> tuple[Number, Number]:
         return tokens * self.hidden_size, self.hidden_size  # each state; the first was not computed
 
     def step(self, own: Mapping[str, Array], given: Array, kept: Array, last: Array, state: Array) -> Any:
@@ -235,7 +247,7 @@ class Gru(Recurrent):
     cell_ops = 12
     needed = 5
 
-    def _kept(self, tokens: Number) -> tuple[Number, Number]:
+    def keeps_of_steps(self, tokens: Number) -> tuple[Number, Number]:
         # Both gates, the new state and its two parts, and the products of the old; the old state itself.
         return 6 * tokens * self.hidden_size, tokens * self.hidden_size
 
@@ -284,10 +296,13 @@ class Lstm(Recurrent):
         )
         return super().shape(x)
 
-    def _width(self) -> Number:
+    def width(self) -> Number:
         if is_plain(self.proj_size):
             return self.proj_size or self.hidden_size
         return self.proj_size + self.hidden_size * (1 - smallest(self.proj_size, 1))
+
+    def state(self) -> Number:
+        return self.width() + self.hidden_size
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         arrays = super().weights(x)
@@ -295,16 +310,20 @@ class Lstm(Recurrent):
             arrays["weight_hr"] = (self.layers, self._directions, self.proj_size, self.hidden_size)
         return arrays
 
+    @property
+    def by_kernel(self) -> bool:
+        return not self._projects()
+
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         least = tuple(saved for saved in super().saved(x) if saved.keeper == "minimum")
-        return super().saved(x) if self._projects() else (*least, *self._saved_whole(x))
+        return (*least, *self._saved_whole(x)) if self.by_kernel else super().saved(x)
 
     def _projects(self) -> bool:
         return not (is_plain(self.proj_size) and self.proj_size == 0)
 
     def _saved_whole(self, x: Shape) -> tuple[Saved, ...]:
         """Return what PyTorch keeps where a kernel computes a whole layer: its input and output, its first and last
-        states, and a reserve, laid out as the kernel likes, in which gates and inner states are at least.
+        states, and a reserve that the kernel lays out.
         """
         *before, tokens, _ = x
         layers, ways, size = self.layers, self._directions, self.hidden_size
@@ -316,14 +335,23 @@ class Lstm(Recurrent):
             Saved(0) if same(tokens, 1) else Saved("input, steps first", numbers=product(x)),
             Saved("states", numbers=4 * cells + handed + apart),
             Saved("matrices", numbers=matrices, once=True),  # copied where there are no biases
-            Saved("reserve", numbers=5 * cells * tokens),
+            Saved("reserve", room=partial(self._reserves, x)),
             *(() if ways > 1 else (Saved(OUTPUT),)),
         )
         return tuple(replace(saved, keeper="pytorch") for saved in kept)
 
-    def _kept(self, tokens: Number) -> tuple[Number, Number]:
+    def _reserves(self, x: Shape, images: Number, itemsize: int) -> Number:
+        """Return the bytes of all layers' reserves."""
+        *before, tokens, features = x
+        rows, ways = product(before) * images, self._directions
+        first, above = (
+            reserve(tokens, rows, given, self.hidden_size, itemsize) for given in (features, ways * self.hidden_size)
+        )
+        return ways * (first + (self.layers - 1) * above)
+
+    def keeps_of_steps(self, tokens: Number) -> tuple[Number, Number]:
         # Gates and inner states; what is projected, and what that gave.
-        return 6 * tokens * self.hidden_size, tokens * (self.hidden_size + self._width())
+        return 6 * tokens * self.hidden_size, tokens * (self.hidden_size + self.width())
 
     def step(self, own: Mapping[str, Array], given: Array, kept: Array, last: Array, state: Array) -> Any:
         import numpy as np
@@ -347,7 +375,7 @@ class Lstm(Recurrent):
         batch, size = emit("Shape", x, start=1, end=2), self.hidden_size
         last, state = (
             emit("Expand", emit.constant(0.0), emit("Concat", batch, emit.constant([width]), axis=0))
-            for width in (self._width(), size)
+            for width in (self.width(), size)
         )
 
         def step(cell: Emit, last: str, state: str, given: str, way: int) -> tuple[str, str]:

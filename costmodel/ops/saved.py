@@ -4,6 +4,7 @@ PyTorch keeps where that is more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -30,6 +31,8 @@ class Saved:
     share: 1, or in an array of networks 0 for those that do not keep it.
     numbers: how many numbers a new one has, for one image, or for the whole batch where it is there `once`; of an input
     that may be true and false, how many PyTorch makes of it. dtype: theirs; None is the dtype of the layer.
+    room: instead of numbers, the bytes of one that a kernel lays out as it likes, for so many images and so many bytes
+    a number.
     """
 
     of: Which
@@ -42,6 +45,7 @@ class Saved:
     numbers: Number = 0
     dtype: str | None = None
     once: bool = False
+    room: Callable[[Number, int], Number] | None = None
 
 
 Facts: TypeAlias = tuple[Saved, ...]

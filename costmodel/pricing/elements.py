@@ -28,13 +28,16 @@ class Widths:
         """Return the bytes of so many numbers of a dtype; what takes less than a byte lies packed."""
         return numbers * self.itemsize if dtype is None else packed(numbers, self.bits(dtype))
 
-    def saved(self, layer: Layer, saved: Saved) -> Number:
-        """Return the bytes of a tensor that a layer makes for the backward pass, for one image. Those that name their
-        dtype have it, whatever is asked for.
+    def saved(self, layer: Layer, saved: Saved, images: Number) -> Number:
+        """Return the bytes of a tensor that a layer makes for the backward pass of so many images. Those that name
+        their dtype have it, whatever is asked for.
         """
-        return (
-            self.bytes(saved.numbers, layer.dtype) if saved.dtype is None else packed(saved.numbers, BITS[saved.dtype])
-        )
+        images = images if layer.batched and not saved.once else 1
+        if saved.room is not None:
+            return saved.room(images, self.bits(layer.dtype) // 8)
+        if saved.dtype is None:
+            return self.bytes(saved.numbers * images, layer.dtype)
+        return packed(saved.numbers * images, BITS[saved.dtype])
 
     def unfolded(self, graph: LayerGraph, layer: Layer) -> Number:
         """Return the bytes of a layer's windows, written out for one image, of the width of what they are cut from."""

@@ -140,9 +140,7 @@ class _Sums:
                 owners[key] = layer, step.own
                 times[key] += 1
         own = [(layer, saved, times[key]) for key, (layer, its) in owners.items() for saved in its]
-        sized = [(saved.once, (layer, self.widths.saved(layer, saved), number)) for layer, saved, number in own]
-        each = self._for_images(entry for once, entry in sized if not once)
-        return kept + each + _weighted((size, number) for once, (_, size, number) in sized if once)
+        return kept + _weighted((self.widths.saved(layer, saved, self.batch), number) for layer, saved, number in own)
 
     def _moved(self, name: str) -> list[str]:
         """Return the tensors that a measure of traffic is made of, one as often as it is moved."""

@@ -11,7 +11,6 @@ from costmodel.errors import CostModelError, known_or_suggest
 from costmodel.graph import NOTHING_SEEN, Layer, LayerGraph
 from costmodel.measures import MEASURES, Measure, completed, names
 from costmodel.numbers.arithmetic import Number, guarded, holds, is_number, is_plain, largest, whole
-from costmodel.ops.saved import Saved
 from costmodel.pricing.depth import depth, multiplies
 from costmodel.pricing.elements import Widths, own_cost
 from costmodel.pricing.fusion import kernels
@@ -131,7 +130,7 @@ class Walk:
             row["receptive_field"], row["receptive_stride"] = field or (None, None)
             if back is not None:
                 row["backward_mult_adds"] = row["mult_adds"] * back.backward_products
-                own = (self._bytes_of_own(layer, saved) for saved in back.own)
+                own = (self.widths.saved(layer, saved, self.batch) for saved in back.own)
                 row["trained_bytes"] = row["weight_bytes"] if layer.trainable else 0
                 row["saved_bytes"] = sum((sizes[path] * share for path, share in back.saved), sum(own, 0))
             sums = list(map(add, sums, summed(row)))
@@ -218,11 +217,6 @@ class Walk:
         """Return the bytes of the memory that a layer's tensor was seen to lie in, if it is its own."""
         layer, more = self.graph.layer(path), self.graph.lies[path].more
         return sizes[path] + self.widths.bytes(more, layer.dtype) * self._images_of(layer)
-
-    def _bytes_of_own(self, layer: Layer, saved: Saved) -> Number:
-        """Return the bytes of a tensor that a layer makes for the backward pass alone."""
-        size = self.widths.saved(layer, saved)
-        return size if saved.once else size * self._images_of(layer)
 
     def _find_peaks(self, live: list[Number], in_kernels: list[Number], sizes: dict[str, Number]) -> None:
         """Keep the most that is held, and as written the first layer that holds it."""

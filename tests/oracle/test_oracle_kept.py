@@ -60,7 +60,7 @@ def theirs(graph: LayerGraph, case: Case, learns: bool, inputs: list[str]) -> tu
         out = step(*given.values())
     names = {at(tensor): PATH for tensor in (*held, out)} | {at(tensor): name for name, tensor in given.items()}
     weights = {at(tensor) for tensor in held}
-    memory = {at(tensor): tensor for tensor in tensors if at(tensor) not in weights and not is_reserve(tensor)}
+    memory = {at(tensor): tensor for tensor in tensors if at(tensor) not in weights}
     made = sum(tensor.untyped_storage().nbytes() for place, tensor in memory.items() if place not in names)
     return ({names[place] for place in memory if place in names}, made), names[at(out)]
 
@@ -69,16 +69,10 @@ def at(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
-def is_reserve(tensor: torch.Tensor) -> bool:
-    """Whether it is what a kernel of recurrent layers laid out for itself."""
-    return tensor.dtype == torch.uint8
-
-
 def ours(graph: LayerGraph, learns: bool, inputs: list[str]) -> Found:
     (layer,) = graph.layers
     (its,) = kept(graph, trains=lambda layer: learns, inputs=inputs)
-    sizes = ((saved, Widths(4, asked=False).saved(layer, saved)) for saved in its.own if saved.of != "reserve")
-    return set(its.tensors), sum(size if saved.once or not layer.batched else size * BATCH for saved, size in sizes)
+    return set(its.tensors), sum(Widths(4, asked=False).saved(layer, saved, BATCH) for saved in its.own)
 
 
 def is_written_otherwise(case: Case) -> bool:

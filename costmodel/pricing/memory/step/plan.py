@@ -8,6 +8,7 @@ from dataclasses import replace
 from costmodel.errors import CostModelError
 from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import is_plain
+from costmodel.ops.recurrent import Recurrent
 from costmodel.pricing.elements import own_cost
 from costmodel.pricing.memory.asked import STEP, Training
 from costmodel.pricing.memory.kept import trainable
@@ -15,8 +16,10 @@ from costmodel.pricing.memory.plan import Plan
 from costmodel.pricing.memory.step import optimizers
 from costmodel.pricing.memory.step.ledger import Ledger
 from costmodel.pricing.memory.step.segments import meant, segments
+from costmodel.pricing.memory.step.types import WIDE, Types
 from costmodel.pricing.memory.step.walk import GRADIENTS, TEMPORARY, Walk
-from costmodel.pricing.memory.step.works import WIDE, Types, Work, works
+from costmodel.pricing.memory.step.work import Work
+from costmodel.pricing.memory.step.works import works
 from costmodel.pricing.training import require_gradients
 
 COUNTER = 8
@@ -37,9 +40,10 @@ LOSS = "the loss is taken to be a cross-entropy of each output: it keeps one ten
 ALLOCATOR = "what the allocator of a GPU and the workspaces of its kernels add is not modelled"
 MASKS = "masks of dropout are numbers, as PyTorch has them on a processor; on a GPU they take 1 byte each"
 RESERVE = (
-    "an LSTM is taken to keep its gates and states as they are; the kernel that computes it lays them out for its "
-    "processor, and kept three times as many numbers where that was measured"
+    "an LSTM keeps what its kernel on a processor lays out; a GPU's kernel lays out its own, and a tracker of tensors "
+    "without numbers sees none of it"
 )
+STEPWISE = "under autocast a layer that goes step by step is known to some 20 % only"
 
 
 def plan(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Plan:
@@ -86,10 +90,10 @@ def plan(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Plan:
     if training.checkpoint:
         again = [graph.layers[number] for number in walk.recomputed]
         parts["recomputed_mult_adds"] = _mult_adds(again, batch)
-    return _plan(graph, ledger, parts, training.keeps)
+    return _plan(graph, ledger, parts, training.keeps, training.amp)
 
 
-def _plan(graph: LayerGraph, ledger: Ledger, more: dict[str, int], keeps: str) -> Plan:
+def _plan(graph: LayerGraph, ledger: Ledger, more: dict[str, int], keeps: str, amp: bool) -> Plan:
     found = Plan(STEP, 0, tuple(ledger.moments), ledger.close())
     held = dict.fromkeys(PARTS, 0)
     for block in found.alive(found.peak):
@@ -97,9 +101,11 @@ def _plan(graph: LayerGraph, ledger: Ledger, more: dict[str, int], keeps: str) -
     notes = [LOSS, ALLOCATOR]
     if keeps == "pytorch" and any(layer.op.name == "dropout" for layer in graph.layers):
         notes.append(MASKS)
-    facts = (saved for layer in graph.layers for saved in layer.op.saved(*layer.input_shapes))
-    if keeps == "pytorch" and any(saved.of == "reserve" for saved in facts):
+    recurrent = [layer.op for layer in graph.layers if isinstance(layer.op, Recurrent)] if keeps == "pytorch" else []
+    if any(op.by_kernel for op in recurrent):
         notes.append(RESERVE)
+    if amp and not all(op.by_kernel for op in recurrent):
+        notes.append(STEPWISE)
     unknown = bool(graph.unpriced) or any(layer.op.family == "opaque" for layer in graph.layers)
     if unknown:
         notes.append("layers of unknown cost may keep more: this is a lower bound")

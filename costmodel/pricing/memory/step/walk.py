@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 
 from costmodel.pricing.memory.plan import Phase
 from costmodel.pricing.memory.step.ledger import Ledger
-from costmodel.pricing.memory.step.works import Work
+from costmodel.pricing.memory.step.work import Work
 
 ACTIVATIONS, SAVED, GRADIENTS = "activations", "saved", "gradients"
 BACKWARD, TEMPORARY = "gradients of activations", "temporaries"
@@ -110,6 +110,7 @@ class Walk:
             key = self._key(work.root, again)
             kept = again is not None or work.root in self._kept
             self.ledger.hold(key, work.path, work.size, SAVED if kept else ACTIVATIONS)
+        self.ledger.spend(work.path, work.drops, TEMPORARY)
         if keeps and work.own:
             self.ledger.hold(("own", work.node), work.path, work.own, SAVED)
         if work.copies:
@@ -170,32 +171,48 @@ class Walk:
         for node, size, wide in reversed(self.outputs):
             self.ledger.begin("", "backward")
             self.ledger.spend(node, wide if wide == size else 2 * wide, TEMPORARY)
-            self._give("", node)
-            self.ledger.free(("loss", node))
+            if wide == size:
+                self._give("", node)
+                self.ledger.free(("loss", node))
+            else:
+                self.ledger.free(("loss", node))
+                self.ledger.begin("", "backward")
+                self.ledger.spend(node, wide, TEMPORARY)
+                self._give("", node)
 
     def _backward(self, work: Work, again: int | None) -> None:
         """Go back through a layer: at one moment the gradient of what it made, what it kept, and all new gradients."""
         gradient = self._gradients.pop(work.node, None)
-        if gradient is not None and work.active:
+        active = gradient is not None and work.active
+        if active:
             self.ledger.begin(work.path, "backward")
             self.ledger.spend(work.path, work.scratch, TEMPORARY)
             if work.copies and work.arrays:
                 self.ledger.hold(("narrow", work.node), work.path, work.narrow, TEMPORARY)
             else:
                 self._learn(work)
-            for place in work.wanted:
-                name = work.inputs[place]
-                if place in work.hands:
-                    self._pass_on(work.path, name, gradient)
-                else:
-                    self._give(work.path, name)
+            if not work.late:
+                self._hand_back(work, gradient)
         self._forget(work, again)
         if gradient is not None:
             self._drop_part(gradient)
+        if active and work.late:
+            self.ledger.begin(work.path, "backward")
+            self.ledger.spend(work.path, work.late, TEMPORARY)
+            self._hand_back(work, gradient)
         if self.ledger.holds(("narrow", work.node)):
             self._widen(work)
         self._add_weights()
         self._add_up()
+
+    def _hand_back(self, work: Work, gradient: Hashable) -> None:
+        """Give what a layer reads its gradients, those that are its output's without any new memory."""
+        for place in work.wanted:
+            name = work.inputs[place]
+            if place in work.hands:
+                self._pass_on(work.path, name, gradient)
+            else:
+                self._give(work.path, name)
 
     def _forget(self, work: Work, again: int | None) -> None:
         """Free what a layer kept."""
