@@ -127,8 +127,9 @@ class _Apart:
         itemsize = BITS[self.types.real[self.layer.path]] // 8
         held = self._bytes(op.state()) + reserve(self.tokens, self.rows, given.features, size, itemsize)
         matrices = {} if op.bias else self._numbers(at, way)
-        gradients = sum(self._numbers(at, way).values())
-        made = self._bytes(2 * size)
+        biases = 0 if op.bias else 2 * op.rows()  # which the kernel has always
+        gradients = sum(self._numbers(at, way).values()) + biases
+        made = self._bytes(2 * size) + (biases * itemsize if self.whole.arrays else 0)
         made += 0 if given.wanted else given.size
         made += 0 if self.whole.arrays else gradients * itemsize
         if self.whole.copies:  # the kernel makes all gradients at float32; they become bfloat16 one after another
