@@ -14,10 +14,11 @@ from costmodel.ops.activation import Gelu, Hardsigmoid, Hardswish, Prelu, Relu, 
 from costmodel.ops.attention import Attention
 from costmodel.ops.conv import Conv, ConvTranspose
 from costmodel.ops.linear import Linear
+from costmodel.ops.lstm import Lstm
 from costmodel.ops.merge import Multiply
 from costmodel.ops.norm import LayerNorm, Lrn
 from costmodel.ops.pool import GlobalAvgPool, MaxPool, MaxPoolIndices, MaxUnpool
-from costmodel.ops.recurrent import Gru, Lstm, Rnn
+from costmodel.ops.recurrent import Gru, Rnn
 from costmodel.ops.resize import Upsample
 from costmodel.ops.softmax import Softmax
 

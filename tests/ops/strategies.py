@@ -245,7 +245,7 @@ def einsums(draw: Draw) -> Case:
 
 @st.composite
 def lstms(draw: Draw) -> Case:
-    case = draw(recurrent(ops.recurrent.Lstm))
+    case = draw(recurrent(ops.lstm.Lstm))
     projected = draw(st.integers(0, 2)) if case.op.hidden_size > 2 else 0
     return Case(replace(case.op, proj_size=projected), case.shapes)
 
