@@ -41,12 +41,14 @@ def measure(file: Path, threads: int, batches: Iterable[int]) -> None:
 
 
 def show(title: str, layers: Sequence[Compared]) -> None:
-    """Print how many layers their intervals hold, and how far off predictions are."""
+    """Print how many layers their intervals hold, how far apart their ends are, and how far off predictions are."""
     held = 100 * sum(one.held for one in layers) / len(layers)
     ratio = median(one.time.seconds / one.predicted for one in layers)
+    apart = median(one.high / one.low for one in layers)
     guesses = sum(one.guess for one in layers)
     print(
-        f"{title:40} {len(layers):5} layers  {held:5.1f} % held  measured / predicted {ratio:5.2f}, {guesses} guesses"
+        f"{title:42} {len(layers):5} layers  {held:5.1f} % held  ends {apart:7.2f} times apart  "
+        f"measured / predicted {ratio:5.2f}, {guesses} guesses"
     )
 
 

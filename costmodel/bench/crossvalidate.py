@@ -96,13 +96,20 @@ def half_width(predicted: Array, measured: Array, families: Array, level: float 
     known = ~np.isnan(predicted)
     predicted, measured, families = predicted[known], measured[known], families[known]
     residual = np.abs(np.log(np.maximum(predicted, 1e-12) / measured))
-    names, place = np.unique(families, return_inverse=True)
-    if len(names) < 1 / (1 - LEVEL):
+    if len(set(families.tolist())) < 1 / (1 - LEVEL):
         return float(residual.max())
+    return reach(residual, families, level)
+
+
+def reach(values: Array, groups: Array, level: float = LEVEL) -> float:
+    """Return the quantile of values, where each group weighs the same."""
+    import numpy as np
+
+    names, place = np.unique(groups, return_inverse=True)
     weight = 1 / (np.bincount(place)[place] * len(names))
-    order = np.argsort(residual)
+    order = np.argsort(values)
     reached = np.cumsum(weight[order])
-    return float(residual[order][np.searchsorted(reached, level - 1e-9).clip(max=len(residual) - 1)])
+    return float(values[order][np.searchsorted(reached, level - 1e-9).clip(max=len(values) - 1)])
 
 
 def earned(design: Design, prior: Prior | None = None) -> tuple[float, float, str]:

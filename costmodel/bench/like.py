@@ -42,7 +42,13 @@ and over all, in brackets over all with one factor alone, and then what share of
     epyc-2t to itself             5.8 / 6.4 / 6.3, 6.1 (6.4)     100
     epyc-zen4-1t to itself        3.5 / 3.3 / 3.7, 3.5 (3.5)      98
 
-Two rounds of the log of epyc-1t are noisy at batch 1: its own device is 8 % off there.
+What is off at batch 1 is mostly the two rounds: a run of a millisecond differs from session to session, and what
+judges is the lowest of all rounds, on epyc-1t of twelve. Its own device is 8 % off there, and 5.7 % with five rounds.
+With five (of epyc-zen4-1t all three) the six directions leave 5.7, 5.5, 8.9, 5.8, 6.6 and 7.2 % at batch 1, and 5.5,
+5.2, 5.6, 5.5, 5.8 and 6.5 % over all. Much of the rest are depthwise networks of a millisecond: ShuffleNet x0.5 is 49
+% off from epyc-2t to epyc-1t. Tried on two rounds and left: batch 1 weighing twice (0.2 points less there on
+average), factors of arithmetic, bytes and weights drawn to the common one (0.2 less there, 0.1 more over all), and a
+ninth network, one of five small ones (0.7 less to 0.2 more there, each of them worse in some directions).
 """
 CHAIN_WEIGHTS = (1.0, CHAIN_WEIGHT)
 """What a chain's error may count beside a network's. Where networks do not tell, the first: it leaves up to 0.9 points

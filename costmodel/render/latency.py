@@ -187,10 +187,11 @@ def _lowering(model: Model) -> str:
 def _layers(device: Device) -> Section:
     """Return how far off single layers were, by class."""
     return Section(
-        "single layers: measured over predicted",
+        "single layers: measured over predicted and what is added",
         [
             Column("class", [one.name for one in device.layers], left=True),
             Column("layers", [str(one.layers) for one in device.layers]),
+            Column("added", [seconds_text(one.extra_s, 2) for one in device.layers]),
             Column("90 % from", [f"{one.low:.2f}" for one in device.layers]),
             Column("to", [f"{one.high:.2f}" for one in device.layers]),
         ],

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from itertools import cycle, repeat
 
+import numpy as np
 import pytest
 
 import costmodel as cm
@@ -17,7 +18,7 @@ from costmodel.bench.plan import network_of
 from costmodel.bench.torch_runner import TorchRunner
 from costmodel.latency.device import LayerClass
 from costmodel.latency.find import find_device
-from costmodel.latency.layers import FEW, NONE
+from costmodel.latency.layers import FEW, NONE, Earned
 from costmodel.latency.lowering import Lowering, kernel_heads, table_kernels
 from costmodel.latency.transfer import transfer
 from costmodel.ops.activation import Relu, Silu
@@ -140,8 +141,8 @@ def test_a_log_of_layers_is_read_as_it_was_written(tmp_path):
     assert read_setting(tmp_path / "x.layers.csv") == HERE
 
 
-def planted(factors, networks=("mobilenet_v2", "mobilenet_v1", "mobilenet_v2 width=1.4")):
-    """Return times of single layers that are so many times those predicted, by kind in turn."""
+def planted(factors, networks=("mobilenet_v2", "mobilenet_v1", "mobilenet_v2 width=1.4"), extra=0.0):
+    """Return times of single layers that are so many times those predicted and `extra`, by kind in turn."""
     device = find_device("epyc-1t")
     times = []
     turns = {kind: cycle(own) for kind, own in factors.items()}
@@ -149,7 +150,7 @@ def planted(factors, networks=("mobilenet_v2", "mobilenet_v1", "mobilenet_v2 wid
         for one in cm.time(cm.price(network_of(network)), device):
             if one["latency_s"]:
                 factor = next(turns.get(one["kind"], repeat(1.0)))
-                times.append(LayerTime(network, 1, (one["path"],), one["latency_s"] * factor))
+                times.append(LayerTime(network, 1, (one["path"],), (one["latency_s"] + extra) * factor))
     return device, times
 
 
@@ -171,6 +172,62 @@ def test_what_is_true_of_one_network_alone_widens_every_class():
     odd = [replace(one, seconds=3 * one.seconds) if one.network == "mobilenet_v1" else one for one in times]
     plain, wide = ({one.name: one for one in classes_of(device, own)} for own in (times, odd))
     assert all(wide[name].high > 2 * plain[name].high for name in wide)
+
+
+def test_a_class_that_one_network_is_off_in_is_wider_than_others():
+    device, times = planted({})
+    odd = [
+        replace(one, seconds=3 * one.seconds)
+        if one.network == "mobilenet_v1" and one.layers[0].endswith("depthwise.conv")
+        else one
+        for one in times
+    ]
+    found = {one.name: math.log(one.high / one.low) for one in classes_of(device, odd)}
+    assert found["depthwise convolutions, narrower than 5x5"] > 1.5 * found["conv 1x1"]
+
+
+def test_what_no_other_network_has_widens_no_class():
+    """Where attention's norms take fifty times as long says nothing of convolutions."""
+    device, times = planted({})
+    alone = [one for one in planted({"norm": (50.0,)}, ("deit_ti",))[1] if "norm" in one.layers[0]]
+    assert len(alone) >= FEWEST
+    assert classes_of(device, times + alone) == classes_of(device, times)
+
+
+@pytest.mark.parametrize("extra", [2e-6, 20e-6, 200e-6])
+def test_what_starting_a_layer_takes_is_told_from_what_it_does(extra):
+    device, times = planted({"depthwise conv": (2.0, 2.2), "conv 1x1": (0.8, 0.9)}, extra=extra)
+    found = classes_of(device, times)
+    assert [one.extra_s for one in found] == pytest.approx([extra] * len(found), rel=0.15)
+    (narrow,) = [one for one in found if one.name == "conv 1x1"]
+    assert (narrow.low, narrow.high) == (pytest.approx(0.8, rel=0.1), pytest.approx(0.9, rel=0.1))
+
+
+def ends(classes, name, seconds, wider=1.0):
+    return Earned(classes, (0.5, 2.0), wider).ends(name, seconds)
+
+
+def test_the_shortest_layers_take_what_starting_one_takes():
+    classes = [
+        LayerClass(name="pool", layers=9, extra_s=1e-5, low=0.5, high=2.0),
+        LayerClass(name="norm", layers=9, extra_s=1e-5, low=3.0, high=4.0),
+        LayerClass(name="merge", layers=9, extra_s=1e-5, low=0.1, high=0.2),
+    ]
+    assert ends(classes, "pool", 1e-3) == (pytest.approx(5.05e-4), pytest.approx(2.02e-3), "")
+    says = "the shortest layers took about 10 µs more than is predicted"
+    assert ends(classes, "pool", 1e-7) == (1e-7, pytest.approx(2.02e-5), says)
+    assert ends(classes, "norm", 1e-3)[:2] == (1e-3, pytest.approx(4.04e-3))
+    assert ends(classes, "merge", 1e-3)[:2] == (pytest.approx(1.01e-4), 1e-3)
+    assert ends(classes, "pool", 1e-3, wider=2.0)[:2] == (pytest.approx(2.525e-4), pytest.approx(4.04e-3))
+    assert ends(classes, "softmax", 1e-5) == (pytest.approx(2e-6), pytest.approx(8e-5), FEW)
+    assert ends(classes, "pool", 0.0)[:2] == (0.0, 0.0)
+
+
+def test_of_arrays_each_number_has_what_it_would_have_alone():
+    classes = [LayerClass(name="pool", layers=9, extra_s=1e-5, low=0.5, high=2.0)]
+    low, high, _ = ends(classes, "", np.array([0.0, 1e-7, 1e-3]))
+    assert low == pytest.approx([0.0, 1e-7, 5.05e-4])
+    assert high == pytest.approx([0.0, 2.02e-5, 2.02e-3])
 
 
 def test_a_class_of_one_network_is_none():
