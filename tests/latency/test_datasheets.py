@@ -197,7 +197,8 @@ def test_a_published_device_is_fitted_again_from_its_rows(name):
     device, rows = find_device(name), published()[name]
     samples = samples_of(rows, device.conditions.dtype, device.model.lowering)
     form = next(form for form in FORMS if form.name == device.model.form)
-    assert [term.seconds for term in device.model.terms] == pytest.approx(coefficients_of(samples, form), rel=1e-5, abs=0)
+    fitted = coefficients_of(samples, form)
+    assert [term.seconds for term in device.model.terms] == pytest.approx(fitted, rel=1e-5, abs=0)
     design = Design(samples, form)
     off = 100 * (held_out(design) / design.seconds - 1)
     assert [row[0] for row in device.residuals] == [one.network for one in samples]
