@@ -4,12 +4,15 @@ fit it.
     python benchmarks/published/convert.py rtx3090 PATH/benchmark-infer-amp-nchw-pt240-cu124-rtx3090.csv --to
     rtx3090.csv
     python benchmarks/published/convert.py pi5 PATH/ncnn.csv --to pi5.csv          # with pi5-prior.csv beside it
+    python benchmarks/published/convert.py rtx4090 benchmarks/published/throughputs.csv --to rtx4090.csv
     python benchmarks/published/convert.py all FOLDER --run                        # every device, converted and fitted
 
-The tables are not part of this repository; devices.yaml names where each comes from. Table formats:
+The tables are not part of this repository, but for throughputs.csv; devices.yaml names where each comes from. Table
+formats:
 
 timm       model, infer_img_size, infer_samples_per_sec, infer_batch_size, param_count: results/*.csv of pytorch-image-
 models, as they are.
+throughputs device, architecture, parameters, batch, throughput: the rows of timm's tables that names.yaml knows.
 ncnn       device, run, loops, threads, powersave, gpu, model, min_ms, ...: one row a network of benchmark/README.md;
 gpu -1 is the CPU.
 jcjohnson  dir, gpu, cudnn, use_cudnn, model, batch, res, fwd_min_ms, ...: one row an output file of cnn-benchmarks.
@@ -36,11 +39,13 @@ from typing import Any
 import costmodel as cm
 from costmodel.documents.quantity import quantity
 from costmodel.documents.text import parse
+from costmodel.latency.datasheets import sheets
 
 HERE = Path(__file__).parent
 SAME_PARAMS = 0.012
 """How far a published parameter count, printed with two decimals of a million, may be off ours."""
 FILES = {"ncnn": "ncnn_devices.csv", "jcjohnson": "jcjohnson_forward.csv"}
+THROUGHPUTS = HERE / "throughputs.csv"
 TIMM_FILES = {"rtx3090": "timm_rtx3090_amp_nchw_pt240.csv", "i9-10940x": "timm_i9_10940x_fp32_pt240.csv"}
 SOURCES = {
     "ncnn": "github.com/Tencent/ncnn, benchmark/README.md",
@@ -53,9 +58,27 @@ def read(name: str) -> Any:
     return parse((HERE / name).read_text("utf-8"), name)
 
 
+def device_of(name: str) -> dict[str, Any]:
+    """Return what is known of a device beside its table; a datasheet of its name says what devices.yaml does not."""
+    device = {"name": name, **read("devices.yaml")[name]}
+    if name not in sheets() or "peaks_source" in device:
+        return device
+    sheet = sheets()[name]
+    stated = {"peak": f"{sheet.flops_per_s[device['dtype']] / 1e12:.10g}TFLOP/s"}
+    stated["bandwidth"] = f"{sheet.bytes_per_s / 1e9:.10g}GB/s"
+    return {**stated, "peaks_source": sheet.source, **device}
+
+
+def path_of(name: str, device: dict[str, Any], folder: Path) -> Path:
+    """Return where a device's table lies, among those that were downloaded into a folder or here."""
+    if device["table"] == "throughputs":
+        return THROUGHPUTS
+    return folder / (FILES.get(device["table"]) or TIMM_FILES[name])
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
 def split(ours: str) -> tuple[str, list[str]]:
@@ -140,6 +163,12 @@ def jcjohnson(table: list[dict[str, str]], device: dict[str, Any]) -> Iterator[l
             yield [names[row["model"]], "", int(row["batch"]), float(row["fwd_min_ms"]) / 1e3, row["model"]]
 
 
+def throughputs(table: list[dict[str, str]], device: dict[str, Any]) -> Iterator[list[Any]]:
+    for row in chosen(table, {"device": device["name"]}):
+        seconds = int(row["batch"]) / float(row["throughput"])
+        yield [row["architecture"], row["parameters"], int(row["batch"]), seconds, ""]
+
+
 def write(path: Path, rows: Iterator[list[Any]], comment: str) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(f"# {comment}\n")
@@ -188,11 +217,18 @@ def command(name: str, device: dict[str, Any], table: Path) -> list[str]:
     return words + (["--notes", notes] if notes else [])
 
 
+READERS = {"timm": timm, "throughputs": throughputs, "ncnn": ncnn, "jcjohnson": jcjohnson}
+
+
+def measured(table: list[dict[str, str]], device: dict[str, Any]) -> Iterator[list[Any]]:
+    """Return the rows of a device in its table: architecture, parameters, batch, seconds, family."""
+    return READERS[device["table"]](table, device)
+
+
 def convert(name: str, path: Path, to: Path) -> list[str]:
     """Write the device's CSV (and its prior's) and return the command that fits it."""
-    device, table = read("devices.yaml")[name], rows_of(path)
-    reader = {"timm": timm, "ncnn": ncnn, "jcjohnson": jcjohnson}[device["table"]]
-    write(to, reader(table, device), f"{name}: {device.get('source') or SOURCES[device['table']]}")
+    device, table = device_of(name), rows_of(path)
+    write(to, measured(table, device), f"{name}: {device.get('source') or SOURCES[device['table']]}")
     if device["table"] == "ncnn":
         write(
             to.with_name(f"{name}-prior.csv"),
@@ -212,9 +248,7 @@ def main() -> None:
     devices = read("devices.yaml")
     with tempfile.TemporaryDirectory() as scratch:
         for name in devices if given.name == "all" else [given.name]:
-            path = given.table
-            if given.name == "all":
-                path = path / (FILES.get(devices[name]["table"]) or TIMM_FILES[name])
+            path = path_of(name, devices[name], given.table) if given.name == "all" else given.table
             to = given.to or Path(scratch) / f"{name}.csv"
             words = convert(name, path, to)
             print(shlex.join(words), flush=True)

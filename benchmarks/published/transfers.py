@@ -1,6 +1,6 @@
 """How far off profiles are that datasheet ratios scale, between devices that were both measured.
 
-    python benchmarks/published/transfers.py FOLDER      # with the published tables; transfer.csv is beside this script
+    python benchmarks/published/transfers.py FOLDER      # with the published tables; throughputs.csv is here
 
 For each sort of device in costmodel/latency/datasheets.yaml: every pair that was measured under one runtime, each row
 predicted by a profile fitted without its family and scaled; the `half_width` that the sort adds to a profile's interval
@@ -10,7 +10,6 @@ the pairs of a device and asked of those that end there.
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import Any
 import convert
 import numpy as np
 
-from costmodel.bench.crossvalidate import half_width, held_out
+from costmodel.bench.crossvalidate import earned, left_out
 from costmodel.bench.fit import Design, Prior, Sample, ratios_of
 from costmodel.bench.tables import Measurement, family_of, samples_of
 from costmodel.documents.quantity import quantity
@@ -65,40 +64,25 @@ def samples(rows: Iterator[Sequence[Any]], dtype: str, lowering: Lowering) -> li
 
 
 def of_profile(name: str, lowering: Lowering) -> list[Sample]:
-    device = convert.read("devices.yaml")[name]
-    table = convert.rows_of(FOLDER / convert.TIMM_FILES[name])
-    return samples(convert.timm(table, device), device["dtype"], lowering)
-
-
-def of_transfer(name: str, dtype: str, lowering: Lowering) -> list[Sample]:
-    lines = [
-        line for line in (convert.HERE / "transfer.csv").read_text("utf-8").splitlines() if not line.startswith("#")
-    ]
-    rows = (row for row in csv.DictReader(lines) if row["device"] == name)
-    timed = (
-        (row["architecture"], row["parameters"], row["batch"], float(row["batch"]) / float(row["throughput"]), "")
-        for row in rows
-    )
-    return samples(timed, dtype, lowering)
+    device = convert.device_of(name)
+    table = convert.rows_of(convert.path_of(name, device, FOLDER))
+    return samples(convert.measured(table, device), device["dtype"], lowering)
 
 
 @cache
 def cards() -> dict[str, Measured]:
-    eager = Lowering(fuses=False)
-    found = {"rtx3090": Measured("rtx3090", of_profile("rtx3090", eager), peaks("rtx3090", "float16"))}
-    for name in ("rtx4090", "rtx5090", "rtx-pro-6000-max-q"):
-        found[name] = Measured(name, of_transfer(name, "float16", eager), peaks(name, "float16"))
-    return found
+    names = ("rtx3090", "rtx4090", "rtx5090", "rtx-pro-6000-max-q")
+    return {name: Measured(name, of_profile(name, Lowering(fuses=False)), peaks(name, "float16")) for name in names}
 
 
 @cache
 def desktops() -> list[Measured]:
-    given = convert.read("devices.yaml")["i9-10940x"]
+    given = convert.device_of("i9-10940x")
     i9 = (float(convert.flops_per_s(given)), float(quantity(given["bandwidth"], "B/s")))
     fused = Lowering(fuses=True)
     return [
         Measured("i9-10940x", of_profile("i9-10940x", fused), i9),
-        Measured("i7-12700h", of_transfer("i7-12700h", "float32", fused), peaks("i7-12700h", "float32")),
+        Measured("i7-12700h", of_profile("i7-12700h", fused), peaks("i7-12700h", "float32")),
     ]
 
 
@@ -190,20 +174,18 @@ def residuals(one: Measured, other: Measured, form: Form) -> np.ndarray:
     design, target = Design(one.samples, form), Design(other.samples, form)
     ratio = {"compute": one.peaks[0] / other.peaks[0], "memory": one.peaks[1] / other.peaks[1], "overhead": 1.0}
     scaling = np.array([ratio[FEATURES[term[0]].bound] for term in form.terms])
-    found = np.zeros(len(target.seconds))
-    for family in set(target.families):
-        out, ratios = target.families == family, None
-        if one.prior is not None:
-            ratios = ratios_of(one.prior.design(form), family)
-        fit = design.fit(design.families != family, ratios, one.prior.strength if one.prior else 0.0)
-        found[out] = np.log(target.predict(fit * scaling)[out] / target.seconds[out])
-    return found
+    before, strength = (one.prior.design(form), one.prior.strength) if one.prior else (None, 0.0)
+
+    def fitted(_: np.ndarray, family: str) -> np.ndarray:
+        ratios = None if before is None else ratios_of(before, before.families != family)
+        return design.fit(design.families != family, ratios, strength) * scaling
+
+    return np.log(left_out(target, fitted) / target.seconds)
 
 
 @cache
 def own_width(device: Measured, form: Form) -> float:
-    design = Design(device.samples, form)
-    return half_width(held_out(design, device.prior), design.seconds, design.families)
+    return earned(Design(device.samples, form), device.prior)[0]
 
 
 def added(rows: Sequence[tuple[float, np.ndarray]]) -> float:

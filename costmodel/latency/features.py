@@ -19,11 +19,14 @@ Counts = dict[str, Number]
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A thing that takes time: the unit it is counted in, what it means, and which bound it belongs to."""
+    """A thing that takes time: the unit it is counted in, what it means, which bound it belongs to, and whether it is
+    there once a batch, however many images that has.
+    """
 
     unit: str
     meaning: str
     bound: str
+    once: bool = False
 
 
 FEATURES: Mapping[str, Feature] = {
@@ -46,10 +49,10 @@ FEATURES: Mapping[str, Feature] = {
     "memory_bytes": Feature("byte", "activations of all other kernels", "memory"),
     "reordered_bytes": Feature("byte", "maps turned into blocks of channels or back", "memory"),
     "spilled_bytes": Feature("byte", "a convolution's activations beyond 4 MB", "memory"),
-    "conv_weight_bytes": Feature("byte", "weights of convolutions and norms, once a batch", "memory"),
-    "linear_weight_bytes": Feature("byte", "weights of linear layers, once a batch", "memory"),
-    "spilled_weight_bytes": Feature("byte", "a kernel's weights beyond 128 kB, once a batch", "memory"),
-    "kernels": Feature("kernel", "kernels launched, once a batch", "overhead"),
+    "conv_weight_bytes": Feature("byte", "weights of convolutions and norms, once a batch", "memory", once=True),
+    "linear_weight_bytes": Feature("byte", "weights of linear layers, once a batch", "memory", once=True),
+    "spilled_weight_bytes": Feature("byte", "a kernel's weights beyond 128 kB, once a batch", "memory", once=True),
+    "kernels": Feature("kernel", "kernels launched, once a batch", "overhead", once=True),
 }
 """Every feature by name, in the order of reports."""
 

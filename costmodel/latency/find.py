@@ -34,7 +34,7 @@ def device_files() -> dict[str, Path]:
 
 def find_device(device: str | Path | Device) -> Device:
     """Return the device of a name or of the path of a file; a name that has no file may be one of the list of
-    datasheets.
+    datasheets, where what was measured goes before what a datasheet says, by whichever of its names.
 
     Raises:
         CostModelError: if there is none, with the nearest names, or nothing like it was measured.
@@ -49,7 +49,8 @@ def find_device(device: str | Path | Device) -> Device:
     if text in files:
         return read_device(files[text])
     if text in sheets():
-        return device_of(sheets()[text])
+        sheet = sheets()[text]
+        return read_device(files[sheet.name]) if sheet.name in files else device_of(sheet)
     raise CostModelError("\n".join([f"no device {text!r}; {known_or_suggest(text, [*files, *sheets()])}", *WAYS]))
 
 

@@ -4,7 +4,7 @@ has earned.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from costmodel.latency.known import measured_of_graph, measured_of_table
 from costmodel.latency.layers import layer_columns
 from costmodel.latency.lowering import graph_kernels, table_kernels
 from costmodel.latency.seen import stranger
-from costmodel.latency.widening import Reason, Strangers, ends, ratio, reasons, together, words
+from costmodel.latency.widening import Reason, Strangers, ends, fewer_images, ratio, reasons, together, words
 from costmodel.measures import MEASURES, completed
-from costmodel.numbers.arithmetic import Number, Shape, is_array, is_plain
+from costmodel.numbers.arithmetic import Number, Shape, is_array, is_plain, largest
 from costmodel.pricing import price, totals
 from costmodel.pricing.samples import sample_of
 from costmodel.pricing.table import CostTable
@@ -201,10 +201,8 @@ class Clock:
                 terms[place] = terms[place] + seconds
         total = sum(terms.values(), 0.0)
         shares = [ratio(seconds, total, 0.0) for seconds in terms.values()]
-        self.reasons = list(reasons(self.device, shares, total, self.batch, shape, self._untimed()))
         share = ratio(self.strangers.together, total, 0.0)
-        interval = self.device.interval
-        low, high = ends(total, interval, together(self.reasons), share)
+        low, high = self._ends(shares, total, share, shape)
         met = [self.strangers.note(self.device, share)] if self.strangers.of else []
         times_s = {"latency_s": total, "latency_low_s": low, "latency_high_s": high}
         return {
@@ -214,6 +212,21 @@ class Clock:
             "unseen": words(self.strangers, self.reasons),
             "notes": [*_transferred(self.device), *met, *(reason.note for reason in self.reasons)],
         }
+
+    def _ends(self, shares: Sequence[Number], total: Number, share: Number, shape: Shape) -> tuple[Number, Number]:
+        """Return the ends of the interval, and keep the reasons for its width."""
+        device = self.device
+
+        def asked(total: Number, batch: Number) -> tuple[list[Reason], tuple[Number, Number]]:
+            found = list(reasons(device, shares, total, batch, shape, self._untimed()))
+            return found, ends(total, device.interval, together(found), share)
+
+        self.reasons, (low, high) = asked(total, self.batch)
+        longer = fewer_images(device, shares, self.batch)
+        if is_array(longer) or longer > 1:
+            fewest = largest(self.batch, device.conditions.batch[0])
+            high = largest(high, asked(total * longer, fewest)[1][1])
+        return low, high
 
     def bound(self, terms: Mapping[int, Number]) -> Any:
         """Return what takes most of the time: compute, memory or overhead; for arrays an array of these."""

@@ -5,9 +5,9 @@ How far that is off depends on the sort of device, and was found between devices
 (benchmarks/published/transfers.py), each network's family left out of the profile. GeForce cards scaled to one another:
 mean error 8 to 15 %, the whole card off by up to 14 %. A workstation card bound by power: 18 to 29 %, always too fast,
 as if its datasheet's clock were not held. GPUs of 2016 and 2017: 15 to 20 %, which is what their profiles are off by
-themselves. GPUs of two vendors: 32 to 106 %. Boards with one design of core: 17 to 76 %. Two desktop processors: 14 and
+themselves. GPUs of two vendors: 46 to 102 %. Boards with one design of core: 14 to 71 %. Two desktop processors: 14 and
 31 %. What a transfer adds to a profile's interval is chosen for each sort so that 90 % of those rows lie within; asked
-of GeForce cards that it was not chosen by, 85 % do.
+of GeForce cards that it was not chosen by, 88 % do.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """How much less sure a prediction is where it asks more of a device's model than was measured, and the reasons.
 
-Two things are paid for, each steadily with how far or how much, so that no interval jumps:
+Three things are paid for, each steadily with how far or how much, so that no interval jumps:
 
 - **Distance.** A batch, an input or a run beyond those measured, and a term with more of the time than in any measured
   network, widen the interval by a share of its own width for each doubling.
+- **Fewer images.** Where no coefficient says what a run costs by itself, fewer images than were measured may take as
+  long as the fewest that were: the upper end is as far up as that.
 - **Strangers.** The time of layers that were never measured may be off by a factor: `Interval.unseen`.
 
 Sizes may be arrays, and what is said then is an array of texts.
@@ -16,8 +18,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from costmodel.latency.device import Device, Interval
-from costmodel.numbers.arithmetic import Number, Shape, is_array, product
+from costmodel.latency.device import Device, Interval, TermModel
+from costmodel.latency.features import FEATURES
+from costmodel.numbers.arithmetic import Number, Shape, is_array, largest, product
 
 STEP, SIZE_STEP, SHARE_STEP = 0.5, 0.25, 2.0
 """By how many times its own width an interval widens for each doubling: of a batch, or of a run shorter than any
@@ -115,7 +118,30 @@ def _batch(device: Device, batch: Number) -> Reason:
     smallest, largest = device.conditions.batch
     span = f"{smallest}" if smallest == largest else f"{smallest} to {largest}"
     note = f"measured at batch {span} only; the interval is wider the further away"
+    if not _knows_overhead(device) and _any(batch < smallest):
+        note += f"; nothing measured says what a run costs by itself, so that fewer may take as long as {smallest}"
     return Reason("batch", note, STEP * (doublings(batch, largest) + doublings(smallest, batch)))
+
+
+def fewer_images(device: Device, shares: Sequence[Number], batch: Number) -> Number:
+    """Return how many times as long the fewest images that were measured take, where that bounds the time of fewer: no
+    run takes longer than one of more images. 1 where these are not fewer, or the model knows what a run costs.
+
+    `shares` are those of each term of the model in the run's time; what a batch costs once is the same in both.
+    """
+    smallest = device.conditions.batch[0]
+    if _knows_overhead(device) or not _any(batch < smallest):
+        return 1.0
+    once = sum((share for term, share in zip(device.model.terms, shares, strict=True) if _once(term)), 0.0)
+    return once + (1 - once) * (1 + largest(smallest - batch, 0) / batch)
+
+
+def _knows_overhead(device: Device) -> bool:
+    return any(term.bound == "overhead" and term.seconds for term in device.model.terms)
+
+
+def _once(term: TermModel) -> bool:
+    return all(FEATURES[name].once for name in term.of)
 
 
 def _size(device: Device, shape: Shape) -> Reason | None:

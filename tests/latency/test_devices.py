@@ -26,7 +26,11 @@ def test_there_are_devices_of_every_kind():
     names = {path.stem for path in SHIPPED}
     assert {
         "rtx3090",
+        "rtx4090",
+        "rtx5090",
+        "rtx-pro-6000-max-q",
         "i9-10940x",
+        "i7-12700h",
         "gtx1080ti",
         "jetson-tx1",
         "pi4",
@@ -89,7 +93,7 @@ def test_a_device_nobody_measured_is_scaled_and_trusts_itself_less():
     made = transfer(measured, "faster", "Twice and three times", peaks, "a test")
     factor = {"mult-add": 2, "byte": 3, "kernel": 1}
     for old, new in zip(measured.model.terms, made.model.terms, strict=True):
-        assert new.seconds * factor[new.unit] == pytest.approx(old.seconds, rel=1e-5)
+        assert new.seconds * factor[new.unit] == pytest.approx(old.seconds, rel=1e-5, abs=0)
     assert made.interval.half_width > measured.interval.half_width
     assert made.error is None
     assert "not measured" in made.source
@@ -121,7 +125,7 @@ def test_a_processor_states_the_product_that_its_rate_is():
         for name, product in products.items()
         if product != stated[name].peaks_source
     }
-    assert len(found) == 10
+    assert len(found) == 11
     for name, gigaflops in found.items():
         assert stated[name].peaks["flops_per_s"] == pytest.approx(1e9 * gigaflops)
 

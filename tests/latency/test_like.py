@@ -77,7 +77,7 @@ def errors(device, coefficients, names=("vgg11", "resnet34", "mnasnet0_5", "shuf
 
 def test_one_measurement_is_one_factor():
     found = made(measured_on([3 * each for each in OTHER], ("resnet18",), (1,)))
-    assert [term.seconds for term in found.model.terms] == pytest.approx([3 * each for each in OTHER], rel=1e-4)
+    assert [term.seconds for term in found.model.terms] == pytest.approx([3 * each for each in OTHER], rel=1e-4, abs=0)
     assert found.interval.half_width == pytest.approx(math.hypot(0.1, math.log(2)), abs=1e-3)
     assert found.interval.why == "that of planted (0.1) and that of 1 network that scaled it, too few to leave out"
     assert (found.error, found.residuals) == (None, [])
@@ -97,7 +97,7 @@ def test_few_networks_say_nothing_of_what_they_do_not_have_and_the_other_device_
     form = FORMS[4]
     other = [1e-11, 1e-10, 3e-9, 5e-8]
     found = made(measured_on([2e-11, 2e-10, 0, 0], ("alexnet_owt", "resnet18", "nin")), device_of(other, form))
-    assert [term.seconds for term in found.model.terms] == pytest.approx([2 * each for each in other], rel=0.02)
+    assert [term.seconds for term in found.model.terms] == pytest.approx([2 * each for each in other], rel=0.02, abs=0)
 
 
 def test_what_costs_nothing_on_the_other_device_costs_nothing_here():
@@ -137,7 +137,7 @@ def test_the_blocks_are_those_of_the_runtime_here():
     ]
     found = made(samples, other, Lowering(True, 8))
     assert found.model.lanes == 8
-    assert [term.seconds for term in found.model.terms] == pytest.approx(truth, rel=1e-4)
+    assert [term.seconds for term in found.model.terms] == pytest.approx(truth, rel=1e-4, abs=0)
     assert latency_of(cm.load("resnet18"), found)["latency_s"] == pytest.approx(samples[0].seconds, rel=1e-4)
 
 
@@ -327,7 +327,7 @@ def test_ctrl_c_leaves_what_one_network_tells_of_a_device_like_another(stop, tmp
     runner = Planted(stop_after=stop)
     runner.coefficients = [2 * each for each in OTHER]
     device, told = calibrated(runner, tmp_path, monkeypatch, like=device_of(OTHER), quick=False)
-    assert [term.seconds for term in device.model.terms] == pytest.approx(runner.coefficients, rel=1e-3)
+    assert [term.seconds for term in device.model.terms] == pytest.approx(runner.coefficients, rel=1e-3, abs=0)
     once = "every network was measured once at most, so that nobody knows how far that repeats; --resume goes on"
     assert (told == [once]) == (stop <= ROUND)
     assert (device.interval.repeatability_percent is None) == (stop <= ROUND)

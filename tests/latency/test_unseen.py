@@ -116,6 +116,31 @@ def test_nothing_is_a_cliff(name):
             assert wide.max() > 4
 
 
+@pytest.mark.parametrize("name", ["rtx4090", "gtx1080ti"])
+def test_fewer_images_may_take_as_long_as_the_fewest_measured_where_nothing_says_what_a_run_costs(name):
+    """A run of one image takes no longer than one of many, and nobody knows how much shorter it is."""
+    found = find_device(name)
+    fewest = found.conditions.batch[0]
+    batches = np.arange(1, fewest + 2)
+    latency = latency_of(cm.load("resnet50"), found, batches)
+    highs, measured = latency["latency_high_s"], latency["latency_s"][fewest - 1]
+    assert (highs[:fewest] >= measured).all()
+    assert (highs[:fewest] <= 1.5 * highs[fewest - 1]).all()
+    assert np.abs(np.diff(np.log(highs))).max() < 0.1
+    assert highs[0] == pytest.approx(latency_of(cm.load("resnet50"), found, 1)["latency_high_s"])
+    said = f"nothing measured says what a run costs by itself, so that fewer may take as long as {fewest}"
+    assert any(note.endswith(said) for note in latency["notes"])
+    above = latency_of(cm.load("resnet50"), found, fewest)
+    assert not any(said in note for note in above["notes"])
+
+
+def test_a_device_that_knows_what_a_run_costs_says_so_of_fewer_images_too():
+    """The RTX 3090's profile has a time for each kernel, from runs of 96 images and more."""
+    latency = latency_of(cm.load("resnet50"), find_device("rtx3090"), np.array([1, 96]))
+    assert latency["latency_high_s"][0] != pytest.approx(latency["latency_high_s"][1], rel=0.02)
+    assert not any("by itself" in note for note in latency["notes"])
+
+
 def test_solve_under_a_limit_on_the_upper_end_falls_off_no_cliff(tmp_path):
     """A machine measured up to batch 8: what costs a little more than a limit allows is reached by a little more."""
     path = tmp_path / "planted.yaml"
