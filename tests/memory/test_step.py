@@ -262,6 +262,26 @@ def test_recurrent_layers_as_measured(op: str, twice: str, batch: int) -> None:
     assert 0 <= RECURRENT[op, twice, batch] - step(graph, batch, Training("sgd")).bytes <= 16
 
 
+@pytest.mark.parametrize(("op", "held"), [("lstm", 2_044_096), ("rnn", 516_976), ("gru", 1_535_056)])
+def test_an_update_of_recurrent_layers_as_measured(op: str, held: int) -> None:
+    """Adam goes through the arrays of a layer and direction before those of the next."""
+    graph = network((9, 12), ("a", op, "input", {"hidden_size": 90, "layers": 2}))
+    graph.add("head", OPERATORS["linear"](out_features=5), ("a",))
+    assert 0 <= held - step(graph, 1, Training("adam")).bytes <= 16
+
+
+def test_a_recurrent_layer_above_another_copies_nothing_as_measured() -> None:
+    """The steps of the one below lie first already, behind a dropout too."""
+    fields = {"hidden_size": 90}
+    graph = network((9, 70), ("a", "lstm", "input", fields), ("b", "lstm", "a", fields))
+    graph.add("head", OPERATORS["linear"](out_features=5), ("b",))
+    assert 0 <= 1_785_376 - step(graph, 4, Training("adam", freeze=("b",))).bytes <= 16
+    behind = network((9, 70), ("a", "lstm", "input", fields), ("drop", "dropout", "a"), ("b", "gru", "drop", fields))
+    turned = network((9, 70), ("a", "lstm", "input", fields), ("drop", "layer_norm", "a"), ("b", "gru", "drop", fields))
+    own = [sum(x.bytes for x in step(g, 4).blocks if x.path == "b" and x.what == "saved") for g in (behind, turned)]
+    assert own[1] - own[0] == 4 * 9 * 90 * 4
+
+
 def test_what_a_kernel_of_an_lstm_reserves() -> None:
     """As PyTorch 2.13 made it, at float32 and bfloat16."""
     sizes = {(35, 20, 650, 650): (27_979_776, 19_738_624), (10, 4, 64, 100): (282_624, 212_992)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from costmodel.errors import CostModelError
 from costmodel.graph import Layer, LayerGraph
@@ -15,6 +16,7 @@ from costmodel.pricing.memory.kept import trainable
 from costmodel.pricing.memory.plan import Plan
 from costmodel.pricing.memory.step import optimizers
 from costmodel.pricing.memory.step.ledger import Ledger
+from costmodel.pricing.memory.step.recurrent import registered
 from costmodel.pricing.memory.step.segments import meant, segments
 from costmodel.pricing.memory.step.types import WIDE, Types
 from costmodel.pricing.memory.step.walk import GRADIENTS, TEMPORARY, Walk
@@ -69,7 +71,7 @@ def plan(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Plan:
 
     todo = works(graph, types, training.amp, training.keeps, trains)
     ledger = Ledger()
-    arrays = dict(pair for work in todo for pair in work.arrays)
+    arrays = _updated(graph, todo, training.keeps == "pytorch")
     _hold_throughout(ledger, graph, batch, types, training, list(arrays.values()))
     walk = Walk(
         ledger,
@@ -122,6 +124,18 @@ def _hold_throughout(
         ledger.hold(("weights", layer.path), layer.path, types.weights(layer), "weights")
         ledger.hold(("buffers", layer.path), layer.path, _buffers(layer, types), "buffers")
     ledger.hold("state", "", optimizers.state(training.optimizer, sizes), "optimizer state")
+
+
+def _updated(graph: LayerGraph, todo: Sequence[Work], apart: bool) -> dict[str, int]:
+    """Return the trained arrays, each with its bytes, in the order in which an optimizer updates them.
+
+    apart: whether the works of recurrent layers are those of their layers and directions.
+    """
+    arrays: dict[str, int] = {}
+    for number, its in groupby(todo, key=lambda work: work.number):
+        pairs = [pair for work in its for pair in work.arrays]
+        arrays |= registered(pairs) if apart and isinstance(graph.layers[number].op, Recurrent) else dict(pairs)
+    return arrays
 
 
 def _buffers(layer: Layer, types: Types) -> int:

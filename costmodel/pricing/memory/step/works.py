@@ -10,7 +10,7 @@ from costmodel.numbers.arithmetic import product
 from costmodel.ops.recurrent import Recurrent
 from costmodel.pricing.memory.kept import Kept, kept
 from costmodel.pricing.memory.liveness import storages
-from costmodel.pricing.memory.step.recurrent import apart, is_moved
+from costmodel.pricing.memory.step.recurrent import apart, is_moved, is_turned
 from costmodel.pricing.memory.step.types import CONVERTED, WIDE, Types, low
 from costmodel.pricing.memory.step.work import Work
 from costmodel.units import DTYPES
@@ -29,7 +29,7 @@ def works(graph: LayerGraph, types: Types, amp: bool, keeps: str, trains: Callab
             dtype = None
             if amp and low(layer) and types.real[name] == WIDE and graph.tensor(name).dtype is None:
                 dtype, copy = CONVERTED, f"{name} at {CONVERTED}"
-            elif keeps == "pytorch" and _is_turned(graph, layer, name, types):
+            elif keeps == "pytorch" and _reads_turned(graph, layer, name, types):
                 dtype, copy = types.real[name], f"{name}, rows together"
             if dtype is None:
                 continue
@@ -39,11 +39,12 @@ def works(graph: LayerGraph, types: Types, amp: bool, keeps: str, trains: Callab
                 wanted = name in {layer.inputs[place] for place in its.wanted}
                 result.append(_copy(layer, number, name, storage[name], wanted, types.size(name), copy, size))
             work = _reading(work, name, storage[name], copied[name], size)
-        result += apart(layer, work, types) if layer.op.family == "recurrent" and keeps == "pytorch" else [work]
+        by_steps = layer.op.family == "recurrent" and keeps == "pytorch"
+        result += apart(layer, work, types, is_moved(graph, layer, types)) if by_steps else [work]
     return result
 
 
-def _is_turned(graph: LayerGraph, layer: Layer, name: str, types: Types) -> bool:
+def _reads_turned(graph: LayerGraph, layer: Layer, name: str, types: Types) -> bool:
     """Say whether a layer reads the output of an LSTM's kernel, whose steps lie first, as a matrix of rows: it takes a
     copy of what that keeps as well.
     """
@@ -52,7 +53,7 @@ def _is_turned(graph: LayerGraph, layer: Layer, name: str, types: Types) -> bool
     op = graph.layer(name).op
     if not isinstance(op, Recurrent) or not op.by_kernel or op.bidirectional:
         return False
-    return is_moved(graph.layer(name), types)
+    return is_turned(graph.layer(name), types)
 
 
 def _work(graph: LayerGraph, layer: Layer, number: int, its: Kept, storage: dict[str, str], types: Types) -> Work:
