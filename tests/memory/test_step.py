@@ -237,6 +237,19 @@ def test_what_a_kernel_of_recurrent_layers_lays_out_for_itself_is_said(op: str, 
     assert rough == [not said, False]
 
 
+def test_autocast_computes_a_prelu_at_bfloat16_as_measured() -> None:
+    """Of a sum that is at float32, as in ENet: it reads a copy."""
+    convolve = {"out_channels": 32, "kernel_size": 3, "padding": 1}
+    lines = [("a", "conv", "input", convolve), ("sum", "add", ("a", "input")), ("act", "prelu", "sum")]
+    more = [
+        ("b", "conv", "act", convolve),
+        ("pool", "global_avg_pool", "b"),
+        ("c", "linear", "pool", {"out_features": 5}),
+    ]
+    graph = network((32, 32, 32), *lines, *more)
+    assert 0 <= 589_754 - step(graph, 1, Training("sgd", amp=True)).bytes <= 16
+
+
 RECURRENT = {
     ("lstm", "layers", 1): 899_172,
     ("lstm", "layers", 7): 1_595_420,
