@@ -250,6 +250,24 @@ def test_autocast_computes_a_prelu_at_bfloat16_as_measured() -> None:
     assert 0 <= 589_754 - step(graph, 1, Training("sgd", amp=True)).bytes <= 16
 
 
+def test_what_leads_to_no_output_keeps_nothing_and_has_no_gradients() -> None:
+    """A branch that nobody reads, as it was measured in PyTorch at a batch of 4."""
+    wide = {"kernel_size": 3, "padding": 1}
+    lines = [("a", "conv", "input", {"out_channels": 32, **wide}), ("b", "conv", "a", {"out_channels": 256, **wide})]
+    more = [("c", "conv", "a", {"out_channels": 32, **wide}), ("pool", "global_avg_pool", "c")]
+    graph = network((3, 64, 64), *lines, ("relu", "relu", "b"), *more, ("fc", "linear", "pool", {"out_features": 10}))
+    found = step(graph, 4, Training("sgd"))
+    assert 0 <= 36_186_024 - found.bytes <= 16
+    assert not {"b", "relu"} & {block.path for block in found.blocks if block.what == "gradients"}
+    returned = network(
+        (3, 64, 64), *lines, ("relu", "relu", "b"), *more, ("fc", "linear", "pool", {"out_features": 10})
+    )
+    returned.mark_output("relu")
+    assert step(returned, 4, Training("sgd")).bytes > 1.5 * found.bytes
+    returned.aside = {"relu"}
+    assert step(returned, 4, Training("sgd")).bytes == found.bytes
+
+
 RECURRENT = {
     ("lstm", "layers", 1): 899_172,
     ("lstm", "layers", 7): 1_595_420,

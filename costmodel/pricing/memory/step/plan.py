@@ -21,7 +21,7 @@ from costmodel.pricing.memory.step.segments import meant, segments
 from costmodel.pricing.memory.step.types import WIDE, Types
 from costmodel.pricing.memory.step.walk import GRADIENTS, TEMPORARY, Walk
 from costmodel.pricing.memory.step.work import Work
-from costmodel.pricing.memory.step.works import works
+from costmodel.pricing.memory.step.works import returned, works
 from costmodel.pricing.training import require_gradients
 
 COUNTER = 8
@@ -69,7 +69,8 @@ def plan(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Plan:
     def trains(layer: Layer) -> bool:
         return trainable(graph, layer) and (layer.shares or layer.path) not in frozen
 
-    todo = works(graph, types, training.amp, training.keeps, trains)
+    outputs = [path for path in graph.outputs if path not in graph.aside]
+    todo = returned(works(graph, types, training.amp, training.keeps, trains), outputs)
     ledger = Ledger()
     arrays = _updated(graph, todo, training.keeps == "pytorch")
     _hold_throughout(ledger, graph, batch, types, training, list(arrays.values()))
@@ -77,8 +78,8 @@ def plan(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Plan:
         ledger,
         todo,
         tuple(graph.inputs),
-        graph.outputs,
-        _losses(graph, todo, types),
+        outputs,
+        _losses(outputs, todo, types),
         segments(graph, training.checkpoint),
         training.accumulates,
     )
@@ -147,10 +148,10 @@ def _buffers(layer: Layer, types: Types) -> int:
     return types.stored(layer, int(own_cost(layer).buffers)) + counters
 
 
-def _losses(graph: LayerGraph, todo: Sequence[Work], types: Types) -> list[tuple[str, int, int]]:
+def _losses(outputs: Sequence[str], todo: Sequence[Work], types: Types) -> list[tuple[str, int, int]]:
     """Return the outputs that a loss is taken of, each with its bytes, and as many numbers at float32."""
     trained = {work.node for work in todo if work.active}
-    return [(path, types.size(path), types.wide(path)) for path in graph.outputs if path in trained]
+    return [(path, types.size(path), types.wide(path)) for path in outputs if path in trained]
 
 
 def _mult_adds(layers: Sequence[Layer], batch: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from costmodel.graph import Layer, LayerGraph
@@ -42,6 +42,21 @@ def works(graph: LayerGraph, types: Types, amp: bool, keeps: str, trains: Callab
         by_steps = layer.op.family == "recurrent" and keeps == "pytorch"
         result += apart(layer, work, types, is_moved(graph, layer, types)) if by_steps else [work]
     return result
+
+
+def returned(todo: Sequence[Work], outputs: Iterable[str]) -> list[Work]:
+    """Return the works of which those that lead to no output keep nothing and have no gradients: PyTorch drops what
+    they would go back by when what they made goes.
+    """
+    needed, found = set(outputs), []
+    for work in reversed(todo):
+        if work.node in needed:
+            needed.update(work.inputs)
+        else:
+            more = work.drops + work.own
+            work = replace(work, keeps=(), own=0, drops=more, wanted=(), hands=(), arrays=())
+        found.append(work)
+    return found[::-1]
 
 
 def _reads_turned(graph: LayerGraph, layer: Layer, name: str, types: Types) -> bool:
