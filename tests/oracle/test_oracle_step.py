@@ -118,21 +118,22 @@ class Aside(torch.nn.Module):
     def __init__(self, told: bool) -> None:
         super().__init__()
         self.a, self.b, self.c = (torch.nn.Conv2d(n, m, 3, padding=1) for n, m in ((3, 32), (32, 256), (32, 32)))
-        self.fc, self.told = torch.nn.Linear(32, 10), told
+        self.norm, self.fc, self.told = torch.nn.BatchNorm2d(256), torch.nn.Linear(32, 10), told
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         y = self.a(x)
-        aside = self.b(y).relu().mean((2, 3))
+        aside = self.norm(self.b(y)).tanh().mean((2, 3))
         out = self.fc(self.c(y).mean((2, 3)))
         return [out, aside] if self.told else [out]
 
 
 @pytest.mark.parametrize("told", [False, True])
 def test_a_branch_that_a_module_computes_and_does_not_return(told: bool) -> None:
-    """It has no loss, and goes when it was computed."""
+    """It has no loss; what its layers keep goes with the last of them, but for the statistics of its norm."""
     held = most_held(lambda: Aside(told), lambda: [torch.zeros(4, 3, 64, 64)], Training("adam"))
     found = cm.price(cm.load(Aside(told), (4, 3, 64, 64)), batch=4, training="adam").totals.step_peak_bytes
-    assert 0 <= held - found <= 2 * SCALARS
+    statistics = 0 if told else 2 * 256 * 4
+    assert 0 <= held - found <= statistics + 2 * SCALARS
 
 
 def test_an_lstm_under_autocast() -> None:

@@ -70,7 +70,9 @@ def plan(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Plan:
         return trainable(graph, layer) and (layer.shares or layer.path) not in frozen
 
     outputs = [path for path in graph.outputs if path not in graph.aside]
-    todo = returned(works(graph, types, training.amp, training.keeps, trains), outputs)
+    wrapped = segments(graph, training.checkpoint)
+    repeated = {n for first, last in wrapped for n in range(first, last + 1)}
+    todo = returned(works(graph, types, training.amp, training.keeps, trains), outputs, repeated)
     ledger = Ledger()
     arrays = _updated(graph, todo, training.keeps == "pytorch")
     _hold_throughout(ledger, graph, batch, types, training, list(arrays.values()))
@@ -80,7 +82,7 @@ def plan(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Plan:
         tuple(graph.inputs),
         outputs,
         _losses(outputs, todo, types),
-        segments(graph, training.checkpoint),
+        wrapped,
         training.accumulates,
     )
     if training.accumulates:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from costmodel.graph import Layer, LayerGraph
@@ -44,19 +44,36 @@ def works(graph: LayerGraph, types: Types, amp: bool, keeps: str, trains: Callab
     return result
 
 
-def returned(todo: Sequence[Work], outputs: Iterable[str]) -> list[Work]:
+def returned(todo: Sequence[Work], outputs: Iterable[str], again: Collection[int]) -> list[Work]:
     """Return the works of which those that lead to no output keep nothing and have no gradients: PyTorch drops what
-    they would go back by when what they made goes.
+    they would go back by when what they made goes. Those `again` would be computed again, and keep nothing anyway.
     """
-    needed, found = set(outputs), []
-    for work in reversed(todo):
+    needed, ends = set(outputs), dict[str, int]()
+    kept: dict[int, tuple[str, ...]] = {}
+    for n, work in reversed(list(enumerate(todo))):
         if work.node in needed:
             needed.update(work.inputs)
-        else:
-            more = work.drops + work.own
-            work = replace(work, keeps=(), own=0, drops=more, wanted=(), hands=(), arrays=())
-        found.append(work)
-    return found[::-1]
+            continue
+        end = ends.get(work.node, n)
+        kept.setdefault(end, ())
+        if work.active:
+            kept[end] += () if work.number in again else work.keeps
+            ends |= {name: max(end, ends.get(name, 0)) for name in work.inputs}
+    return [
+        work
+        if work.node in needed
+        else replace(
+            work,
+            roots=(*work.roots, *kept.get(n, ())),  # the end of a branch: until then it might have been returned
+            keeps=(),
+            own=0,
+            drops=work.drops + work.own,
+            wanted=(),
+            hands=(),
+            arrays=(),
+        )
+        for n, work in enumerate(todo)
+    ]
 
 
 def _reads_turned(graph: LayerGraph, layer: Layer, name: str, types: Types) -> bool:
