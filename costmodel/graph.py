@@ -116,6 +116,8 @@ class LayerGraph:
         self.unpriced: dict[str, tuple[str, str]] = {}
         self.lies: dict[str, Lies] = {}
         """Where tensors lay, of layers that were seen to run; of all others that follows from who reads them."""
+        self.aside: set[str] = set()
+        """Outputs that are computed and not returned, of what was seen to run."""
         self.read = False
         """It was read from what others wrote; its paths are theirs."""
         given = inputs if isinstance(inputs, Mapping) else {INPUT: Tensor(inputs)}
@@ -327,6 +329,7 @@ class LayerGraph:
             if instead.get(path, path) in found._nodes:
                 found.mark_output(instead.get(path, path))
         found.unpriced = {path: what for path, what in self.unpriced.items() if path not in without}
+        found.aside = {instead.get(path, path) for path in self.aside} & set(found.outputs)
         found.notes, found.read = list(self.notes), self.read
         return found
 

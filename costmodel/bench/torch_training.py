@@ -76,9 +76,9 @@ class Network(nn.Module):  # type: ignore[misc]
     def _step(self, layer: Layer) -> Step:
         if layer.op.family != "recurrent":
             return training_step_of(layer, self._made(layer))
-        module = recurrent_module(layer)
+        module = recurrent_module(layer).requires_grad_(layer.trainable)
         self.add_module(layer.path.replace(".", "/"), module)
-        return lambda x: run_recurrent(module, x)
+        return lambda x: run_recurrent(module.forward, x)
 
     def _made(self, layer: Layer) -> dict[str, Tensor]:
         """Return a layer's arrays, those of another where it shares them, each registered once."""
@@ -152,9 +152,12 @@ def loss_of(outputs: Sequence[Tensor], classes_last: bool = False) -> Tensor:
 def train(
     module: nn.Module, optimizer: torch.optim.Optimizer, given: Sequence[Tensor], training: Training, last: bool = False
 ) -> None:
-    """Do one step of training, without or under autocast; gradients stay where it `accumulates`."""
+    """Do one step of training, without or under autocast; gradients stay where it `accumulates`.
+
+    The tracker cannot watch a module that is called and holds something frozen: this one's `forward` is.
+    """
     with torch.autocast("cpu", torch.bfloat16, enabled=training.amp):
-        outputs = module(*given)
+        outputs = module.forward(*given)
         loss = loss_of(outputs if isinstance(outputs, list) else [outputs], last)
     loss.backward()
     optimizer.step()

@@ -11,6 +11,7 @@ from costmodel.judging.limits import AT
 from costmodel.measures import MEASURES, Measure, shown
 from costmodel.pricing.pace import MEASURED
 from costmodel.pricing.table import CostTable
+from costmodel.units import DTYPES
 
 SHOWN = 3
 """How many layers explain a broken budget."""
@@ -128,9 +129,15 @@ def _heaviest(table: CostTable, metric: str) -> Iterator[Heavy]:
 
 
 def _held(table: CostTable, metric: str) -> Iterator[Heavy]:
-    """Yield what a plan of memory holds most of at its peak."""
+    """Yield what a plan of memory holds most of at its peak, or which weights are most of what is stored."""
     from costmodel.pricing.memory.planned import figures
 
+    if metric == "flash_bytes":
+        total = table.totals.values[metric]
+        for row in sorted(table, key=lambda row: -row["matrix_params"])[:SHOWN]:
+            size = row["matrix_params"] * DTYPES[table.dtype]  # without the biases, which may be wider
+            yield Heavy(f"{row['path']} (weights)", size, size / total, metric)
+        return
     for plan in table.plans:
         if metric in figures(plan):
             for block in list(plan.alive(plan.peak))[:SHOWN]:

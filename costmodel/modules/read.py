@@ -142,7 +142,8 @@ class _Look:
     def _finished(self, result: Any) -> LayerGraph:
         draft = self.reader.draft
         draft.outputs = [self.reader.value(self.recorder._twin(tensor, False)) for tensor in _tensors_of(result)]
-        draft.outputs += [step.out for step in _aside(draft)]
+        aside = [step.out for step in _aside(draft)]
+        draft.outputs, draft.aside = [*draft.outputs, *aside], len(aside)
         if not draft.inputs:
             raise CostModelError(f"{self.title}: there is no tensor in what it is called with")
         if not draft.steps:

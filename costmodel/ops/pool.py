@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from costmodel.numbers.arithmetic import Shape, equal, holds, product, same, show_shape
-from costmodel.ops import lead, windows
+from costmodel.numbers.arithmetic import Number, Shape, equal, holds, product, same, show_shape
+from costmodel.ops import lead, reduce, windows
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require
 from costmodel.ops.fields import CountWindow, Padding, Window
 from costmodel.ops.saved import EAGER_INPUT, NOTHING, OUTPUT, Saved, map_read, places
@@ -270,6 +270,9 @@ class GlobalMaxPool(GlobalPool):
     """
 
     saves = (Saved(0), Saved(OUTPUT))
+
+    def scratch(self, x: Shape) -> Number:
+        return reduce.of_extremes(x, self.shape(x))
 
     def run(self, weights: Weights, x: Array) -> Array:
         out: Array = x.max(axis=tuple(range(2, x.ndim)), keepdims=self.keep_dims)

@@ -63,6 +63,13 @@ class Reduction(Operator, abstract=True):
         return tuple((inf, size) for size in x[1:]) if own and own == tuple(range(1, len(x))) else None
 
 
+def of_extremes(x: Shape, out: Shape) -> Number:
+    """Return the numbers that the backward pass of extremes makes and drops: where they stand, in true and false, how
+    often each does, and its gradient twice.
+    """
+    return (product(x) + 3) // 4 + 3 * product(out)
+
+
 class Sum(Reduction):
     """Sum over `axis`, one or a list of them; `keep_dims` leaves them with size 1. other_ops: 1 per input element (an
     addition).
@@ -99,6 +106,9 @@ class Max(Reduction):
     node = "ReduceMax"
     saves = (Saved(0), Saved(OUTPUT))
 
+    def scratch(self, x: Shape) -> Number:
+        return of_extremes(x, self.shape(x))
+
 
 class Min(Reduction):
     """Smallest element over `axis`, one or a list of them; `keep_dims` leaves them with size 1. other_ops: 1 per input
@@ -108,6 +118,9 @@ class Min(Reduction):
     numpy = "min"
     node = "ReduceMin"
     saves = (Saved(0), Saved(OUTPUT))
+
+    def scratch(self, x: Shape) -> Number:
+        return of_extremes(x, self.shape(x))
 
 
 class Prod(Reduction):

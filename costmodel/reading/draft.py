@@ -52,6 +52,8 @@ class Draft:
         self.inputs: dict[str, Value] = {}
         self.steps: list[Step] = []
         self.outputs: list[Value] = []
+        self.aside = 0
+        """How many of them, the last, are computed and not returned."""
         self.most = most
         """Steps that it may have."""
         self.folded_mult_adds = 0

@@ -54,6 +54,7 @@ def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0, exp
     for path in network.outputs:
         if path in network.parts:
             graph.mark_output(path)
+    graph.aside = network.aside & set(graph.outputs)
     for value in network.stored:
         graph.mark_output(read(value, None, graph, sources, keepers))
     return graph

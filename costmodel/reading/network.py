@@ -53,6 +53,8 @@ class Network:
         """The dtypes of the inputs as they were read."""
         self.parts: dict[str, Part] = {}
         self.outputs: dict[str, None] = {}
+        self.aside: set[str] = set()
+        """Outputs that are computed and not returned."""
         self.stored: list[Value] = []
         """Outputs that are constants."""
         self._readers: dict[str, dict[Part, None]] = {name: {} for name in inputs}
@@ -158,6 +160,7 @@ class Network:
             if isinstance(source, Value) or source in self.inputs or source in self.outputs:
                 return False
             self.outputs = {source if one == part.path else one: None for one in self.outputs}
+            self.aside = {source if one == part.path else one for one in self.aside}
         for reader in self.readers(part.path):
             self._forget(reader)
             reader.inputs = [source if one == part.path else one for one in reader.inputs]
@@ -174,6 +177,7 @@ class Network:
         self.parts = {part.path: part for part in self.parts.values()}
         self._readers = {changed.get(path, path): readers for path, readers in self._readers.items()}
         self.outputs = {changed.get(path, path): None for path in self.outputs}
+        self.aside = {changed.get(path, path) for path in self.aside}
 
     def settle(self) -> None:
         """Put the parts in an order in which they run, as near as can be to that in which they were read."""
@@ -245,6 +249,7 @@ def network_of(draft: Draft, batch: int, carrying: set[str]) -> Network:
             )
         )
     network.outputs = dict.fromkeys(value.source for value in draft.outputs if not value.constant)
+    network.aside = {value.source for value in draft.outputs[len(draft.outputs) - draft.aside :]}
     stored = [value for value in draft.outputs if value.constant]
     network.stored = [constant(value, len(value.shape) if found else 0) for value in stored]
     return network

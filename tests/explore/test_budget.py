@@ -33,6 +33,17 @@ def test_shares():
         share("9" * 400 + "%")
 
 
+def test_what_is_stored_in_flash_is_weights_and_not_what_is_computed():
+    table = cm.price(cm.load("mobilenet_v1", width=0.25), dtype="int8", memory="tflm")
+    (over,) = judge(table, {"flash_bytes": 100_000})
+    assert [one.path for one in over.why] == [
+        "fc (weights)",
+        "ds5.1.pointwise.conv (weights)",
+        "ds5.0.pointwise.conv (weights)",
+    ]
+    assert over.why[0].amount == 256 * 1000
+
+
 def test_every_total_can_be_limited():
     table = cm.price(cm.load("resnet18"))
     kept = judge(table, {name: table.totals.values[name] for name in names()})

@@ -237,6 +237,37 @@ def test_what_a_kernel_of_recurrent_layers_lays_out_for_itself_is_said(op: str, 
     assert rough == [not said, False]
 
 
+def test_autocast_computes_a_prelu_at_bfloat16_as_measured() -> None:
+    """Of a sum that is at float32, as in ENet: it reads a copy."""
+    convolve = {"out_channels": 32, "kernel_size": 3, "padding": 1}
+    lines = [("a", "conv", "input", convolve), ("sum", "add", ("a", "input")), ("act", "prelu", "sum")]
+    more = [
+        ("b", "conv", "act", convolve),
+        ("pool", "global_avg_pool", "b"),
+        ("c", "linear", "pool", {"out_features": 5}),
+    ]
+    graph = network((32, 32, 32), *lines, *more)
+    assert 0 <= 589_754 - step(graph, 1, Training("sgd", amp=True)).bytes <= 16
+
+
+def test_what_leads_to_no_output_keeps_nothing_and_has_no_gradients() -> None:
+    """A branch that nobody reads, as it was measured in PyTorch at a batch of 4."""
+    wide = {"kernel_size": 3, "padding": 1}
+    lines = [("a", "conv", "input", {"out_channels": 32, **wide}), ("b", "conv", "a", {"out_channels": 256, **wide})]
+    more = [("c", "conv", "a", {"out_channels": 32, **wide}), ("pool", "global_avg_pool", "c")]
+    graph = network((3, 64, 64), *lines, ("relu", "relu", "b"), *more, ("fc", "linear", "pool", {"out_features": 10}))
+    found = step(graph, 4, Training("sgd"))
+    assert 0 <= 36_186_024 - found.bytes <= 16
+    assert not {"b", "relu"} & {block.path for block in found.blocks if block.what == "gradients"}
+    returned = network(
+        (3, 64, 64), *lines, ("relu", "relu", "b"), *more, ("fc", "linear", "pool", {"out_features": 10})
+    )
+    returned.mark_output("relu")
+    assert step(returned, 4, Training("sgd")).bytes > 1.5 * found.bytes
+    returned.aside = {"relu"}
+    assert step(returned, 4, Training("sgd")).bytes == found.bytes
+
+
 RECURRENT = {
     ("lstm", "layers", 1): 899_172,
     ("lstm", "layers", 7): 1_595_420,
@@ -260,6 +291,26 @@ def test_recurrent_layers_as_measured(op: str, twice: str, batch: int) -> None:
     graph = network((9, 12), ("a", op, "input", {"hidden_size": 90, twice: 2 if twice == "layers" else True}))
     graph.add("head", OPERATORS["linear"](out_features=5), ("a",))
     assert 0 <= RECURRENT[op, twice, batch] - step(graph, batch, Training("sgd")).bytes <= 16
+
+
+@pytest.mark.parametrize(("op", "held"), [("lstm", 2_044_096), ("rnn", 516_976), ("gru", 1_535_056)])
+def test_an_update_of_recurrent_layers_as_measured(op: str, held: int) -> None:
+    """Adam goes through the arrays of a layer and direction before those of the next."""
+    graph = network((9, 12), ("a", op, "input", {"hidden_size": 90, "layers": 2}))
+    graph.add("head", OPERATORS["linear"](out_features=5), ("a",))
+    assert 0 <= held - step(graph, 1, Training("adam")).bytes <= 16
+
+
+def test_a_recurrent_layer_above_another_copies_nothing_as_measured() -> None:
+    """The steps of the one below lie first already, behind a dropout too."""
+    fields = {"hidden_size": 90}
+    graph = network((9, 70), ("a", "lstm", "input", fields), ("b", "lstm", "a", fields))
+    graph.add("head", OPERATORS["linear"](out_features=5), ("b",))
+    assert 0 <= 1_785_376 - step(graph, 4, Training("adam", freeze=("b",))).bytes <= 16
+    behind = network((9, 70), ("a", "lstm", "input", fields), ("drop", "dropout", "a"), ("b", "gru", "drop", fields))
+    turned = network((9, 70), ("a", "lstm", "input", fields), ("drop", "layer_norm", "a"), ("b", "gru", "drop", fields))
+    own = [sum(x.bytes for x in step(g, 4).blocks if x.path == "b" and x.what == "saved") for g in (behind, turned)]
+    assert own[1] - own[0] == 4 * 9 * 90 * 4
 
 
 def test_what_a_kernel_of_an_lstm_reserves() -> None:

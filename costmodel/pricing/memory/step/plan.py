@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from costmodel.errors import CostModelError
 from costmodel.graph import Layer, LayerGraph
@@ -15,11 +16,12 @@ from costmodel.pricing.memory.kept import trainable
 from costmodel.pricing.memory.plan import Plan
 from costmodel.pricing.memory.step import optimizers
 from costmodel.pricing.memory.step.ledger import Ledger
+from costmodel.pricing.memory.step.recurrent import registered
 from costmodel.pricing.memory.step.segments import meant, segments
 from costmodel.pricing.memory.step.types import WIDE, Types
 from costmodel.pricing.memory.step.walk import GRADIENTS, TEMPORARY, Walk
 from costmodel.pricing.memory.step.work import Work
-from costmodel.pricing.memory.step.works import works
+from costmodel.pricing.memory.step.works import returned, works
 from costmodel.pricing.training import require_gradients
 
 COUNTER = 8
@@ -67,17 +69,20 @@ def plan(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Plan:
     def trains(layer: Layer) -> bool:
         return trainable(graph, layer) and (layer.shares or layer.path) not in frozen
 
-    todo = works(graph, types, training.amp, training.keeps, trains)
+    outputs = [path for path in graph.outputs if path not in graph.aside]
+    wrapped = segments(graph, training.checkpoint)
+    repeated = {n for first, last in wrapped for n in range(first, last + 1)}
+    todo = returned(works(graph, types, training.amp, training.keeps, trains), outputs, repeated)
     ledger = Ledger()
-    arrays = dict(pair for work in todo for pair in work.arrays)
+    arrays = _updated(graph, todo, training.keeps == "pytorch")
     _hold_throughout(ledger, graph, batch, types, training, list(arrays.values()))
     walk = Walk(
         ledger,
         todo,
         tuple(graph.inputs),
-        graph.outputs,
-        _losses(graph, todo, types),
-        segments(graph, training.checkpoint),
+        outputs,
+        _losses(outputs, todo, types),
+        wrapped,
         training.accumulates,
     )
     if training.accumulates:
@@ -124,6 +129,18 @@ def _hold_throughout(
     ledger.hold("state", "", optimizers.state(training.optimizer, sizes), "optimizer state")
 
 
+def _updated(graph: LayerGraph, todo: Sequence[Work], apart: bool) -> dict[str, int]:
+    """Return the trained arrays, each with its bytes, in the order in which an optimizer updates them.
+
+    apart: whether the works of recurrent layers are those of their layers and directions.
+    """
+    arrays: dict[str, int] = {}
+    for number, its in groupby(todo, key=lambda work: work.number):
+        pairs = [pair for work in its for pair in work.arrays]
+        arrays |= registered(pairs) if apart and isinstance(graph.layers[number].op, Recurrent) else dict(pairs)
+    return arrays
+
+
 def _buffers(layer: Layer, types: Types) -> int:
     """Return the bytes that a layer stores and does not train."""
     its = layer.op.buffers(*layer.input_shapes)
@@ -133,10 +150,10 @@ def _buffers(layer: Layer, types: Types) -> int:
     return types.stored(layer, int(own_cost(layer).buffers)) + counters
 
 
-def _losses(graph: LayerGraph, todo: Sequence[Work], types: Types) -> list[tuple[str, int, int]]:
+def _losses(outputs: Sequence[str], todo: Sequence[Work], types: Types) -> list[tuple[str, int, int]]:
     """Return the outputs that a loss is taken of, each with its bytes, and as many numbers at float32."""
     trained = {work.node for work in todo if work.active}
-    return [(path, types.size(path), types.wide(path)) for path in graph.outputs if path in trained]
+    return [(path, types.size(path), types.wide(path)) for path in outputs if path in trained]
 
 
 def _mult_adds(layers: Sequence[Layer], batch: int) -> int:

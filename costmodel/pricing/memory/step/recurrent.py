@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from costmodel.graph import Layer
+from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import product
 from costmodel.ops.recurrent import Recurrent
 from costmodel.ops.reserve import reserve
@@ -17,20 +17,55 @@ from costmodel.units import DTYPES
 FREED = {"rnn": 0, "gru": 8, "lstm": 7}
 """Numbers of each row and hidden unit that two steps have freed while gradients of the weights are first added."""
 
+REGISTERED = ("weight_ih", "weight_ih_above", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+"""The order of a module's arrays."""
 
-def apart(layer: Layer, work: Work, types: Types) -> list[Work]:
+
+def apart(layer: Layer, work: Work, types: Types, is_moved: bool) -> list[Work]:
     """Return the works of a recurrent layer, of which `work` is the whole; itself where nothing goes back through it.
 
     A kernel computes each layer and direction of an LSTM; all others go step by step, and free what a step kept as
-    they go back. A gradient of the weights of every step is added to that of the steps after it.
+    they go back. A gradient of the weights of every step is added to that of the steps after it. Where `is_moved`,
+    putting the steps first copies what it reads.
     """
-    return list(_Apart(layer, work, types).works()) if work.active else [work]
+    return list(_Apart(layer, work, types, is_moved).works()) if work.active else [work]
 
 
-def is_moved(layer: Layer, types: Types) -> bool:
-    """Say whether putting the steps of a batch first moves anything."""
+def registered(arrays: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Return the arrays of a recurrent layer as PyTorch's module has them in order: all of one layer and direction
+    before those of the next.
+    """
+
+    def place(pair: tuple[str, int]) -> tuple[tuple[int, ...], int]:
+        _, name, at = pair[0].rsplit("/", 2)
+        return tuple(map(int, at.split("."))), REGISTERED.index(name)
+
+    return dict(sorted(arrays, key=place))
+
+
+def is_moved(graph: LayerGraph, layer: Layer, types: Types) -> bool:
+    """Say whether putting the steps of a batch first moves anything: steps that a recurrent layer made lie so."""
+    return is_turned(layer, types) and not _steps_first(graph, layer.inputs[0])
+
+
+def is_turned(layer: Layer, types: Types) -> bool:
+    """Say whether the steps of a batch and its images lie otherwise one way than the other."""
     *before, tokens, _ = layer.input_shapes[0]
     return bool(tokens > 1 and product(before) * types.images(layer) > 1)
+
+
+def _steps_first(graph: LayerGraph, name: str) -> bool:
+    """Say whether a node lies with its steps before the images of a batch: as recurrent layers give it, and dropout
+    leaves it.
+    """
+    while name not in graph.inputs:
+        layer = graph.layer(name)
+        if layer.op.family == "recurrent":
+            return True
+        if layer.op.name not in ("dropout", "identity"):
+            return False
+        (name,) = layer.inputs
+    return False
 
 
 @dataclass(frozen=True)
@@ -47,14 +82,14 @@ class _Given:
 class _Apart:
     """The works of one recurrent layer, an LSTM by kernels or by steps."""
 
-    def __init__(self, layer: Layer, work: Work, types: Types) -> None:
+    def __init__(self, layer: Layer, work: Work, types: Types, is_moved: bool) -> None:
         assert isinstance(layer.op, Recurrent)
         self.op, self.layer, self.whole, self.types = layer.op, layer, work, types
         *before, self.tokens, self.features = layer.input_shapes[0]
         self.rows = int(product(before)) * types.images(layer)
         self.ways = 2 if self.op.bidirectional else 1
         self.zeros = f"{work.node}/first states"
-        self.is_moved = is_moved(layer, types)
+        self.is_moved = is_moved
         self.trained = {name: int(product(shape)) for name, shape in self.op.weights(*layer.input_shapes).items()}
         self.blank = replace(work, size=0, own=0, keeps=(), wanted=(), hands=(), scratch=0, arrays=(), copies=0)
 

@@ -86,5 +86,5 @@ class Types:
 
 
 def low(layer: Layer) -> bool:
-    """Say whether autocast computes a layer at bfloat16."""
-    return layer.op.family in PRODUCTS
+    """Say whether autocast computes a layer at bfloat16; PReLU is among them."""
+    return layer.op.family in PRODUCTS or layer.op.name == "prelu"

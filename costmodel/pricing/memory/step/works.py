@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from costmodel.graph import Layer, LayerGraph
@@ -10,7 +10,7 @@ from costmodel.numbers.arithmetic import product
 from costmodel.ops.recurrent import Recurrent
 from costmodel.pricing.memory.kept import Kept, kept
 from costmodel.pricing.memory.liveness import storages
-from costmodel.pricing.memory.step.recurrent import apart, is_moved
+from costmodel.pricing.memory.step.recurrent import apart, is_moved, is_turned
 from costmodel.pricing.memory.step.types import CONVERTED, WIDE, Types, low
 from costmodel.pricing.memory.step.work import Work
 from costmodel.units import DTYPES
@@ -29,7 +29,7 @@ def works(graph: LayerGraph, types: Types, amp: bool, keeps: str, trains: Callab
             dtype = None
             if amp and low(layer) and types.real[name] == WIDE and graph.tensor(name).dtype is None:
                 dtype, copy = CONVERTED, f"{name} at {CONVERTED}"
-            elif keeps == "pytorch" and _is_turned(graph, layer, name, types):
+            elif keeps == "pytorch" and _reads_turned(graph, layer, name, types):
                 dtype, copy = types.real[name], f"{name}, rows together"
             if dtype is None:
                 continue
@@ -39,11 +39,44 @@ def works(graph: LayerGraph, types: Types, amp: bool, keeps: str, trains: Callab
                 wanted = name in {layer.inputs[place] for place in its.wanted}
                 result.append(_copy(layer, number, name, storage[name], wanted, types.size(name), copy, size))
             work = _reading(work, name, storage[name], copied[name], size)
-        result += apart(layer, work, types) if layer.op.family == "recurrent" and keeps == "pytorch" else [work]
+        by_steps = layer.op.family == "recurrent" and keeps == "pytorch"
+        result += apart(layer, work, types, is_moved(graph, layer, types)) if by_steps else [work]
     return result
 
 
-def _is_turned(graph: LayerGraph, layer: Layer, name: str, types: Types) -> bool:
+def returned(todo: Sequence[Work], outputs: Iterable[str], again: Collection[int]) -> list[Work]:
+    """Return the works of which those that lead to no output keep nothing and have no gradients: PyTorch drops what
+    they would go back by when what they made goes. Those `again` would be computed again, and keep nothing anyway.
+    """
+    needed, ends = set(outputs), dict[str, int]()
+    kept: dict[int, tuple[str, ...]] = {}
+    for n, work in reversed(list(enumerate(todo))):
+        if work.node in needed:
+            needed.update(work.inputs)
+            continue
+        end = ends.get(work.node, n)
+        kept.setdefault(end, ())
+        if work.active:
+            kept[end] += () if work.number in again else work.keeps
+            ends |= {name: max(end, ends.get(name, 0)) for name in work.inputs}
+    return [
+        work
+        if work.node in needed
+        else replace(
+            work,
+            roots=(*work.roots, *kept.get(n, ())),  # the end of a branch: until then it might have been returned
+            keeps=(),
+            own=0,
+            drops=work.drops + work.own,
+            wanted=(),
+            hands=(),
+            arrays=(),
+        )
+        for n, work in enumerate(todo)
+    ]
+
+
+def _reads_turned(graph: LayerGraph, layer: Layer, name: str, types: Types) -> bool:
     """Say whether a layer reads the output of an LSTM's kernel, whose steps lie first, as a matrix of rows: it takes a
     copy of what that keeps as well.
     """
@@ -52,7 +85,7 @@ def _is_turned(graph: LayerGraph, layer: Layer, name: str, types: Types) -> bool
     op = graph.layer(name).op
     if not isinstance(op, Recurrent) or not op.by_kernel or op.bidirectional:
         return False
-    return is_moved(graph.layer(name), types)
+    return is_turned(graph.layer(name), types)
 
 
 def _work(graph: LayerGraph, layer: Layer, number: int, its: Kept, storage: dict[str, str], types: Types) -> Work:
