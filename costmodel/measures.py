@@ -88,7 +88,7 @@ class Measure(Generic[T]):
 HOW = {
     "": "a table of its own network has it",
     "training": "price with training=True",
-    "step": "price with training=True",
+    "step": "price one network with training=True, or sweep with it",
     "memory": "price with memory='onnxruntime', or another runtime",
     "device": "time(table, device) adds it",
     "energy": "with_energy(table) adds it",

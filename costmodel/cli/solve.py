@@ -34,12 +34,13 @@ def solve_command(maximize: str | None, minimize: str | None, form: str, **asked
     The parameters of an ONNX file are the sizes that it leaves open. Every point of the ranges is priced, so the answer
     is exact over the grid. Told are the best point, how much room each constraint leaves there, what stands in the way
     of the next better one, and the Pareto front around it. Exit code 1 if no point meets the constraints, with the
-    nearest one.
+    nearest one. Where the batch is the goal and nothing varies, batches of 1 to 512 are tried.
 
     \b
     Examples:
       costmodel solve mobilenet_v1 --vary width=0.1:2.0 --vary resolution=96:320:32 --maximize mult_adds \\
           --subject-to "peak_live_bytes <= 4 MB" --subject-to "params <= 5M"
+      costmodel solve resnet50 --maximize batch --subject-to "step_peak_bytes <= 8 GB"
       costmodel solve resnet --vary n4=1:40 --vary width=0.5:1.5:0.125 --maximize params --subject-to "mult_adds < 4G"
     """
     if (maximize is None) == (minimize is None):

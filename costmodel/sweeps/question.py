@@ -97,8 +97,8 @@ class Question:
     """Where given, latency may be asked for too."""
     levels: Levels = NO_LEVELS
     """Whose plan of memory, and how a step trains, where those are asked for."""
-    medians: tuple[str, ...] = ()
-    """Notes on what its conditions and goals hold by the median."""
+    about: tuple[str, ...] = ()
+    """Notes on the question itself, such as what its conditions and goals hold by the median."""
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ class Question:
         """Return what a reader of a row has to know of its network, of its time on the device, and of what was asked;
         of no row, the last of these.
         """
-        return [*self.medians, *(self._notes(row) if row is not None else [])]
+        return [*self.about, *(self._notes(row) if row is not None else [])]
 
     def _notes(self, row: Mapping[str, Any]) -> list[str]:
         graph, batch = self._at(row)

@@ -145,6 +145,8 @@ def _page(found: Fitting) -> Page:
         if (more := found.held.get(found.batch + 1)) is not None:
             over = amount(more - found.limit, "B")
             facts.append(Fact("the next", f"{found.batch + 1:,} ", f"would take {amount(more, 'B')}, {over} too much"))
+        else:
+            facts.append(Fact("the next", "", "was not asked about: no batch is larger here"))
     else:
         least = found.held[1]
         facts = [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel.render.answer import Answer
 from costmodel.render.page import Page, Section
+from costmodel.sources.parametric import BATCH
 from costmodel.tasks.grid import OfGrid, left_out_line, left_out_rows, noted, table
 from costmodel.tasks.request import Tell, unheard
 
@@ -15,13 +16,18 @@ if TYPE_CHECKING:
     from costmodel.sweeps.question import Question
     from costmodel.sweeps.solve import Limit, Solution, Solver
 
+BATCHES = "batch=1:512"
+"""What varies where the best batch is asked for and nothing else is said to vary."""
+TRIED = f"nothing was said to vary, so {BATCHES} was tried; `costmodel fit-batch` has no such end"
 AROUND = 3
 """Points of the front shown on either side of the best."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request(OfGrid):
-    """The network of a grid whose `goal`, a column, is smallest (or largest), of those that meet the `constraints`."""
+    """The network of a grid whose `goal`, a column, is smallest (or largest), of those that meet the `constraints`. The
+    batch varies up to `BATCHES` where it is the goal and nothing is said to vary.
+    """
 
     goal: str
     largest: bool = False
@@ -39,7 +45,12 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
     from costmodel.sweeps.pareto import goal_of
     from costmodel.sweeps.solve import Solver
 
+    alone = request.goal == BATCH and not request.vary
+    if alone:
+        request = replace(request, vary=(BATCHES,))
     question = request.question(goals=[request.goal], constraints=request.constraints)
+    if alone:
+        question = replace(question, about=(*question.about, TRIED))
     goal = goal_of(request.goal, question.columns, largest=request.largest)
     request.refuse_too_many(question)
     conditions = [parse_condition(text, question.columns) for text in request.constraints]
@@ -58,7 +69,7 @@ def _roles(found: Solution) -> dict[str, list[dict[str, Any]]]:
 
 def _rows(solver: Solver, found: Solution) -> list[dict[str, Any]]:
     told = [{"point": role, **row} for role, rows in _roles(found).items() for row in rows]
-    return noted(told, solver.question.medians)
+    return noted(told, solver.question.about)
 
 
 def _data(solver: Solver, found: Solution) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def answer(request: Request, tell: Tell = unheard) -> Answer:
         _draw(outcome, request.plot)
     return Answer(
         lambda: _page(outcome, request),
-        lambda: noted(_told(outcome, request), outcome.question.medians),
+        lambda: noted(_told(outcome, request), outcome.question.about),
         lambda: _data(outcome, request),
     )
 

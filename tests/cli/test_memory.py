@@ -182,6 +182,22 @@ def test_the_largest_batch_fits_and_the_next_does_not(
     assert solved.best[0]["batch"] == found["batch"]
 
 
+def test_solve_varies_the_batch_by_itself_where_it_is_the_goal(capsys: pytest.CaptureFixture[str]) -> None:
+    """And says how far; the answer is that of the other command."""
+    fitted = asked(capsys, "fit-batch", "resnet20", "--fits", "100MB", "--training", "--optimizer", "sgd")
+    limit = ("--subject-to", "step_peak_bytes <= 100 MB", "--optimizer", "sgd")
+    solved = asked(capsys, "solve", "resnet20", "--maximize", "batch", *limit)
+    assert [row["batch"] for row in solved["best"]] == [fitted["batch"]]
+    assert any("batch=1:512 was tried" in note for note in solved["notes"])
+    code, _, error = run(capsys, "solve", "resnet20", "--maximize", "params", *limit)
+    assert (code, "nothing varies" in error) == (2, True)
+
+
+def test_the_largest_batch_there_is_has_no_next(capsys: pytest.CaptureFixture[str]) -> None:
+    code, text, _ = run(capsys, "fit-batch", "resnet20", "--fits", "1e18")
+    assert (code, "1,000,000,000" in text, "was not asked about" in text, "too much" in text) == (0, True, True, False)
+
+
 def test_where_not_one_image_fits_the_answer_is_no(capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, "fit-batch", "alexnet", "--fits", "10MB", code=1)
     assert (found["batch"], found["left"] < 0) == (0, True)
