@@ -57,7 +57,9 @@ class Lies:
     within: the path of the node in whose tensor it lies, "" if it takes no memory of its own (it lies among the
     weights, or was never there), None if its own. until: the last layer that ran while it was there, "" if that is not
     known. more: by how many elements, of one image, its own memory is larger than the tensor. once, each: bytes that
-    its kernel held besides while it ran, in all and for each image.
+    its kernel held besides while it ran, in all and for each image. gathered: places of the inputs that its kernel
+    copied first, because their rows did not lie together. call: the number of the call that took it and other pieces of
+    its input, 0 where it took one.
     """
 
     within: str | None = None
@@ -65,6 +67,8 @@ class Lies:
     more: int = 0
     once: int = 0
     each: int = 0
+    gathered: tuple[int, ...] = ()
+    call: int = 0
 
     def besides(self, batch: Number) -> Number:
         """Return the bytes that its kernel held besides, for so many images."""
@@ -120,6 +124,12 @@ class LayerGraph:
         """Outputs that are computed and not returned, of what was seen to run."""
         self.read = False
         """It was read from what others wrote; its paths are theirs."""
+        self.ran: Callable[[], LayerGraph] | None = None
+        """Gives the same network call by call, as it ran, where what people like to read was found in it."""
+        self.made: set[str] = set()
+        """Sources whose numbers are stored nowhere: it makes them when it runs."""
+        self.idle = 0, 0
+        """Bytes of trained arrays, and of others, that are stored with it and that nothing reads."""
         given = inputs if isinstance(inputs, Mapping) else {INPUT: Tensor(inputs)}
         self.inputs = {
             name: Tensor(tuple(map(guarded, tensor.shape)), tensor.dtype, tensor.batched)

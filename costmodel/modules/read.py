@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -23,11 +25,13 @@ from costmodel.modules.shadows import Shadows
 from costmodel.modules.tensors import dtype_name
 from costmodel.modules.twins import Twins
 from costmodel.modules.untouched import random_numbers, untouched
+from costmodel.pricing.elements import packed
 from costmodel.reading.draft import Draft, Step, multiplies
 from costmodel.reading.finish import finished
 from costmodel.reading.network import Network, network_of
-from costmodel.reading.recognise import recognised
-from costmodel.reading.value import REALS, UnreadError, Value, frozen
+from costmodel.reading.recognise import paths, recognised
+from costmodel.reading.value import REALS, Array, UnreadError, Value, frozen
+from costmodel.tensor import BITS
 from costmodel.units import DTYPES
 
 ASKED = ("tolist() shouldn't be called", "can't convert meta device type tensor to numpy")
@@ -156,38 +160,68 @@ class _Look:
         carrying = {name for name, value in draft.inputs.items() if value.shape[:1] == (batch,)}
         network = network_of(draft, batch, carrying)
         recognised(network)
-        own = dtype_name(real_dtype(self.module))
-        mode = " in training mode" if self.module.training else ""
-        graph = LayerGraph(
-            self.title,
-            network.inputs,
-            title=self.title,
-            source=f"a PyTorch module{mode}",
-            dtype=_dtype(own, self.module, draft.inputs.values()),
-            batch=batch if network.batch else 1,
-            whole="" if network.batch else "the batch is not the first axis of all its tensors; load it at that batch",
-        )
-        graph.notes += [*self.recorder.notes, *draft.notes]
-        if own not in DTYPES:
-            graph.notes.append(f"its parameters are {own}, and are priced as {graph.dtype}")
-        finished(network, graph, exported=False)
-        graph.notes += [*self._unused(), *_trained_in_part(network)]
+        about = self._about()
+        graph = about.graph(network)
+        graph.notes += _trained_in_part(network)
+        graph.ran = cache(lambda: about.graph(_as_it_ran(network_of(draft, batch, carrying))))
         return graph
 
-    def _unused(self) -> list[str]:
-        """Say which params of the module nothing reads here."""
+    def _about(self) -> _About:
+        draft, own = self.reader.draft, dtype_name(real_dtype(self.module))
+        dtype = _dtype(own, self.module, draft.inputs.values())
+        left = self._unused()
+        priced = [] if own in DTYPES else [f"its parameters are {own}, and are priced as {dtype}"]
+        return _About(
+            self.title,
+            f"a PyTorch module{' in training mode' if self.module.training else ''}",
+            dtype,
+            self.reader.batch,
+            (_bytes(one for one in left if one.trained), _bytes(one for one in left if not one.trained)),
+            (*self.recorder.notes, *draft.notes, *priced),
+            tuple(_not_used([one for one in left if one.trained])),
+        )
+
+    def _unused(self) -> list[Array]:
+        """Return the arrays of the module that nothing reads here, but for counters of what is read beside them."""
         read = {
             array.name
             for step in self.reader.draft.steps
             for value in (*step.arrays.values(), *step.inputs)
             for array in value.arrays
         }
-        left = {name: size for name, size in self.twins.parameters.items() if name not in read}
-        if not left:
-            return []
-        first = next(iter(left))
-        more = f" and {len(left) - 1:,} more" if len(left) > 1 else ""
-        return [f"{sum(left.values()):,} params of the module are not used here: {first}{more}"]
+        beside = {name.rpartition(".")[0] for name in read}
+        left = [array for array in self.twins.arrays() if array.name not in read]
+        return [one for one in left if one.shape or one.trained or self.twins.owner(one) not in beside]
+
+
+@dataclass(frozen=True)
+class _About:
+    """What is known of a module besides its network; it holds nothing of the module. `idle` as in a LayerGraph."""
+
+    title: str
+    source: str
+    dtype: str
+    batch: int
+    idle: tuple[int, int]
+    notes: tuple[str, ...]
+    unused: tuple[str, ...]
+
+    def graph(self, network: Network) -> LayerGraph:
+        """Return the graph of a network of this module."""
+        graph = LayerGraph(
+            self.title,
+            network.inputs,
+            title=self.title,
+            source=self.source,
+            dtype=self.dtype,
+            batch=self.batch if network.batch else 1,
+            whole="" if network.batch else "the batch is not the first axis of all its tensors; load it at that batch",
+        )
+        graph.idle = self.idle
+        graph.notes += self.notes
+        finished(network, graph, exported=False)
+        graph.notes += self.unused
+        return graph
 
 
 def _dtype(own: str, module: nn.Module, inputs: Iterable[Value]) -> str:
@@ -195,6 +229,25 @@ def _dtype(own: str, module: nn.Module, inputs: Iterable[Value]) -> str:
     if not any(tensor.dtype.is_floating_point for tensor in module.parameters()):
         own = next((value.dtype for value in inputs if value.dtype in REALS), own)
     return own if own in DTYPES else "float32"
+
+
+def _as_it_ran(network: Network) -> Network:
+    """Return a network in which nothing is looked for, its parts named."""
+    network.settle()
+    paths.find(network)
+    return network
+
+
+def _bytes(arrays: Iterable[Array]) -> int:
+    return sum(packed(array.size, BITS[array.dtype]) for array in arrays if array.dtype in BITS)
+
+
+def _not_used(left: Sequence[Array]) -> Iterator[str]:
+    """Say which params of a module nothing reads."""
+    if left:
+        more = f" and {len(left) - 1:,} more" if len(left) > 1 else ""
+        total = sum(array.size for array in left)
+        yield f"{total:,} params of the module are not used here: {left[0].name}{more}"
 
 
 def _trained_in_part(network: Network) -> Iterator[str]:

@@ -267,9 +267,14 @@ class Reader:
         keywords = {name: one for name, one in zip(names, args, strict=True) if name in keyword}
         found = call.func(*positional, **keywords)
         seen_as = [found] if isinstance(found, torch.Tensor) else list(found)
-        return [
+        before = len(self.draft.steps)
+        shown = [
             self._shown(call, value, plain, view, result) for view, result in zip(seen_as, call.results, strict=True)
         ]
+        if len(shown) > 1:
+            pieces = [step.path for step in self.draft.steps[before:] if step.op.name == "slice"]
+            self.rooms.take(pieces, before + 1)
+        return shown
 
     def _shown(self, call: Call, value: Value, plain: torch.Tensor, view: torch.Tensor, result: torch.Tensor) -> Value:
         stored = self.twins.value(result)

@@ -13,6 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from costmodel.modules.calls import called
+from costmodel.modules.kernels import lying
 from costmodel.modules.lines import where
 from costmodel.modules.packed import is_packed, packed
 from costmodel.modules.reader import Reader
@@ -87,7 +88,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
             return self._packed(func, args)
         if _depends(func, args):
             return self._from_numbers(func, args, kwargs)
-        result = func(*args, **kwargs)
+        result = lying(func, args, kwargs, func(*args, **kwargs))
         self._note(func, args, kwargs, result)
         return result
 
@@ -144,7 +145,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is
     def _twin(self, tensor: torch.Tensor, written: bool) -> torch.Tensor:
         """Return what stands for a tensor: one of the module, or a constant on the processor."""
         if self.twins.holds(tensor):
-            return self.twins.of(tensor)
+            twin = self.twins.of(tensor)
+            self.reader.rooms.belongs(twin, "")
+            return twin
         own = key(tensor)
         if own in self._lifted:
             return within(self._lifted[own], tensor)

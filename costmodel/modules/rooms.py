@@ -31,6 +31,8 @@ class Rooms:
         self._shown: set[str] = set()
         """Steps whose tensor lies in another one."""
         self._held: dict[str, tuple[int, int]] = {}
+        self._gathered: dict[str, tuple[int, ...]] = {}
+        self._calls: dict[str, int] = {}
         self._within: dict[tuple[Any, str], int] = {}
 
     def belongs(self, tensor: torch.Tensor, owner: str) -> None:
@@ -67,6 +69,14 @@ class Rooms:
         """Say which bytes the kernel of a step held besides."""
         self._held[source] = once, batched
 
+    def gather(self, source: str, *places: int) -> None:
+        """Say which inputs the kernel of a step copied first."""
+        self._gathered[source] = places
+
+    def take(self, sources: Iterable[str], call: int) -> None:
+        """Say which steps one call took several pieces with."""
+        self._calls |= dict.fromkeys(sources, call)
+
     def within(self, func: Any, args: Any, kwargs: Mapping[str, Any]) -> int:
         """Return the bytes that are held at most while a call runs, besides what it gives: found out once for calls of
         tensors that lie alike.
@@ -84,7 +94,8 @@ class Rooms:
         """Tell steps where their tensors lay."""
         for step in steps:
             room = self._of_steps.get(step.path, NOWHERE)
-            step.seen = Seen(room, *self._held.get(step.path, (0, 0)))
+            held, gathered = self._held.get(step.path, (0, 0)), self._gathered.get(step.path, ())
+            step.seen = Seen(room, *held, gathered, self._calls.get(step.path, 0))
 
 
 class _Within(TorchDispatchMode):  # type: ignore[misc]  # Any where PyTorch is not there

@@ -91,6 +91,10 @@ class Twins:
         with torch.autograd._unsafe_preserve_version_counter(counted):
             yield
 
+    def arrays(self) -> list[Array]:
+        """Return the arrays that are a tensor of their own, in order."""
+        return [array for arrays in self.stored.values() for array in arrays.values()]
+
     def owner(self, array: Array) -> str:
         """Return the name of the module that an array is registered with."""
         return array.name.rpartition(".")[0]

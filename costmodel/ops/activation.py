@@ -75,6 +75,7 @@ class LeakyRelu(Activation):
     joins = ("product",)
     operations = 2
     saves = OF_INPUT
+    told_by_result = True
 
     slope: Real = 0.01
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from costmodel.numbers.arithmetic import Number, Shape, equal, holds, is_plain, largest, product, same, show_shape
-from costmodel.ops import lead
+from costmodel.numbers.arithmetic import Number, Shape, equal, holds, is_plain, product, show_shape
+from costmodel.ops import attention_kept, lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require, require_divides
-from costmodel.ops.fields import Count, Real, Size
-from costmodel.ops.saved import OUTPUT, By, Saved
+from costmodel.ops.fields import Count, Kernel, Real, Size
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Array
+    from costmodel.ops.saved import Saved
 
 
 class Attention(Operator):
@@ -30,6 +29,10 @@ class Attention(Operator):
     PyTorch's counter and plain kernels have it. other_ops: 6 per head and pair of tokens (scale and softmax), and 1
     more where a mask or bias is added. The projections before and after are linear layers of their own. The scores are
     not counted as an array that leaves the kernel.
+    While training, weights are dropped at the rate `dropout`. `kernel` says how eager PyTorch computes it then:
+    `whole`, in one kernel that keeps no scores, or in `pieces`, products and a softmax; `auto` as the axes and the mask
+    have it. What drops weights is computed in pieces on a processor. `gathers` says that the heads of values are laid
+    together for that first. Nothing but what a training step keeps depends on these.
     Source: Vaswani et al. 2017 (arXiv:1706.03762), equation 1; grouped queries: Ainslie et al. 2023 (arXiv:2305.13245).
     """
 
@@ -41,9 +44,15 @@ class Attention(Operator):
     causal: bool = False
     past: Count = 0
     scale: Real | None = None
+    dropout: Real = 0
+    kernel: Kernel = "auto"
+    gathers: bool = False
 
     def shape(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Shape:
         self._require_sequences(q, k, v)
+        require(
+            0 <= self.dropout < 1, lambda: f"dropout must be at least 0 and below 1, but is {self.dropout}", "dropout"
+        )
         scores = self.scores(q, k, v)
         if mask is not None:
             _require_mask(mask, scores)
@@ -59,7 +68,7 @@ class Attention(Operator):
             len(q) > 1 and len(q) == len(k) == len(v),
             lambda: f"attention reads three token sequences, but got {', '.join(map(show_shape, (q, k, v)))}",
         )
-        groups = self._kv_heads()
+        groups = self.groups()
         require_divides(
             groups, self.heads, lambda: f"kv_heads = {groups} does not divide heads = {self.heads}", "kv_heads"
         )
@@ -77,7 +86,8 @@ class Attention(Operator):
             own = "heads" if self.kv_heads is None else field
             require_divides(heads, width, lambda h=heads, w=width, own=own: f"{own} = {h} does not divide {w}", own)  # type: ignore[misc]
 
-    def _kv_heads(self) -> Number:
+    def groups(self) -> Number:
+        """Return how many heads keys and values have."""
         return self.heads if self.kv_heads is None else self.kv_heads
 
     def _keys(self, k: Shape) -> Number:
@@ -92,51 +102,10 @@ class Attention(Operator):
         return self.past * (product((*k[:-2], k[-1])) + product((*v[:-2], v[-1])))
 
     def saved(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> tuple[Saved, ...]:
-        places = range(3 if mask is None else 4)
-        least = tuple(Saved(place, keeper="minimum") for place in places)
-        return (*least, *self._saved_whole(q, k, v, mask), *self._saved_in_pieces(q, k, v, mask))
-
-    def _saved_whole(self, q: Shape, k: Shape, v: Shape, mask: Shape | None) -> tuple[Saved, ...]:
-        """Return what PyTorch keeps where one kernel computes it: sequences without further axes before them, keys as
-        wide as values, and a mask that is not trained.
-        """
-        if self._in_pieces(q, v, mask):
-            return ()
-        rows = product(self.scores(q, k, v)[:-1])
-        kept = (Saved(0), Saved(1), Saved(2), Saved(OUTPUT), Saved("sums", numbers=rows, dtype="float32"))
-        masks = () if mask is None else (Saved(3, numbers=product(mask)),)
-        return tuple(replace(saved, keeper="pytorch", without=(3,)) for saved in (*kept, *masks))
-
-    def _saved_in_pieces(self, q: Shape, k: Shape, v: Shape, mask: Shape | None) -> tuple[Saved, ...]:
-        """Return what PyTorch keeps where it multiplies, takes the softmax and multiplies again: scaled queries and
-        keys, the values by heads, and the scores, all at float32.
-        """
-        if mask is None and not self._in_pieces(q, v):
-            return ()
-        also: By = () if self._in_pieces(q, v, mask) else (3,)
-        shared = self.heads // self._kv_heads()
-        apart = same(shared, 1) and (same(self.heads, 1) or same(v[-2], 1))  # the heads' values lie together then
-        kept = (
-            Saved("scaled queries", by=(1,), numbers=product(q)),
-            Saved("scaled keys", by=(0,), numbers=shared * product(k)),
-            Saved("scores", numbers=product(self.scores(q, k, v))),
-            Saved(2, by=(0, 1, 3)) if apart else Saved("values", by=(0, 1, 3), numbers=shared * product(v)),
-        )
-        return tuple(replace(saved, keeper="pytorch", also=also, dtype="float32") for saved in kept)
-
-    def _in_pieces(self, q: Shape, v: Shape, mask: Shape | None = None) -> bool:
-        """Say whether no kernel of PyTorch's computes the whole, whatever numbers a mask has. Without heads of its own
-        and a mask, an axis before the tokens is one of heads.
-        """
-        before = 0 if mask is not None or not same(self.heads, 1) else 2
-        return len(q) > 2 + before or not same(q[-1] * self._kv_heads(), v[-1] * self.heads)
+        return attention_kept.saved(self, q, k, v, mask)
 
     def scratch(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Number:
-        if not self._in_pieces(q, v, mask):
-            return 0
-        # Of the scores, the gradients before and after the softmax, when queries and values have gone.
-        scores, rest = product(self.scores(q, k, v)), product(q)
-        return largest(largest(2 * scores - 4 * rest, scores - 2 * rest), 0)
+        return attention_kept.scratch(self, q, k, v, mask)
 
     def cost(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Cost:
         *before, _, width = self.shape(q, k, v, mask)
@@ -162,7 +131,7 @@ class Attention(Operator):
 
         def read(x: Array) -> Array:
             kept = np.zeros((*x.shape[:-2], self.past, x.shape[-1]), x.dtype)
-            return split(np.concatenate((kept, x), axis=-2) if self.past else x, self._kv_heads())
+            return split(np.concatenate((kept, x), axis=-2) if self.past else x, self.groups())
 
         scores = arrays.contract(split(q, self.heads), read(k).swapaxes(-1, -2)) * self._scale(q.shape[-1])
         if mask is not None:
@@ -203,7 +172,7 @@ class Attention(Operator):
         none = [0] * (len(before) + 1)
         kept = emit("Pad", x, emit.constant([*none, self.past, 0, *none, 0, 0])) if self.past else x
         shape = (*before, tokens + self.past, features)
-        own = self._kv_heads()
+        own = self.groups()
         apart = _split(emit, kept, shape, own)
         if own == self.heads:
             return apart

@@ -126,6 +126,8 @@ class Operator:
     """What its backward pass reads of its forward pass, where that does not depend on sizes; `saved` else."""
     widens: ClassVar[bool] = False
     """Under autocast its result is float32, because it adds its weights to its input or multiplies it by them."""
+    told_by_result: ClassVar[bool] = False
+    """Where eager PyTorch lets it overwrite the input that its gradient needs, it keeps the result, not a copy."""
     counters: ClassVar[int] = 0
     """Whole numbers (int64) that PyTorch stores besides its buffers while training, such as how many batches it saw."""
     beside: ClassVar[str] = ""
@@ -250,6 +252,12 @@ class Operator:
         PyTorch, besides the gradients.
         """
         return self.quarters * product(self.shape(*inputs)) // 4 if self.quarters else 0
+
+    def summed(self, *inputs: Any, **_: Any) -> tuple[int, ...]:
+        """Return the places of the inputs whose gradients eager PyTorch makes at the size of the output and then sums,
+        because they are spread.
+        """
+        return ()
 
     def saved(self, *inputs: Any, **_: Any) -> tuple[Saved, ...]:
         """Return what its backward pass reads of its forward pass, its params left out."""

@@ -47,6 +47,10 @@ Interpolation: TypeAlias = str
 PadMode: TypeAlias = str
 Comparison: TypeAlias = str
 Gelus: TypeAlias = str
+Copied: TypeAlias = str
+"""Which of two factors are copied."""
+Kernel: TypeAlias = str
+"""How many kernels of PyTorch's compute an operator while it trains."""
 Nonlinearity: TypeAlias = str
 Kind: TypeAlias = str
 """A kind of number: real ones, whole ones, true and false."""
@@ -184,6 +188,8 @@ FIELD_TYPES: dict[str, FieldType] = {
     "PadMode": _one_of("constant", "reflect", "edge"),
     "Comparison": _one_of("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
     "Gelus": _one_of("none", "tanh"),
+    "Copied": _one_of("auto", "neither", "first", "second", "both"),
+    "Kernel": _one_of("auto", "whole", "pieces"),
     "Nonlinearity": _one_of("tanh", "relu"),
     "Kind": _one_of("float", "int64", "int32", "bool"),
     "Reduction": _one_of("none", "add", "multiply", "minimum", "maximum"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, ClassVar
 
-from costmodel.numbers.arithmetic import Number, Shape, equal, holds, product, same, show_shape
+from costmodel.numbers.arithmetic import Shape, equal, holds, product, same, show_shape
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, axis_of, require
 from costmodel.ops.fields import Axis
@@ -37,10 +37,9 @@ class Elementwise(Operator, abstract=True):
     def dtype(self, *inputs: str | None) -> str | None:
         return one_kind(self.name, inputs, "numbers")
 
-    def scratch(self, *inputs: Shape) -> Number:
-        # The gradient of an input that is spread is computed at full size and then summed.
-        out = self.shape(*inputs)
-        return product(out) * (len(inputs) - len(_whole(out, inputs))) + super().scratch(*inputs)
+    def summed(self, *inputs: Shape) -> tuple[int, ...]:
+        whole = _whole(self.shape(*inputs), inputs)
+        return tuple(place for place in range(len(inputs)) if place not in whole)
 
     def cost(self, *inputs: Shape) -> Cost:
         return Cost(other_ops=(len(inputs) - 1) * product(self.shape(*inputs)))
@@ -62,8 +61,8 @@ class Add(Elementwise):
     def hands_back(self, *inputs: Shape) -> tuple[int, ...]:
         return _whole(self.shape(*inputs), inputs)
 
-    def scratch(self, *inputs: Shape) -> Number:
-        return 0
+    def summed(self, *inputs: Shape) -> tuple[int, ...]:
+        return ()
 
     def run(self, weights: Weights, *inputs: Array) -> Array:
         return reduce(lambda a, b: a + b, lead.level(inputs))

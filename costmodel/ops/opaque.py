@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from costmodel.ops.base import Array, Weights
 
 
+MOVES = ("enlarged", "write")
+"""What readers call so themselves, and that keeps nothing for its backward pass: arrays repeated, parts overwritten."""
+
+
 class Opaque(Operator):
     """An operation of another vocabulary, called `type` there, that gives a tensor of `size`. What is known of its cost
     is `multiplications` (mult-adds) and `operations` (other_ops); nothing else is counted but the bytes that it reads

@@ -12,7 +12,7 @@ from costmodel.errors import ShapeError
 from costmodel.numbers.arithmetic import Number, Shape, equal, product, same, show_shape
 from costmodel.ops import lead
 from costmodel.ops.base import Cost, Emit, Operator, Weights, require
-from costmodel.ops.fields import Pattern
+from costmodel.ops.fields import Copied, Pattern
 from costmodel.ops.saved import NOTHING, Saved
 
 if TYPE_CHECKING:
@@ -25,13 +25,16 @@ class Matmul(Operator):
     """Matrix product of the last two axes: (..., m, k) and (..., k, n), or (..., n, k) where `transpose_b`, give
     (..., m, n). What stands before is spread as NumPy does.
 
-    No params. mult_adds = k per output element.
+    No params. mult_adds = k per output element. `copies` says which factors eager PyTorch copies for a stack of
+    products, and keeps for a training step so: those whose axes before the matrix do not lie as one; by default
+    (`auto`) those that are spread.
     """
 
     family = "matmul"
     inputs = 2
 
     transpose_b: bool = False
+    copies: Copied = "auto"
 
     def shape(self, a: Shape, b: Shape) -> Shape:
         def sentence() -> str:
@@ -51,7 +54,13 @@ class Matmul(Operator):
         *before, rows, columns = self.shape(a, b)
         inner = a[-1]
         least = tuple(Saved(n, by=(1 - n,), keeper="minimum") for n in (0, 1))
-        return (*least, *_factor(0, a, product(before), rows * inner), *_factor(1, b, product(before), inner * columns))
+        sizes = product(before) * rows * inner, product(before) * inner * columns
+        if self.copies == "auto":
+            return (*least, *_factor(0, a, product(before), sizes[0]), *_factor(1, b, product(before), sizes[1]))
+        copied = COPIED[self.copies]
+        alone = product(a[:-2]) if len(b) == 2 else product(before)
+        sizes = alone * rows * inner, sizes[1]
+        return (*least, *(_copy(n, sizes[n]) if n in copied else _as_it_is(n) for n in (0, 1)))
 
     def cost(self, a: Shape, b: Shape) -> Cost:
         return Cost(mult_adds=product(self.shape(a, b)) * a[-1])
@@ -73,11 +82,21 @@ class Matmul(Operator):
         return emit("MatMul", a, b)
 
 
+COPIED: Mapping[str, tuple[int, ...]] = {"neither": (), "first": (0,), "second": (1,), "both": (0, 1)}
+"""Places of the factors that are copied."""
+
+
 def _factor(place: int, x: Shape, before: Number, numbers: Number) -> tuple[Saved, ...]:
     """Return what PyTorch keeps of a factor of a stack of products: a copy of one that is spread over the stack."""
-    if same(product(x[:-2]), before):
-        return (Saved(place, by=(1 - place,), keeper="pytorch"),)
-    return (Saved(f"factor {place}", by=(1 - place,), keeper="pytorch", numbers=before * numbers),)
+    return (_as_it_is(place) if same(product(x[:-2]), before) else _copy(place, numbers),)
+
+
+def _as_it_is(place: int) -> Saved:
+    return Saved(place, by=(1 - place,), keeper="pytorch")
+
+
+def _copy(place: int, numbers: Number) -> Saved:
+    return Saved(f"factor {place}", by=(1 - place,), keeper="pytorch", numbers=numbers)
 
 
 @dataclass(frozen=True)

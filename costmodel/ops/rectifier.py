@@ -35,6 +35,7 @@ class Elu(Activation):
     effort = "scalar"
     operations = 4
     saves = OF_INPUT
+    told_by_result = True
 
     alpha: Real = 1.0
 
@@ -55,6 +56,7 @@ class Selu(Activation):
     effort = "scalar"
     operations = 5
     saves = OF_INPUT
+    told_by_result = True
 
     def run(self, weights: Weights, x: Array) -> Array:
         return SELU_SCALE * _below(x, SELU_ALPHA)
@@ -76,6 +78,7 @@ class Celu(Activation):
     effort = "scalar"
     operations = 5
     saves = OF_INPUT
+    told_by_result = True
 
     alpha: Real = 1.0
 

@@ -50,15 +50,20 @@ class Identity(Free):
 
 
 class Dropout(Identity):
-    """Drop elements at `rate` while training; at inference the input itself.
+    """Drop elements at `rate` while training; at inference the input itself. The last axes, as many as `together` says,
+    are dropped or stay as one: 2 for whole maps.
 
     Source: Srivastava et al. 2014, Dropout.
     """
 
     rate: Real = 0.5
+    together: Count = 0
 
     def shape(self, x: Shape) -> Shape:
         require(0 <= self.rate < 1, lambda: f"rate must be at least 0 and below 1, but is {self.rate}", "rate")
+        require(
+            self.together <= len(x), lambda: f"there are no {self.together} axes to drop in {show_shape(x)}", "together"
+        )
         return x
 
     def onnx(self, emit: Emit, weights: Mapping[str, str], x: str) -> str:
@@ -73,9 +78,10 @@ class Dropout(Identity):
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         if not self._drops():
             return NOTHING
+        alone = product(x[: len(x) - self.together])
         # On a processor PyTorch keeps noise of the input's dtype, on a GPU true and false as the mathematics needs.
-        true_or_false = Saved("mask", keeper="minimum", numbers=product(x), dtype="bool")
-        return (true_or_false, Saved("mask", keeper="pytorch", numbers=product(x)))
+        true_or_false = Saved("mask", keeper="minimum", numbers=alone, dtype="bool")
+        return (true_or_false, Saved("mask", keeper="pytorch", numbers=alone))
 
     def _drops(self) -> bool:
         """Say whether it drops anything."""

@@ -56,6 +56,8 @@ def _constant(value: Value, part: Part | None, graph: LayerGraph, keepers: Keepe
     stored = stored_in({"weight": value}, graph) if trained else ()
     still = trained and frozen([value])
     beside = keepers.beside(path, [value])
+    if not value.arrays:
+        graph.made.add(path)
     graph.add(path, op, (), trainable=not still, tied=tied, gives=gives, stored=stored, beside=beside)
     return path
 

@@ -46,6 +46,8 @@ def finished(network: Network, graph: LayerGraph, folded_mult_adds: int = 0, exp
             )
         except (ShapeError, ValueError) as error:
             raise CostModelError(f"{graph.file or graph.name}: layer {part.path}: {error}") from None
+        if not part.inputs and not any(value.arrays for value in part.arrays.values()):
+            graph.made.add(part.path)
         if part.partial:
             graph.unpriced[part.path] = (getattr(part.op, "type", part.op.name), part.partial)
     graph.lies = lies(network)

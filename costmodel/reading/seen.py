@@ -30,12 +30,14 @@ class Room:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """In which storage the tensor of a step lay, and the bytes that its kernel held besides: in all (`once`), and for
-    what grows with the batch (`batched`).
+    what grows with the batch (`batched`). `gathered` and `call` as in `Lies`.
     """
 
     room: Room
     once: int = 0
     batched: int = 0
+    gathered: tuple[int, ...] = ()
+    call: int = 0
 
 
 NOWHERE = Room(owner="")
@@ -57,7 +59,9 @@ def lies(network: Network) -> dict[str, Lies]:
             owners[seen.room] = part.path
         until = last(seen.room.freed) if within != "" else ""
         more = 0 if within is not None else _more(part, seen.room, network)
-        found[part.path] = Lies(within, until, more, seen.once, seen.batched // (network.batch or 1))
+        found[part.path] = Lies(
+            within, until, more, seen.once, seen.batched // (network.batch or 1), seen.gathered, seen.call
+        )
     return found
 
 

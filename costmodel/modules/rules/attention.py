@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from costmodel.modules.calls import Call
+from costmodel.modules.kernels import gathers, is_whole
 from costmodel.modules.reader import KNOWN, Reader, rule
 from costmodel.ops import OPERATORS
 from costmodel.reading.moves import reshaped
@@ -18,16 +19,31 @@ def _sdpa(read: Reader, call: Call) -> Value:
     fields: dict[str, object] = {"causal": bool(call["is_causal"])}
     if call["scale"] is not None:
         fields["scale"] = call["scale"]
+    whole = is_whole(call) and not (mask is not None and _trains(read, mask))
+    fields |= {
+        "dropout": call["dropout_p"],
+        "kernel": "whole" if whole else "pieces",
+        "gathers": gathers(call["value"]),
+    }
     if len(query.shape) > 2 and query.shape[-3] != keys.shape[-3]:
         return _grouped(read, query, keys, values, mask, fields)
-    if call["dropout_p"]:
-        note = (
-            "attention drops weights: to train so, a processor keeps its scores besides, and some kernels of GPUs do "
-            "not; they are in no peak of a training step here"
-        )
-        read.draft.notes += [] if note in read.draft.notes else [note]
     op = OPERATORS["attention"](heads=1, **fields)
     return read.add(op, query, keys, values, *([] if mask is None else [mask]))
+
+
+def _trains(read: Reader, mask: Value) -> bool:
+    """Say whether a mask is trained, or computed from what is: no kernel takes one whose gradient is asked for."""
+    makers = {step.path: step for step in read.draft.steps} if mask.real else {}
+    todo, seen = [mask], set()
+    while todo:
+        value = todo.pop()
+        if any(array.trained and not array.frozen for array in value.arrays):
+            return True
+        step = makers.get(value.source)
+        if step is not None and value.source not in seen and step.out.real:
+            seen.add(value.source)
+            todo += [*step.inputs, *step.arrays.values()]
+    return False
 
 
 def _grouped(

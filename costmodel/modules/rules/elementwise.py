@@ -250,7 +250,9 @@ def _copy(read: Reader, call: Call) -> Value:
 
 @rule("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "native_dropout")
 def _dropout(read: Reader, call: Call) -> Value:
-    return read.add(OPERATORS["dropout"](rate=call["p"]), read.value(call.tensors[0]))
+    value = read.value(call.tensors[0])
+    together = len(value.shape) - 2 if call.name.startswith("feature") else 0
+    return read.add(OPERATORS["dropout"](rate=call["p"], together=max(together, 0)), value)
 
 
 @rule(

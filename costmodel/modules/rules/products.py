@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from costmodel.modules.calls import Call
+from costmodel.modules.kernels import copied, lies_as_one
 from costmodel.modules.reader import KNOWN, Reader, rule
 from costmodel.ops import OPERATORS
 from costmodel.ops.product import parsed
@@ -24,18 +25,25 @@ def is_weight(value: Value | None) -> bool:
 
 @rule("linear")
 def _linear(read: Reader, call: Call) -> Value:
-    return linear(read, read.value(call["input"]), read.value(call["weight"]), read.optional(call["bias"]))
+    gathers = not lies_as_one(call["input"], -2)
+    return linear(read, read.value(call["input"]), read.value(call["weight"]), read.optional(call["bias"]), gathers)
 
 
-def linear(read: Reader, value: Value, weight: Value, bias: Value | None) -> Value:
-    """Add a linear layer with a weight of (out, in), computed or stored."""
+def linear(read: Reader, value: Value, weight: Value, bias: Value | None, gathers: bool = False) -> Value:
+    """Add a linear layer with a weight of (out, in), computed or stored; where it `gathers`, rows of its input are
+    copied to lie together.
+    """
     stored = is_weight(weight) and (bias is None or is_weight(bias))
     if stored and not (value.constant and not value.arrays) and len(weight.shape) == 2:
         arrays = {"weight": weight} | ({} if bias is None else {"bias": bias})
-        return read.add(OPERATORS["linear"](out_features=weight.shape[0], bias=bias is not None), value, arrays=arrays)
+        op = OPERATORS["linear"](out_features=weight.shape[0], bias=bias is not None)
+        found = read.add(op, value, arrays=arrays)
+        if gathers:
+            read.rooms.gather(found.source, 0)
+        return found
     if len(value.shape) < 2 or len(weight.shape) < 2:
         raise UnreadError("its weight is computed, and what it reads has one axis")
-    out = read.add(OPERATORS["matmul"](transpose_b=True), value, weight)
+    out = read.add(OPERATORS["matmul"](transpose_b=True, copies="first" if gathers else "neither"), value, weight)
     return out if bias is None else read.add(OPERATORS["add"](), out, bias)
 
 
@@ -48,10 +56,10 @@ KNOWN["linear"] = lambda call: (
 @rule("matmul", "mm", "bmm")
 def _matmul(read: Reader, call: Call) -> Value:
     one, other = call.tensors[:2]
-    return product(read, read.value(one), read.value(other))
+    return product(read, read.value(one), read.value(other), copied(one, other))
 
 
-def product(read: Reader, one: Value, other: Value) -> Value:
+def product(read: Reader, one: Value, other: Value, copies: str = "neither") -> Value:
     """Add a matrix product; a vector is a matrix of one row or column."""
     if is_weight(other) and other.whole and len(other.shape) == 2 and not one.constant:
         op = OPERATORS["linear"](out_features=other.shape[1], bias=False)
@@ -61,7 +69,7 @@ def product(read: Reader, one: Value, other: Value) -> Value:
         one = read.chain(reshaped(left, (1, *left)), one)
     if len(right) == 1:
         other = read.chain(reshaped(right, (*right, 1)), other)
-    out = read.add(OPERATORS["matmul"](), one, other)
+    out = read.add(OPERATORS["matmul"](copies=copies), one, other)
     wanted = (
         *out.shape[:-2],
         *([] if len(left) == 1 else [out.shape[-2]]),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from costmodel.graph import Layer, LayerGraph
-from costmodel.numbers.arithmetic import Number, is_plain
+from costmodel.numbers.arithmetic import Number, is_plain, product
 from costmodel.ops.saved import OUTPUT, Saved
 from costmodel.pricing.memory.liveness import storages
 from costmodel.tensor import REALS
@@ -56,7 +56,8 @@ def kept(
         inputs: those of the network's inputs that get gradients too.
     """
     storage = storages(graph, training=True) if storage is None else storage
-    held = {layer.path for layer in graph.layers if not layer.inputs and layer.op.view}  # they lie among the weights
+    sources = {layer.path for layer in graph.layers if not layer.inputs and layer.op.view}
+    held = sources - graph.made  # they lie among the weights
     needs = {name: name in inputs for name in graph.inputs}
     given = _given(graph)
     result: list[Kept] = []
@@ -82,6 +83,18 @@ def kept(
     for number, saved in choices:
         _choose(graph, graph.layers[number], result, number, saved, storage, held, taken)
     return result
+
+
+def _is_copied(graph: LayerGraph, layer: Layer, place: int, storage: dict[str, str]) -> bool:
+    """Say whether a layer was seen to read a copy of an input that it keeps: because rows did not lie together, or
+    because it writes its output over that input.
+    """
+    seen = graph.lies.get(layer.path)
+    if seen is None:
+        return False
+    overwritten = seen.within and storage[layer.inputs[place]] == storage[layer.path]
+    renames = layer.op.told_by_result or layer.op.aliases(*layer.input_shapes)
+    return place in seen.gathered or bool(overwritten and not renames)
 
 
 def _question(layer: Layer) -> tuple[object, ...]:
@@ -148,6 +161,9 @@ def _split(
     own = []
     for saved in asked:
         path = _path(layer, saved.of)
+        if isinstance(saved.of, int) and path is not None and _is_copied(graph, layer, saved.of, storage):
+            own.append(Saved("copy", numbers=product(graph.shape(path)), once=not graph.tensor(path).batched))
+            continue
         if path is not None and saved.numbers and graph.tensor(path).dtype == "bool":
             own.append(replace(saved, once=not graph.tensor(path).batched))
         elif path is None:

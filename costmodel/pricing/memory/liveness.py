@@ -50,7 +50,9 @@ def storages(graph: LayerGraph, training: bool = False) -> dict[str, str]:
         renames = layer.op.aliases(*layer.input_shapes) if training else layer.op.view
         drops = layer.op.view and not renames  # it was seen not to, and does while training
         if seen is not None and layer.inputs and not drops:
-            storage[layer.path] = storage[seen.within] if seen.within else layer.path
+            nowhere = seen.within == "" and training and renames  # on the way to a result that is there
+            within = layer.inputs[0] if nowhere else seen.within
+            storage[layer.path] = storage[within] if within else layer.path
             continue
         storage[layer.path] = storage[layer.inputs[0]] if renames and layer.inputs else layer.path
     return storage

@@ -9,6 +9,9 @@ from itertools import groupby
 from costmodel.errors import CostModelError
 from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import is_plain
+from costmodel.ops.attention import Attention
+from costmodel.ops.attention_kept import drops
+from costmodel.ops.opaque import MOVES, Opaque
 from costmodel.ops.recurrent import Recurrent
 from costmodel.pricing.elements import own_cost
 from costmodel.pricing.memory.asked import STEP, Training
@@ -21,7 +24,7 @@ from costmodel.pricing.memory.step.segments import meant, segments
 from costmodel.pricing.memory.step.types import WIDE, Types
 from costmodel.pricing.memory.step.walk import GRADIENTS, TEMPORARY, Walk
 from costmodel.pricing.memory.step.work import Work
-from costmodel.pricing.memory.step.works import returned, works
+from costmodel.pricing.memory.step.works import held_as_seen, returned, works
 from costmodel.pricing.training import require_gradients
 
 COUNTER = 8
@@ -41,6 +44,11 @@ PARTS = (
 LOSS = "the loss is taken to be a cross-entropy of each output: it keeps one tensor of that size"
 ALLOCATOR = "what the allocator of a GPU and the workspaces of its kernels add is not modelled"
 MASKS = "masks of dropout are numbers, as PyTorch has them on a processor; on a GPU they take 1 byte each"
+SCORES = (
+    "attention that drops weights keeps its scores, what they are multiplied by and what comes of that, as PyTorch "
+    "does on a processor; kernels of GPUs keep none of it"
+)
+RECOGNISED = "it is walked by the layers that were recognised in it, and not by the calls that PyTorch would make"
 RESERVE = (
     "an LSTM keeps what its kernel on a processor lays out; a GPU's kernel lays out its own, and a tracker of tensors "
     "without numbers sees none of it"
@@ -63,6 +71,8 @@ def plan(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Plan:
         raise CostModelError(f"autocast computes products of a {WIDE} network at bfloat16; this one is at {dtype}")
     if not all(is_plain(size) for layer in graph.layers for size in layer.shape):
         raise CostModelError(f"{graph.title}: a training step is walked at sizes that are numbers")
+    if graph.ran is not None and training.keeps == "pytorch":
+        graph = graph.ran()  # what eager PyTorch keeps follows from its calls, not from what they are recognised as
     frozen = meant(graph, training.freeze)
     types = Types(graph, batch, dtype, training.amp)
 
@@ -73,6 +83,8 @@ def plan(graph: LayerGraph, batch: int, dtype: str, training: Training) -> Plan:
     wrapped = segments(graph, training.checkpoint)
     repeated = {n for first, last in wrapped for n in range(first, last + 1)}
     todo = returned(works(graph, types, training.amp, training.keeps, trains), outputs, repeated)
+    if training.keeps == "pytorch" and not training.checkpoint:
+        todo = held_as_seen(graph, todo)
     ledger = Ledger()
     arrays = _updated(graph, todo, training.keeps == "pytorch")
     _hold_throughout(ledger, graph, batch, types, training, list(arrays.values()))
@@ -106,12 +118,18 @@ def _plan(graph: LayerGraph, ledger: Ledger, more: dict[str, int], keeps: str, a
     notes = [LOSS, ALLOCATOR]
     if keeps == "pytorch" and any(layer.op.name == "dropout" for layer in graph.layers):
         notes.append(MASKS)
+    attention = [layer.op for layer in graph.layers if isinstance(layer.op, Attention)]
+    if keeps == "pytorch" and any(map(drops, attention)):
+        notes.append(SCORES)
+    if keeps == "pytorch" and graph.read and not graph.lies:
+        notes.append(RECOGNISED)
     recurrent = [layer.op for layer in graph.layers if isinstance(layer.op, Recurrent)] if keeps == "pytorch" else []
     if any(op.by_kernel for op in recurrent):
         notes.append(RESERVE)
     if amp and not all(op.by_kernel for op in recurrent):
         notes.append(STEPWISE)
-    unknown = bool(graph.unpriced) or any(layer.op.family == "opaque" for layer in graph.layers)
+    opaque = [layer.op for layer in graph.layers if isinstance(layer.op, Opaque)]
+    unknown = bool(graph.unpriced) or any(op.type not in MOVES for op in opaque)
     if unknown:
         notes.append("layers of unknown cost may keep more: this is a lower bound")
     return replace(found, bytes=found.held[found.peak], parts=held | more, notes=tuple(notes), lower_bound=unknown)
@@ -125,7 +143,11 @@ def _hold_throughout(
         ledger.hold(("input", name), name, types.size(name), "input")
     for layer in graph.layers:
         ledger.hold(("weights", layer.path), layer.path, types.weights(layer), "weights")
-        ledger.hold(("buffers", layer.path), layer.path, _buffers(layer, types), "buffers")
+        if layer.path not in graph.made:
+            ledger.hold(("buffers", layer.path), layer.path, _buffers(layer, types), "buffers")
+    trained, others = graph.idle
+    ledger.hold("idle weights", "", trained, "weights")
+    ledger.hold("idle buffers", "", others, "buffers")
     ledger.hold("state", "", optimizers.state(training.optimizer, sizes), "optimizer state")
 
 

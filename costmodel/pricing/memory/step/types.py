@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import product
 from costmodel.ops.saved import Saved
@@ -63,9 +65,11 @@ class Types:
         """Return how often a layer's work is done."""
         return self._batch if layer.batched else 1
 
-    def scratch(self, layer: Layer) -> int:
-        """Return the bytes that a layer's backward pass makes and drops."""
-        numbers = layer.op.scratch(*layer.input_shapes) * self.images(layer)
+    def scratch(self, layer: Layer, wanted: Collection[int]) -> int:
+        """Return the bytes that a layer's backward pass makes and drops, for the gradients of the inputs `wanted`."""
+        summed = [place for place in layer.op.summed(*layer.input_shapes) if place in wanted]
+        numbers = layer.op.scratch(*layer.input_shapes) + product(layer.shape) * len(summed)
+        numbers *= self.images(layer)
         return int(packed(numbers, BITS[self.real[layer.path]]))
 
     def wide(self, path: str) -> int:
@@ -77,8 +81,9 @@ class Types:
         return int(Widths(DTYPES[self._dtype], self._own).weights(layer))
 
     def stored(self, layer: Layer, numbers: int) -> int:
-        """Return the bytes of so many numbers that a layer stores and does not train."""
-        return int(packed(numbers, BITS[self._plain(layer.op.stored()[0])]))
+        """Return the bytes of so many numbers that a layer stores and does not train; a source gives what it stores."""
+        kind = layer.op.stored()[0] if layer.inputs else layer.dtype
+        return int(packed(numbers, BITS[self._plain(kind)]))
 
     def array(self, layer: Layer, name: str, numbers: int) -> int:
         """Return the bytes of a trained array."""

@@ -54,6 +54,8 @@ class Walk:
         self._again_learned: list[tuple[str, str, int]] = []
         self._gradients: dict[str, Hashable] = {}
         self._parts: Counter[Hashable] = Counter()
+        self._pieces: dict[int, list[Hashable]] = {}
+        self._first_piece = {work.call: work.node for work in reversed(works) if work.call}
         self._sums: list[tuple[str, str, Hashable]] = []
         self._buffers = 0
 
@@ -183,7 +185,12 @@ class Walk:
     def _backward(self, work: Work, again: int | None) -> None:
         """Go back through a layer: at one moment the gradient of what it made, what it kept, and all new gradients."""
         gradient = self._gradients.pop(work.node, None)
+        pieces = self._pieces_with(work, gradient)
+        if work.call:
+            gradient = pieces[0] if pieces else None
         active = gradient is not None and work.active
+        if active and not work.inputs and not self._accumulates:
+            pieces = self._taken_over(pieces)
         if active:
             self.ledger.begin(work.path, "backward")
             self.ledger.spend(work.path, work.scratch, TEMPORARY)
@@ -194,8 +201,8 @@ class Walk:
             if not work.late:
                 self._hand_back(work, gradient)
         self._forget(work, again)
-        if gradient is not None:
-            self._drop_part(gradient)
+        for piece in pieces:
+            self._drop_part(piece)
         if active and work.late:
             self.ledger.begin(work.path, "backward")
             self.ledger.spend(work.path, work.late, TEMPORARY)
@@ -204,6 +211,23 @@ class Walk:
             self._widen(work)
         self._add_weights()
         self._add_up()
+
+    def _taken_over(self, pieces: list[Hashable]) -> list[Hashable]:
+        """Let go of the gradient of a source where nothing else lies in its memory: it is that of its weights."""
+        alone = [piece for piece in pieces if self._parts[piece] == 1]
+        for piece in alone:
+            self._drop_part(piece)
+        return [piece for piece in pieces if piece not in alone]
+
+    def _pieces_with(self, work: Work, gradient: Hashable | None) -> list[Hashable]:
+        """Return the gradients that go back through a layer: its own, or where one call took several pieces those of
+        all, at the first of them, which is the last to be reached.
+        """
+        if not work.call:
+            return [] if gradient is None else [gradient]
+        if gradient is not None:
+            self._pieces.setdefault(work.call, []).append(gradient)
+        return self._pieces.pop(work.call, []) if self._first_piece[work.call] == work.node else []
 
     def _hand_back(self, work: Work, gradient: Hashable) -> None:
         """Give what a layer reads its gradients, those that are its output's without any new memory."""

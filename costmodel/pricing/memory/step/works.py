@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
-from costmodel.graph import Layer, LayerGraph
+from costmodel.graph import NOTHING_SEEN, Layer, LayerGraph
 from costmodel.numbers.arithmetic import product
 from costmodel.ops.recurrent import Recurrent
 from costmodel.pricing.memory.kept import Kept, kept
@@ -76,6 +76,19 @@ def returned(todo: Sequence[Work], outputs: Iterable[str], again: Collection[int
     ]
 
 
+def held_as_seen(graph: LayerGraph, works: list[Work]) -> list[Work]:
+    """Return works of which each also reads what was seen to be there until it had run: code has names for it."""
+    until: dict[str, list[str]] = {}
+    for path, seen in graph.lies.items():
+        if seen.within is None and seen.until and seen.until != path:
+            until.setdefault(seen.until, []).append(path)
+    roots = {work.root for work in works}
+    return [
+        replace(work, roots=(*work.roots, *(root for root in until.get(work.node, ()) if root in roots)))
+        for work in works
+    ]
+
+
 def _reads_turned(graph: LayerGraph, layer: Layer, name: str, types: Types) -> bool:
     """Say whether a layer reads the output of an LSTM's kernel, whose steps lie first, as a matrix of rows: it takes a
     copy of what that keeps as well.
@@ -95,12 +108,13 @@ def _work(graph: LayerGraph, layer: Layer, number: int, its: Kept, storage: dict
     same = tuple(n for n in hands if graph.tensor(layer.inputs[n]).batched == layer.batched)
     copies = types.real[layer.path] == CONVERTED and low(layer)
     trained = sum(product(shape) for shape in layer.op.weights(*layer.input_shapes).values() if len(shape) > 1)
+    stored = layer.op.view and not layer.inputs and layer.path not in graph.made  # it lies among the weights
     return Work(
         path=layer.path,
         number=number,
         node=layer.path,
         root=storage[layer.path],
-        size=0 if layer.op.view and not layer.inputs else types.size(layer.path),  # sources lie among the weights
+        size=0 if stored else types.size(layer.path),
         inputs=layer.inputs,
         roots=tuple(storage[name] for name in layer.inputs),
         sizes=tuple(types.size(name) for name in layer.inputs),
@@ -108,9 +122,10 @@ def _work(graph: LayerGraph, layer: Layer, number: int, its: Kept, storage: dict
         own=sum(types.own(layer, saved) for saved in its.own),
         wanted=its.wanted,
         hands=same,
-        scratch=types.scratch(layer) if its.active else 0,
+        scratch=types.scratch(layer, its.wanted) if its.active else 0,
         arrays=arrays,
         copies=DTYPES[CONVERTED] * int(trained) if copies else 0,
+        call=graph.lies.get(layer.path, NOTHING_SEEN).call,
     )
 
 
