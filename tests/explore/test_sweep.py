@@ -452,17 +452,6 @@ def test_the_sums_are_those_of_the_table():
         assert sums(graph, 3, "int8", NAMES) == {measure: getattr(totals, measure) for measure in NAMES}
 
 
-def command(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "costmodel", "sweep", "mobilenet_v1", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        **options,
-    )
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -493,14 +482,15 @@ def test_wrong_questions(arguments, says, tmp_path):
     assert says in f"{result.output}{result.exception}"
 
 
-def test_the_command_end_to_end(tmp_path):
+def test_the_command_end_to_end(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
     done = command(
-        "--vary", "width=0.25:1.0:0.25", "--vary", "resolution=128,224", "--where", "mult_adds < 400e6",
-        "--pareto", "mult_adds,max:params", "-o", "rows.csv", "--plot", "front.png", cwd=tmp_path,
+        "sweep", "mobilenet_v1", "--vary", "width=0.25:1.0:0.25", "--vary", "resolution=128,224",
+        "--where", "mult_adds < 400e6", "--pareto", "mult_adds,max:params", "-o", "rows.csv", "--plot", "front.png",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "8 points" in done.stdout
-    assert "7 meet mult_adds < 400e6" in done.stdout
+    assert done.code == 0, done.err
+    assert "8 points" in done.out
+    assert "7 meet mult_adds < 400e6" in done.out
     assert len(pd.read_csv(tmp_path / "rows.csv")) == 7
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
 
@@ -528,7 +518,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path, workers):
     assert not (tmp_path / "rows.csv").exists()
 
 
-def test_one_sweep_at_a_time_and_none_outlives_its_killing(tmp_path):
+def test_one_sweep_at_a_time_and_none_outlives_its_killing(tmp_path, monkeypatch, command):
     """A second sweep is told who holds the file. Killed outright, the first leaves no worker and no closed door."""
     many = ["--vary", "width=0.0001:2.0:0.0001", "--vary", "resolution=32:400", "-o", "rows.csv"]
     first = subprocess.Popen(
@@ -538,10 +528,11 @@ def test_one_sweep_at_a_time_and_none_outlives_its_killing(tmp_path):
     end = time.monotonic() + 60
     while not (tmp_path / "rows.csv.state").exists() and time.monotonic() < end:
         time.sleep(0.05)
-    second = command(*many, "--resume", cwd=tmp_path)
-    assert second.returncode == 2
+    monkeypatch.chdir(tmp_path)
+    second = command("sweep", "mobilenet_v1", *many, "--resume")
+    assert second.code == 2
     assert re.search(
-        rf"rows\.csv is being written by process {first.pid} since 20\d\d-\d\d-\d\d \d\d:\d\d:", second.stderr
+        rf"rows\.csv is being written by process {first.pid} since 20\d\d-\d\d-\d\d \d\d:\d\d:", second.err
     )
     assert first.poll() is None
     first.kill()
