@@ -14,6 +14,7 @@ from typing import Any
 
 from costmodel.documents.bundled import is_bundled
 from costmodel.documents.scalars import written
+from costmodel.graph import LayerGraph
 from costmodel.measures import MEASURES, Measure, Row, shown
 from costmodel.pricing.memory.asked import RUNTIMES, STEP
 from costmodel.pricing.table import CostTable
@@ -281,11 +282,11 @@ def _subtitle(table: CostTable) -> list[str]:
     return [line for line in lines if line]
 
 
-def partly(table: CostTable) -> list[str]:
+def partly(network: CostTable | LayerGraph) -> list[str]:
     """Say first what is not priced, where something is not."""
-    if not table.partial:
+    if not network.unpriced:
         return []
-    kinds = Counter(what for what, _ in table.unpriced.values())
+    kinds = Counter(what for what, _ in network.unpriced.values())
     said = ", ".join(f"{count} x {what}" if count > 1 else what for what, count in kinds.most_common(SAID))
     more = f" and {len(kinds) - SAID} other kinds" if len(kinds) > SAID else ""
     return [f"PARTIAL: not priced: {said}{more}; every total is a lower bound"]
