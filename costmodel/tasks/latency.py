@@ -37,7 +37,7 @@ class Request(OfNetworks):
 def _at(source: Source, batch: int, device: Device) -> list[tuple[dict[str, Any], bool]]:
     """Return the rows of a network at a batch, each with whether its times are lower bounds."""
     graph, images = source.at_batch(batch)
-    part = [f"{graph.name}: {said}" for said in partly(graph)]
+    part = [f"{graph.name}: {said}" for said in partly(graph.unpriced)]
     rows = over_batches(graph, device, [images or graph.batch])
     return [({**row, "batch": batch, "notes": [*part, *row["notes"]]}, bool(part)) for row in rows]
 

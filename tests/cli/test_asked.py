@@ -15,6 +15,7 @@ import pytest
 
 import costmodel as cm
 from cli.command import ROOT, run
+from costmodel.latency import device
 from costmodel.latency.predict import latency_of
 from costmodel.pricing.pace import Pace, paced
 from costmodel.pricing.samples import Sample, sample_of
@@ -298,6 +299,17 @@ def test_tokens_are_as_many_as_a_sequence_has(capsys):
     told = next(line for line in out.splitlines() if line.startswith("  throughput")).split()
     assert float(told[1]) == pytest.approx(1024 * found["totals"]["throughput_per_s"], rel=1e-3)
     assert "a sample of 1,024 tokens" in out
+
+
+def test_a_device_that_is_named_is_read_once(tmp_path, capsys, monkeypatch):
+    """By its text: the same file with another one is another device."""
+    read, parse = [], device.parse
+    monkeypatch.setattr(device, "parse", lambda words, where: read.append(where) or parse(words, where))
+    written, file = (ROOT / "specs/devices/pi5.yaml").read_text("utf-8"), tmp_path / "mine.yaml"
+    for name, times in (("mine", 1), ("mine", 1), ("another", 2)):
+        file.write_text(written.replace("name: pi5", f"name: {name}"), "utf-8")
+        assert f"; {name}" in run(capsys, "report", NET, "--device", file)[1]
+        assert read == [str(file)] * times
 
 
 def test_a_device_that_is_not_there_is_told_all_ways_to_one(capsys):
