@@ -16,7 +16,7 @@ from costmodel.bench.tables import SECONDS
 from costmodel.documents.files import read_bytes
 from costmodel.documents.text import decode
 from costmodel.documents.write import write_whole
-from costmodel.errors import CostModelError, Place
+from costmodel.errors import CostModelError
 from costmodel.latency.cells import Record, Sheet, between, whole
 from costmodel.latency.lowering import Lowering, kernel_heads
 from costmodel.pricing import price
@@ -100,10 +100,7 @@ def read_layers(file: Path) -> list[LayerTime]:
     text = decode(read_bytes(file, MAX_LOG, f"a log has at most {MAX_LOG:,}"), str(file))
     sheet = Sheet(str(file), text, FIELDS)
     found = [time for row in sheet.records(_other_columns) if (time := _time_of(sheet, row)) is not None]
-    if not sheet.header and not sheet.problems:
-        sheet.complain(NO_LOG, Place(1, 1))
-    if sheet.problems:
-        raise sheet.error()
+    sheet.finish(NO_LOG)
     return found
 
 

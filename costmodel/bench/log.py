@@ -138,10 +138,7 @@ def read_log(log: Path) -> list[Visit]:
         if first != row.number:
             sheet.complain(f"this visit stands twice, here and in line {first}", row.places["network"], "remove one")
         visits.append(visit)
-    if not sheet.header and not sheet.problems:
-        sheet.complain(NO_LOG, Place(1, 1))
-    if sheet.problems:
-        raise sheet.error()
+    sheet.finish(NO_LOG)
     return visits
 
 

@@ -67,9 +67,7 @@ FILES = ("--log", "--from", "--like")
 @click.option(
     "--dtype",
     type=click.Choice(list(DTYPES)),
-    default="float32",
-    show_default=True,
-    help="With --from: of weights and activations.",
+    help="With --from: of weights and activations.  [default: float32, or as --like]",
 )
 @click.option("--eager", is_flag=True, help="With --from: the runtime fuses nothing; each layer is a kernel.")
 @click.option(

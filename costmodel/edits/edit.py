@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from costmodel.documents.faults import Fault, complain
 from costmodel.documents.text import KeyPath
 from costmodel.edits import moves
 from costmodel.edits.lines import Lines, data_of, flow, own_line
-from costmodel.edits.rewrite import Clear, Drop, Insert, LineEdit, Put, edit_copies, fresh, rewrite
-from costmodel.edits.uses import Tree, copy_of
+from costmodel.edits.rewrite import Drop, Insert, Put, fresh, rewrite
+from costmodel.edits.tidy import KEPT, fault_of, readable, tidy, tree_of
+from costmodel.edits.uses import Tree
 from costmodel.errors import CostModelError, SpecError, known_or_suggest
 from costmodel.graph import LayerGraph
 from costmodel.ops import OPERATORS
-from costmodel.spec.check import check, takes_of
-from costmodel.spec.document import Spec, read_spec
+from costmodel.spec.check import takes_of
+from costmodel.spec.document import Spec
 from costmodel.spec.expand import Use
 
 LINE_KEYS = ("op", "from", "repeat", "shares", "trainable")
@@ -28,8 +28,6 @@ _SIGNED = re.compile(r"# \w+ after --.*\n")
 """The first line of a text that was edited before."""
 _SCHEMA = re.compile(r"^# yaml-language-server: \$schema=(?P<where>\S+)[ \t]*\r?\n", re.MULTILINE)
 """A line that tells editors where the schema is."""
-KEPT = 4
-"""Texts whose networks are kept: before an edit, after it, after the next, and tidied. Expanding costs most."""
 OUTDATED = ("expect", "reported", "variants")
 """Parts of a file that say something of the network as it was."""
 
@@ -97,29 +95,66 @@ def edit(spec: Spec, edits: Iterable[str | Edit]) -> Edited:
         CostModelError: if an edit matches nothing or cannot be made, naming the edit; if the result does not fit, with
             the first edit after which it did not.
     """
-    asked = tuple(map(Edit.of, edits))
-    lines = settled = _settled(spec)
-    notes: list[str] = []
+    return Editing(spec).edited(edits)
+
+
+class _After(NamedTuple):
+    """A text after some edits, what moves left alone, and the first edit after which it did not fit."""
+
+    lines: Lines
+    notes: tuple[str, ...] = ()
     broken: CostModelError | None = None
-    for one in asked:
-        if broken is not None and not _readable(lines, spec):
+
+
+class Editing:
+    """A spec that is edited in one way after another: what its edits have in common is done once."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self._known: dict[tuple[Edit, ...], _After] = {}
+
+    def edited(self, edits: Iterable[str | Edit]) -> Edited:
+        """Return the spec after edits, each of them made of the spec as it is; see `edit`."""
+        asked, spec = tuple(map(Edit.of, edits)), self.spec
+        after = self._after(asked)
+        if after.broken is not None:
+            raise after.broken
+        lines = tidy(after.lines, spec)
+        if (fault := fault_of(lines, spec)) is not None:
+            raise fault
+        tree = tree_of(lines, spec)
+        return Edited(self._before, _signed(lines, spec, asked), tree.spec, tree.graph, asked, after.notes)
+
+    @cached_property
+    def _settled(self) -> Lines:
+        return _settled(self.spec)
+
+    @cached_property
+    def _before(self) -> str:
+        return _ending(tidy(self._settled, self.spec))
+
+    def _after(self, asked: tuple[Edit, ...]) -> _After:
+        """Return the text after edits. The last few are kept: the next ways often begin alike."""
+        if not asked:
+            return _After(self._settled)
+        found = self._known.pop(asked, None) or self._next(self._after(asked[:-1]), asked[-1])
+        self._known[asked] = found
+        for oldest in list(self._known)[:-KEPT]:
+            del self._known[oldest]
+        return found
+
+    def _next(self, now: _After, one: Edit) -> _After:
+        """Make one more edit."""
+        lines, notes, broken = now
+        if broken is not None and not readable(lines, self.spec):
             raise broken  # a later edit may repair a shape, but nothing can be said of a file that is wrong in itself
         try:
-            changed, said = _KINDS[one.kind](lines, _tree(lines, spec), one.what)
-            lines = _tidy(changed, spec, but_blocks=True)
+            changed, said = _KINDS[one.kind](lines, tree_of(lines, self.spec), one.what)
+            lines = tidy(changed, self.spec, but_blocks=True)
         except CostModelError as error:
             raise broken or _blame(one, error) from None
-        notes += said
-        fault = _fault(lines, spec)
-        broken = (broken or _blame(one, fault)) if fault else None
-    if broken is not None:
-        raise broken
-    lines = _tidy(lines, spec)
-    if (fault := _fault(lines, spec)) is not None:
-        raise fault
-    tree = _tree(lines, spec)
-    before = _ending(_tidy(settled, spec))
-    return Edited(before, _signed(lines, spec, asked), tree.spec, tree.graph, asked, tuple(notes))
+        fault = fault_of(lines, self.spec)
+        return _After(lines, (*notes, *said), (broken or _blame(one, fault)) if fault else None)
 
 
 def _blame(one: Edit, error: CostModelError) -> CostModelError:
@@ -147,7 +182,7 @@ def _settled(spec: Spec) -> Lines:
             lines = lines.set((name,), own_line(str(value)))
     for part in OUTDATED:
         lines = lines.remove((part,), comments=True) if lines.get((part,)) is not None else lines
-    return _tidy(lines, spec, but_blocks=True)
+    return tidy(lines, spec, but_blocks=True)
 
 
 def _signed(lines: Lines, spec: Spec, edits: Sequence[Edit]) -> str:
@@ -164,81 +199,6 @@ def _signed(lines: Lines, spec: Spec, edits: Sequence[Edit]) -> str:
 def _ending(lines: Lines) -> str:
     """Return a text that ends in one line break."""
     return lines.text.rstrip() + lines.newline
-
-
-def _read(lines: Lines, spec: Spec) -> Spec:
-    return _text_read(lines.text, f"{spec.file} (edited)")
-
-
-def _tree(lines: Lines, spec: Spec) -> Tree:
-    return _text_expanded(lines.text, f"{spec.file} (edited)")
-
-
-@lru_cache(maxsize=KEPT)
-def _text_read(text: str, file: str) -> Spec:
-    return read_spec(text, file)
-
-
-@lru_cache(maxsize=KEPT)
-def _text_expanded(text: str, file: str) -> Tree:
-    return Tree.of(_text_read(text, file))
-
-
-def _readable(lines: Lines, spec: Spec) -> bool:
-    """Say whether a text is a spec in which nothing is wrong but perhaps shapes."""
-    try:
-        return all(fault.unused for fault in check(_read(lines, spec)))
-    except CostModelError:
-        return False
-
-
-def _fault(lines: Lines, spec: Spec) -> CostModelError | None:
-    """Return what is wrong with a text, if anything."""
-    try:
-        now = _read(lines, spec)
-    except CostModelError as error:
-        return error
-    faults: Sequence[Fault] = [fault for fault in check(now) if not fault.unused] or _tree(lines, spec).faults
-    return complain(now.file, now.text, faults) if faults else None
-
-
-def _tidy(lines: Lines, spec: Spec, but_blocks: bool = False) -> Lines:
-    """Return the text without what nothing uses: arguments, parameters, and blocks if no later edit may name them."""
-    while True:
-        try:
-            now = _read(lines, spec)
-        except CostModelError:
-            return lines
-        paths = [fault.path for fault in check(now) if fault.unused]
-        unused = next((path for path in paths if not (but_blocks and path[0] == "blocks" and len(path) == 2)), None)
-        if unused is None:
-            return lines
-        if unused[0] == "blocks" and len(unused) > 2:
-            lines = _without_argument(lines, _tree(lines, spec), str(unused[1]), str(unused[3]))
-        else:
-            lines = lines.remove(unused, comments=True)
-
-
-def _without_argument(lines: Lines, tree: Tree, block: str, name: str) -> Lines:
-    """Take an argument that a block does not use out of the block, and out of every line that gives it."""
-    called: dict[KeyPath, dict[int | None, tuple[LineEdit, ...]]] = {}
-    for use in tree.uses.values():
-        called.setdefault(use.line, {})[copy_of(use)] = (Clear(name),) if use.op == block else ()
-    for line, entry in _all_lines(lines):  # those with no copy now, too
-        if line not in called and entry.get("op") == block:
-            called[line] = {None: (Clear(name),)}
-    for line, copies in called.items():
-        if any(copies.values()):
-            lines = edit_copies(lines, line, copies)
-    return lines.remove(("blocks", block, "takes", name))
-
-
-def _all_lines(lines: Lines) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
-    """Yield every layer of the network and of its blocks, as written."""
-    bases: list[KeyPath] = [("layers",), *(("blocks", name, "layers") for name in lines.get(("blocks",)) or ())]
-    for base in bases:
-        for name, entry in lines.get(base).items():
-            yield (*base, name), entry
 
 
 def _set(lines: Lines, tree: Tree, what: str) -> tuple[Lines, list[str]]:

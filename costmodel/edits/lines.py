@@ -10,10 +10,18 @@ from typing import Any
 
 import yaml
 
+from costmodel.documents.scalars import scalar
 from costmodel.documents.text import KeyPath, parse
 from costmodel.errors import CostModelError
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+class _Nodes(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads where each value stands; what its YAML tag is, nobody asks, and that takes as long as the rest."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        return ""
+
+
 _COMMENT = re.compile(r"[ ]+(?=#)")
 _COMMENT_LINE = re.compile(r"^[ \t]*#.*$")
 
@@ -26,7 +34,7 @@ class Lines:
 
     @cached_property
     def _root(self) -> Any:
-        return yaml.compose(self.text, Loader=_LOADER)
+        return yaml.compose(self.text, Loader=_Nodes)
 
     @cached_property
     def newline(self) -> str:
@@ -36,7 +44,7 @@ class Lines:
     @cached_property
     def data(self) -> Any:
         """The plain data that the text holds."""
-        return parse(self.text, "edited")
+        return _plain(self._root)
 
     def get(self, path: KeyPath) -> Any:
         """Return the data at `path`, or None where there is none."""
@@ -182,6 +190,17 @@ def _end(node: Any) -> int:
         return end
     last = node.value[-1]
     return _end(last[1] if isinstance(node, yaml.MappingNode) else last)
+
+
+def _plain(node: Any) -> Any:
+    """Return the plain data of a node, as `parse` reads it."""
+    if isinstance(node, yaml.MappingNode):
+        return {key.value: _plain(value) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return list(map(_plain, node.value))
+    if node is None:
+        return None
+    return node.value if node.style else scalar(node.value)
 
 
 def _indented(lines: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from costmodel.edits.edit import edit
+from costmodel.edits.edit import Editing
 from costmodel.edits.moves import MOVES
 from costmodel.errors import CostModelError
 from costmodel.graph import LayerGraph
@@ -106,6 +106,7 @@ class _Search:
         self, spec: Spec, goal: Condition, measure: Pricer, tell: Callable[[int, int], None], checkpoints: bool
     ) -> None:
         self.spec, self.goal, self.measure, self.tell, self.checkpoints = spec, goal, measure, tell, checkpoints
+        self.editing = Editing(spec)
         graph = expand(spec)
         self.now = measure(graph, ())
         self.most = max(1, MOST_LAYERS // max(1, len(graph)))
@@ -140,7 +141,7 @@ class _Search:
         made = [one for one in edits if not one.startswith(f"{CHECKPOINT} ")]
         patterns = tuple(one.partition(" ")[2] for one in edits if one not in made)
         try:
-            row = self.measure(edit(self.spec, made).graph, patterns)
+            row = self.measure(self.editing.edited(made).graph, patterns)
         except CostModelError:
             return None
         change = sum(abs(math.log(row[name] / self.now[name])) for name in ("params", "mult_adds") if row[name])

@@ -14,7 +14,7 @@ from costmodel.edits.read_graph import edited_graph
 from costmodel.graph import LayerGraph
 from costmodel.judging.diff import Diff
 from costmodel.judging.diff import compare as compare_tables
-from costmodel.pricing import price
+from costmodel.latency.whole import priced
 from costmodel.pricing.memory.asked import Levels, Runtime, Training, levels_of
 from costmodel.pricing.table import CostTable
 from costmodel.sources import Question
@@ -124,13 +124,7 @@ class _How:
 
     def priced(self, graph: LayerGraph, batch: int | None) -> CostTable:
         """Return the cost table of a network, with its time where there is a device."""
-        training, runtime = self.levels.training or False, self.levels.runtime
-        if self.found is None:
-            return price(graph, batch, self.dtype, training=training, memory=runtime)
-        from costmodel.latency.predict import time
-
-        dtype = self.found.dtype_for(self.dtype)
-        return time(price(graph, batch, dtype, training=training, memory=runtime), self.found)
+        return priced(graph, batch, self.dtype, self.found, self.levels)
 
     @cached_property
     def found(self) -> Device | None:

@@ -104,6 +104,13 @@ class Sheet:
         """Remember that something is wrong."""
         self.problems.append(Problem(message, place, hint))
 
+    def finish(self, nothing: str) -> None:
+        """Raise the error that shows what is wrong, if anything is; of a text without a header, `nothing` says it."""
+        if not self.header and not self.problems:
+            self.complain(nothing, Place(1, 1))
+        if self.problems:
+            raise self.error()
+
     def error(self) -> SpecError:
         """Return the error that shows what is wrong; of very many complaints the first."""
         shown = self.problems[:MAX_PROBLEMS]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -51,6 +52,8 @@ file.
 """
 LARGEST_UNSEEN = 22.7
 """The largest `Interval.unseen_factor` that a device of this project has earned: that of those that cannot tell."""
+KEPT = 8
+"""Devices that are kept as they were read."""
 
 
 class _Part(BaseModel):
@@ -288,18 +291,23 @@ def read_device(path: Path) -> Device:
         CostModelError: if the file cannot be read.
         SpecError: with everything that is wrong in it.
     """
-    text = read_text(path, "device file")
-    data = parse(text, str(path))
+    return _device(read_text(path, "device file"), str(path))
+
+
+@lru_cache(maxsize=KEPT)
+def _device(text: str, file: str) -> Device:
+    """Return the device that the text of a file describes: a command asks for it where its option is read, and again
+    where it is used.
+    """
+    data = parse(text, file)
     if not isinstance(data, dict):
-        raise complain(
-            str(path), text, [Fault((), "a device is a map with name, conditions, model, error and interval")]
-        )
+        raise complain(file, text, [Fault((), "a device is a map with name, conditions, model, error and interval")])
     try:
         return Device.model_validate(data)
     except ValidationError as error:
         parts = (Device, Conditions, Machine, Model, TermModel, Seen, Errors, Operations, Interval, LayerClass)
         known = {field for part in parts for field in part.model_fields}
-        raise complain(str(path), text, faults_of(error.errors()[:MAX_FAULTS], known)) from None
+        raise complain(file, text, faults_of(error.errors()[:MAX_FAULTS], known)) from None
 
 
 def check_name(name: str) -> str:

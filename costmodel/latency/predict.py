@@ -49,7 +49,7 @@ def time(table: CostTable | LayerGraph, device: str | Path | Device) -> CostTabl
         table = price(table, dtype=found.dtype_for(None))
     if not isinstance(table, CostTable):
         raise CostModelError(f"{quote(table)} is no network; write cm.time(cm.load({quote(table)}), {found.name!r})")
-    _same_dtype(found, table.dtype)
+    found.dtype_for(table.dtype)
     clock = Clock(found, table.batch)
     times = clock.kernels(table_kernels(table, found.model.lowering, clock.meet))
     summary = clock.summary(times, table.input_shape)
@@ -108,14 +108,6 @@ def over_batches(graph: LayerGraph, device: Device, batches: Iterable[int]) -> l
         row["repeatability_percent"] = device.interval.repeatability_percent if seconds is not None else None
         found.append(row | {"operations_only_s": plain and plain.seconds * mult_adds})
     return found
-
-
-def _same_dtype(device: Device, dtype: str) -> None:
-    if device.conditions.dtype != dtype:
-        raise CostModelError(
-            f"{device.name} was measured at {device.conditions.dtype}, but the network is priced at {dtype}; "
-            f"price it at {device.conditions.dtype} (--dtype {device.conditions.dtype})"
-        )
 
 
 class Clock:

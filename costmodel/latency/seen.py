@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
+from costmodel.errors import known_or_suggest, quote
 from costmodel.latency.features import MULT_ADDS_OF, LayerCosts, computes
 from costmodel.latency.part import STRICT
+from costmodel.ops import OPERATORS
 from costmodel.units import MOST_IMAGES
 
 Times = Annotated[int, Field(ge=1, le=MOST_IMAGES)]
@@ -25,6 +27,14 @@ class Seen(BaseModel):
     kinds: dict[str, Times] = {}
     batches: list[Times] = []
     inputs: Annotated[list[list[Times]], Field(max_length=2)] = []
+
+    @field_validator("operators")
+    @classmethod
+    def _are_operators(cls, operators: dict[str, int]) -> dict[str, int]:
+        for name in operators:
+            if name not in OPERATORS:
+                raise ValueError(f"no operator {quote(name)}; {known_or_suggest(name, OPERATORS)}")
+        return operators
 
 
 def stranger(seen: Seen | None, row: LayerCosts) -> str | None:

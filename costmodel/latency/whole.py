@@ -86,14 +86,7 @@ def table(
         CostModelError: as `measured` does.
     """
     require_device(wanted, device)
-    dtype = device.dtype_for(dtype) if device else dtype
-    levels = required(wanted, levels)
-    training = levels.training or "training" in needed(wanted)
-    found = price(graph, batch, dtype, training=training, memory=levels.runtime)
-    if device is not None:
-        from costmodel.latency.predict import time
-
-        found = time(found, device)
+    found = priced(graph, batch, dtype, device, required(wanted, levels), "training" in needed(wanted))
     if "energy" in needed(wanted):
         from costmodel.latency.energy import with_energy
 
@@ -101,6 +94,28 @@ def table(
     for name in wanted:
         _had(found.totals.values, name, device)
     return found
+
+
+def priced(
+    graph: LayerGraph,
+    batch: int | None,
+    dtype: str | None,
+    device: Device | None,
+    levels: Levels,
+    training: bool = False,
+) -> CostTable:
+    """Return the cost table of a network at some levels, and its time where there is a device.
+
+    Raises:
+        CostModelError: if it cannot be priced so, or was measured there at another dtype.
+    """
+    dtype = device.dtype_for(dtype) if device else dtype
+    found = price(graph, batch, dtype, training=levels.training or training, memory=levels.runtime)
+    if device is None:
+        return found
+    from costmodel.latency.predict import time
+
+    return time(found, device)
 
 
 def require_device(wanted: Collection[str], device: Device | None) -> None:

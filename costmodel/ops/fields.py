@@ -6,8 +6,9 @@ schema for editors is made from the same entries. `X | None` is a field that may
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.numbers.arithmetic import Number
@@ -197,9 +198,15 @@ FIELD_TYPES: dict[str, FieldType] = {
 }
 
 
-def declared(operator: type[Operator]) -> dict[str, tuple[FieldType, Any]]:
+def declared(operator: type[Operator]) -> Mapping[str, tuple[FieldType, Any]]:
     """Return an operator's fields by name, each with its type and its default (`REQUIRED` where it has none)."""
-    return {entry.name: (_type_of(str(entry.type)), _default(entry)) for entry in fields(operator)}  # type: ignore[arg-type]
+    kind: Any = operator  # mypy takes the hash of a class for that of its instances
+    return _declared(kind)
+
+
+@cache
+def _declared(operator: Any) -> dict[str, tuple[FieldType, Any]]:
+    return {entry.name: (_type_of(str(entry.type)), _default(entry)) for entry in fields(operator)}
 
 
 def _type_of(annotation: str) -> FieldType:

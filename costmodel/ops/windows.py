@@ -157,9 +157,12 @@ def output_size(
                 field="kernel_size",
                 hint="use a smaller kernel, more padding, or fewer strides before this layer",
             )
-        if ceil_mode:
-            return smallest(ceil_div(room, stride) + 1, ceil_div(size + pad[0], stride))
-        return room // stride + 1
+        if not ceil_mode:
+            return room // stride + 1
+        windows, after = ceil_div(room, stride) + 1, stride + pad[1] - span
+        if is_plain(after) and after <= 0:  # the last window starts before the padding after, whatever the size
+            return windows
+        return smallest(windows, ceil_div(size + pad[0], stride))
 
     return each_axis(axis, space, spans, strides, around)
 

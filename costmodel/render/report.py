@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from costmodel.documents.bundled import is_bundled
@@ -275,17 +275,17 @@ def page(table: CostTable, selection: Selection | None = None, extra: Iterable[F
 def _subtitle(table: CostTable) -> list[str]:
     given = f"{table.name}: {_inputs(table)}, batch {table.batch}, {table.dtype}, {len(table)} layers"
     values = " ".join(f"{name}={written(value)}" for name, value in table.parameters.items())
-    notes = [*partly(table), *(f"note: {note}" for note in (*table.notes, *(table.totals.notes or ())))]
+    notes = [*partly(table.unpriced), *(f"note: {note}" for note in (*table.notes, *(table.totals.notes or ())))]
     asked = pace_text.of_tables([table])
     lines = (table.source, given, f"parameters: {values}" if values else "", origin(table), *asked, *notes)
     return [line for line in lines if line]
 
 
-def partly(table: CostTable) -> list[str]:
+def partly(unpriced: Mapping[str, Sequence[str]]) -> list[str]:
     """Say first what is not priced, where something is not."""
-    if not table.partial:
+    if not unpriced:
         return []
-    kinds = Counter(what for what, _ in table.unpriced.values())
+    kinds = Counter(what for what, _ in unpriced.values())
     said = ", ".join(f"{count} x {what}" if count > 1 else what for what, count in kinds.most_common(SAID))
     more = f" and {len(kinds) - SAID} other kinds" if len(kinds) > SAID else ""
     return [f"PARTIAL: not priced: {said}{more}; every total is a lower bound"]
@@ -413,7 +413,7 @@ def compare(tables: Sequence[CostTable], selection: Selection | None = None, hin
         columns.insert(2, Column("dtype", [row["dtype"] for row in rows], left=True, rank=1))
     asked = f"batch {tables[0].batch}, {' or '.join(dtypes)}" if tables else ""
     origins = [f"{table.name}: {where}" for table in tables if (where := origin(table))]
-    notes = [f"{table.name}: {text}" for table in tables for text in partly(table)]
+    notes = [f"{table.name}: {text}" for table in tables for text in partly(table.unpriced)]
     notes += [f"note: {table.name}: {text}" for table in tables for text in (*table.notes, *(table.totals.notes or ()))]
     return Page(
         f"{len(tables)} networks",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
 from costmodel.documents.faults import Fault, complain
@@ -14,7 +13,7 @@ from costmodel.errors import ShapeError, known_or_suggest, quote, suggest
 from costmodel.graph import LayerGraph
 from costmodel.numbers.arithmetic import Number, guarded
 from costmodel.ops import OPERATORS, Operator
-from costmodel.ops.fields import REQUIRED, FieldType, declared
+from costmodel.ops.fields import REQUIRED, declared
 from costmodel.spec.bind import BadValueError, argument, field_value, input_size, input_sizes, repeats
 from costmodel.spec.check import BLOCK_INPUTS, COPIES, COPY, reads_nothing
 from costmodel.spec.count import excess
@@ -310,7 +309,7 @@ class _Builder:
         kind = OPERATORS.get(name)
         if kind is None:
             raise self._no_operator(name, line)
-        known = _declared(name)
+        known = declared(kind)
         values: dict[str, Any] = {}
         for key, written in line.fields.items():
             if key not in known:
@@ -396,11 +395,6 @@ def _paths(
 def _require(missing: list[str], name: str) -> None:
     if missing:
         raise BadValueError(f"{name} needs {' and '.join(map(repr, missing))}")
-
-
-@cache
-def _declared(operator: str) -> dict[str, tuple[FieldType, Any]]:
-    return declared(OPERATORS[operator])
 
 
 def _wanted(block: BlockSpec) -> int:

@@ -23,6 +23,7 @@ Times: TypeAlias = dict[tuple[str, int], float]
 """What was measured, by network and batch."""
 
 DTYPE = "float32"
+"""Of a table, where nobody says another and it is like no device."""
 QUICK_MINUTES = 2.0
 
 
@@ -49,7 +50,7 @@ class Request(OfNewDevice):
     resume: bool = False
     log: Path | None = None
     hardware: str | None = None
-    dtype: str = DTYPE
+    dtype: str | None = None
     eager: bool = False
     lanes: int | None = None
     source: str = ""
@@ -100,7 +101,7 @@ class Request(OfNewDevice):
             table=table,
             prior=Path(self.like) if self.like and self.reads_prior else None,
             like=like,
-            dtype=self.dtype if like is None else like.dtype_for(None if self.dtype == DTYPE else self.dtype),
+            dtype=like.dtype_for(self.dtype) if like else self.dtype or DTYPE,
             lowering=lowering,
             hardware=self.hardware,
             runtime=self.runtime or "not stated",

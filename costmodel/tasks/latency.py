@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from costmodel.graph import LayerGraph
 from costmodel.latency.device import Device
 from costmodel.latency.find import find_device
 from costmodel.latency.predict import over_batches
@@ -17,9 +16,9 @@ from costmodel.render import pace
 from costmodel.render.answer import Answer, listing
 from costmodel.render.latency import latency_columns
 from costmodel.render.picture import check_picture, save_picture
+from costmodel.render.report import partly
 from costmodel.sources import Question, Source
 from costmodel.tasks.request import OfNetworks
-from costmodel.units import counted
 
 
 @dataclass(frozen=True)
@@ -35,18 +34,12 @@ class Request(OfNetworks):
     plot: Path | None = None
 
 
-def _at(source: Source, batch: int, device: Device) -> list[dict[str, Any]]:
+def _at(source: Source, batch: int, device: Device) -> list[tuple[dict[str, Any], bool]]:
+    """Return the rows of a network at a batch, each with whether its times are lower bounds."""
     graph, images = source.at_batch(batch)
-    part = _partly(graph)
+    part = [f"{graph.name}: {said}" for said in partly(graph.unpriced)]
     rows = over_batches(graph, device, [images or graph.batch])
-    return [{**row, "batch": batch, "notes": [*part, *row["notes"]]} for row in rows]
-
-
-def _partly(graph: LayerGraph) -> list[str]:
-    if not graph.unpriced:
-        return []
-    missing = counted(len(graph.unpriced), "layer")
-    return [f"{graph.name} is priced in part ({missing} without a price): it takes so long or longer"]
+    return [({**row, "batch": batch, "notes": [*part, *row["notes"]]}, bool(part)) for row in rows]
 
 
 def _pace(row: dict[str, Any], fps: float, bounded: bool) -> Pace:
@@ -67,11 +60,11 @@ def answer(request: Request) -> Answer:
     check_picture(request.plot)
     device = find_device(request.device)
     opened = [request.opened(network) for network in request.networks]
-    rows = [row for source in opened for batch in request.batches for row in _at(source, batch, device)]
+    found = [each for source in opened for batch in request.batches for each in _at(source, batch, device)]
+    rows = [row for row, _ in found]
     paces: list[Pace] = []
     if request.fps is not None:
-        partial = {source.graph.name for source in opened if source.graph.unpriced}
-        paces = [_pace(row, request.fps, row["network"] in partial) for row in rows]
+        paces = [_pace(row, request.fps, bounded) for row, bounded in found]
         rows = [row | one.as_row() for row, one in zip(rows, paces, strict=True)]
     if request.plot is not None:
         from costmodel.render.latency_plots import batch_chart

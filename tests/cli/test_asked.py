@@ -15,6 +15,7 @@ import pytest
 
 import costmodel as cm
 from cli.command import ROOT, run
+from costmodel.latency import device
 from costmodel.latency.predict import latency_of
 from costmodel.pricing.pace import Pace, paced
 from costmodel.pricing.samples import Sample, sample_of
@@ -300,6 +301,17 @@ def test_tokens_are_as_many_as_a_sequence_has(capsys):
     assert "a sample of 1,024 tokens" in out
 
 
+def test_a_device_that_is_named_is_read_once(tmp_path, capsys, monkeypatch):
+    """By its text: the same file with another one is another device."""
+    read, parse = [], device.parse
+    monkeypatch.setattr(device, "parse", lambda words, where: read.append(where) or parse(words, where))
+    written, file = (ROOT / "specs/devices/pi5.yaml").read_text("utf-8"), tmp_path / "mine.yaml"
+    for name, times in (("mine", 1), ("mine", 1), ("another", 2)):
+        file.write_text(written.replace("name: pi5", f"name: {name}"), "utf-8")
+        assert f"; {name}" in run(capsys, "report", NET, "--device", file)[1]
+        assert read == [str(file)] * times
+
+
 def test_a_device_that_is_not_there_is_told_all_ways_to_one(capsys):
     code, _, err = run(capsys, "report", NET, "--device", "a100-which-nobody-has")
     assert code == 2
@@ -310,9 +322,14 @@ def test_a_device_that_is_not_there_is_told_all_ways_to_one(capsys):
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
 def test_the_time_of_a_network_that_is_priced_in_part_says_so(form, tmp_path, capsys):
     written = (ROOT / "tests/bad/onnx/partial/another_domain.onnxtxt").read_text("utf-8")
-    onnx.save(onnx.parser.parse_model(written), tmp_path / "part.onnx")
-    code, out, _ = run(capsys, "latency", tmp_path / "part.onnx", "--device", "pi4", "--format", form)
-    assert (code, "is priced in part (1 layer without a price)" in " ".join(out.replace("\\", "").split())) == (0, True)
+    timed = written.replace("{ y = com.example.FusedThing(x) }", "{ z = Relu(x) y = com.example.FusedThing(z) }")
+    onnx.save(onnx.parser.parse_model(timed), tmp_path / "part.onnx")
+    words = ("--device", "pi4", "--fps", "0.001", "--format", form)  # slow enough, were it whole
+    code, out, _ = run(capsys, "latency", tmp_path / "part.onnx", *words)
+    said = " ".join(out.replace("\\", "").split())
+    assert code == 0
+    assert "PARTIAL: not priced: com.example.FusedThing; every total is a lower bound" in said
+    assert "cannot be said" in said
 
 
 def test_no_time_at_all_is_neither_a_yes_nor_a_fault(tmp_path, capsys):

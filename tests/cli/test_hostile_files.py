@@ -225,7 +225,7 @@ def test_files_that_are_written_only_show(capsys, tmp_path):
     rows = tmp_path / "rows.csv"
     assert run(capsys, "sweep", "evil", "--vary", "width=4,8", "--vary", "act=relu,tanh", "-o", rows)[0] == 0
     peaks = "--name mine --peak 71TFLOP/s --bandwidth 936GB/s"
-    for words in (f"device-from evil {peaks}", f"calibrate --from table.csv --like rtx3090 --dtype float32 {peaks}"):
+    for words in (f"device-from evil {peaks}", f"calibrate --from table.csv --like rtx3090 {peaks}"):
         made = tmp_path / f"{words.split()[0]}.yaml"
         code, out, err = run(capsys, *words.split(), "--output", made, "--title", EVIL)
         assert code == 0, err

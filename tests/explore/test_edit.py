@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 import costmodel as cm
 from costmodel.documents.patterns import without_copies
-from costmodel.edits.edit import edit
+from costmodel.documents.text import parse
+from costmodel.edits.edit import Editing, edit
+from costmodel.edits.lines import Lines
 from costmodel.edits.moves import MOVES
 from costmodel.edits.uses import Tree
 from costmodel.errors import CostModelError
@@ -19,7 +21,7 @@ from costmodel.pricing import totals
 from costmodel.spec import expand
 from costmodel.spec.check import check, takes_of
 from costmodel.spec.document import read_spec
-from costmodel.spec.library import names
+from costmodel.spec.library import files, names
 
 HEAD = "name: n\ntitle: N\ninput: [4, 8, 8]\n"
 BLOCKS = """\
@@ -291,3 +293,32 @@ def test_any_edit_of_any_network_is_refused_in_words_or_gives_a_spec_that_reads_
 def test_what_reads_all_copies_of_a_layer_that_is_dropped_is_complained_of():
     with pytest.raises(CostModelError, match="'m' is not a layer above 'concat'"):
         edit(cm.read("yolov8n"), ["drop c2.m.0"])
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: file.stem)
+def test_what_is_edited_is_read_as_the_spec_is(file):
+    """Edits read a text's data from its nodes, whose places they need; the spec language's reader gives the same."""
+    text = file.read_text(encoding="utf-8")
+    assert Lines(text).data == parse(text, file.name)
+
+
+def test_values_that_are_edited_are_read_as_the_spec_is():
+    text = "a: ''\nb:\nc: 'null'\nd: null\ne: [1, 1_000, 1.5, \"2\", true, ~, {}, yes, 0o7]\nf: |\n  12\n"
+    assert Lines(text).data == parse(text, "text")
+
+
+def test_edits_after_other_edits_of_the_same_spec_give_what_they_give_alone():
+    """What ways have in common is kept: the same beginning, one that does not fit, and one that cannot be made."""
+    ways = ["set conv3.kernel_size=5"], ["set conv3.kernel_size=5", "drop conv4"], ["set conv4.out_channels=7"]
+    ways = [*ways, ["set conv4.out_channels=7", "drop fc*"], ["drop nothing"], ["swap relu=relu6"], []]
+    spec, editing = cm.read("alexnet"), Editing(cm.read("alexnet"))
+
+    def outcome(make, way):
+        try:
+            made = make(way)
+        except CostModelError as error:
+            return str(error)
+        return made.before, made.text, made.edits, made.notes, totals(made.graph)
+
+    for way in [*ways, *reversed(ways), ways[0], ways[1]]:
+        assert outcome(editing.edited, way) == outcome(lambda way: edit(spec, way), way)

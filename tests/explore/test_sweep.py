@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import distributed
 import numpy as np
@@ -43,7 +45,7 @@ NAMES = [name for name in names() if name != "arithmetic_intensity"]
 def scalar_row(arch, point, dtype="float32"):
     """Price one point the plain way."""
     parameters = {name: value for name, value in point.items() if name != "batch"}
-    totals = pricing.price(cm.load(arch, **parameters), batch=point.get("batch", 1), dtype=dtype).totals
+    totals = pricing.totals(cm.load(arch, **parameters), batch=point.get("batch", 1), dtype=dtype)
     return {name: getattr(totals, name) for name in NAMES}
 
 
@@ -194,19 +196,23 @@ def frame_of(chunks):
     return pd.concat([pd.DataFrame(dict(chunk.columns)) for chunk in chunks], ignore_index=True), chunks
 
 
-@pytest.mark.parametrize("chunk", [5, 16, 64, 100_000])
+@cache
+def at_once():
+    """The rows of a sweep in one chunk."""
+    return frame_of(answers(question(100_000)))[0]
+
+
+@pytest.mark.parametrize("chunk", [5, 16, 64])
 def test_chunks_of_any_size_give_the_same_rows(chunk):
-    want, _ = frame_of(answers(question(100_000)))
     found, chunks = frame_of(answers(question(chunk)))
-    pd.testing.assert_frame_equal(found, want)
+    pd.testing.assert_frame_equal(found, at_once())
     assert sum(part.seen for part in chunks) == 11 * 8 * 2 * 2
     assert all(part.seen <= max(chunk, 1) for part in chunks)
 
 
 def test_processes_give_the_same_rows_in_the_same_order():
-    want, _ = frame_of(answers(question()))
     found, _ = frame_of(answers(question(), workers=2))
-    pd.testing.assert_frame_equal(found, want)
+    pd.testing.assert_frame_equal(found, at_once())
 
 
 READ = {
@@ -221,12 +227,19 @@ def write(path, asked, **options):
     return run(asked, store=store, goals=[Goal("params"), Goal("mult_adds", -1)], sample=True)
 
 
+@cache
+def uncut(suffix):
+    """What a sweep gives that nothing cuts off, and the bytes of its file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, f"rows{suffix}")
+        return write(path, question()), path.read_bytes()
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_files_hold_the_rows_exactly(tmp_path, suffix):
-    want, _ = frame_of(answers(question()))
     path = tmp_path / f"rows{suffix}"
     write(path, question())
-    pd.testing.assert_frame_equal(READ[suffix](path), want)
+    pd.testing.assert_frame_equal(READ[suffix](path), at_once())
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
@@ -269,8 +282,7 @@ class Interrupting:
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 @pytest.mark.parametrize("at", [0, 1, 9])
 def test_a_sweep_cut_off_goes_on_where_it_was(tmp_path, suffix, at):
-    whole, path = tmp_path / f"whole{suffix}", tmp_path / f"rows{suffix}"
-    want = write(whole, question())
+    path, (want, whole) = tmp_path / f"rows{suffix}", uncut(suffix)
     cut = write(path, Interrupting(question(), at))
     assert not cut.finished
     assert not path.exists()
@@ -278,7 +290,7 @@ def test_a_sweep_cut_off_goes_on_where_it_was(tmp_path, suffix, at):
         part.write(b"a torn line" * 10_000)
     found = write(path, question(), resume=True)
     assert found.finished
-    assert path.read_bytes() == whole.read_bytes()
+    assert path.read_bytes() == whole
     assert (found.seen, found.rows, found.left_out, found.first) == (want.seen, want.rows, want.left_out, want.first)
     assert found.front.rows() == want.front.rows()
     assert {k: v.tolist() for k, v in found.sample.columns.items()} == {
@@ -388,7 +400,6 @@ def test_a_sample_is_the_same_however_the_rows_arrive():
 
 
 def test_a_cluster_gives_the_same_rows_though_a_worker_dies():
-    want, _ = frame_of(answers(question()))
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
     ) as cluster:
@@ -399,20 +410,19 @@ def test_a_cluster_gives_the_same_rows_though_a_worker_dies():
             if len(chunks) == 2:
                 os.kill(victim, 9)
     found, _ = frame_of(chunks)
-    pd.testing.assert_frame_equal(found, want)
+    pd.testing.assert_frame_equal(found, at_once())
 
 
 def test_a_scheduler_that_ends_is_one_sentence_and_what_is_finished_is_kept(tmp_path, capfd):
     """In the same process as the sweep, which costs no further one; the sweep goes on without a cluster."""
-    whole, path = tmp_path / "whole.csv", tmp_path / "rows.csv"
-    write(whole, question())
+    path, (_, whole) = tmp_path / "rows.csv", uncut(".csv")
     with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None, protocol="tcp://") as cluster:
         ended = lambda outcome: cluster.close()  # noqa: E731 - after the first chunk
         with pytest.raises(CostModelError, match=r"the Dask scheduler at tcp://\S+ is gone; .* go on with --resume"):
             run(question(5), store=Store(path, question(5)), cluster=cluster.scheduler_address, tell=ended)
     assert "Traceback" not in capfd.readouterr().err
     run(question(5), store=Store(path, question(5), resume=True))
-    assert path.read_bytes() == whole.read_bytes()
+    assert path.read_bytes() == whole
 
 
 @pytest.mark.parametrize(
@@ -440,17 +450,6 @@ def test_the_sums_are_those_of_the_table():
         graph = cm.load(name)
         totals = pricing.price(graph, 3, "int8").totals
         assert sums(graph, 3, "int8", NAMES) == {measure: getattr(totals, measure) for measure in NAMES}
-
-
-def command(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "costmodel", "sweep", "mobilenet_v1", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        **options,
-    )
 
 
 @pytest.mark.parametrize(
@@ -483,14 +482,15 @@ def test_wrong_questions(arguments, says, tmp_path):
     assert says in f"{result.output}{result.exception}"
 
 
-def test_the_command_end_to_end(tmp_path):
+def test_the_command_end_to_end(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
     done = command(
-        "--vary", "width=0.25:1.0:0.25", "--vary", "resolution=128,224", "--where", "mult_adds < 400e6",
-        "--pareto", "mult_adds,max:params", "-o", "rows.csv", "--plot", "front.png", cwd=tmp_path,
+        "sweep", "mobilenet_v1", "--vary", "width=0.25:1.0:0.25", "--vary", "resolution=128,224",
+        "--where", "mult_adds < 400e6", "--pareto", "mult_adds,max:params", "-o", "rows.csv", "--plot", "front.png",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "8 points" in done.stdout
-    assert "7 meet mult_adds < 400e6" in done.stdout
+    assert done.code == 0, done.err
+    assert "8 points" in done.out
+    assert "7 meet mult_adds < 400e6" in done.out
     assert len(pd.read_csv(tmp_path / "rows.csv")) == 7
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
 
@@ -518,7 +518,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path, workers):
     assert not (tmp_path / "rows.csv").exists()
 
 
-def test_one_sweep_at_a_time_and_none_outlives_its_killing(tmp_path):
+def test_one_sweep_at_a_time_and_none_outlives_its_killing(tmp_path, monkeypatch, command):
     """A second sweep is told who holds the file. Killed outright, the first leaves no worker and no closed door."""
     many = ["--vary", "width=0.0001:2.0:0.0001", "--vary", "resolution=32:400", "-o", "rows.csv"]
     first = subprocess.Popen(
@@ -528,10 +528,11 @@ def test_one_sweep_at_a_time_and_none_outlives_its_killing(tmp_path):
     end = time.monotonic() + 60
     while not (tmp_path / "rows.csv.state").exists() and time.monotonic() < end:
         time.sleep(0.05)
-    second = command(*many, "--resume", cwd=tmp_path)
-    assert second.returncode == 2
+    monkeypatch.chdir(tmp_path)
+    second = command("sweep", "mobilenet_v1", *many, "--resume")
+    assert second.code == 2
     assert re.search(
-        rf"rows\.csv is being written by process {first.pid} since 20\d\d-\d\d-\d\d \d\d:\d\d:", second.stderr
+        rf"rows\.csv is being written by process {first.pid} since 20\d\d-\d\d-\d\d \d\d:\d\d:", second.err
     )
     assert first.poll() is None
     first.kill()
@@ -553,8 +554,7 @@ def test_two_sweeps_of_one_process_do_not_share_a_file(tmp_path):
 
 def test_a_disk_that_fills_up_later_can_be_gone_on_from(tmp_path, monkeypatch):
     """The chunk in which the disk was full is cut off and priced again."""
-    whole, path = tmp_path / "whole.csv", tmp_path / "rows.csv"
-    write(whole, question())
+    path, (_, whole) = tmp_path / "rows.csv", uncut(".csv")
     monkeypatch.setattr("costmodel.sweeps.store.SAVE_EVERY", -1.0)
     add = Store.add
 
@@ -570,4 +570,4 @@ def test_a_disk_that_fills_up_later_can_be_gone_on_from(tmp_path, monkeypatch):
     assert not path.exists()
     monkeypatch.setattr(Store, "add", add)
     write(path, question(), resume=True)
-    assert path.read_bytes() == whole.read_bytes()
+    assert path.read_bytes() == whole

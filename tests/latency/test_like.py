@@ -404,6 +404,10 @@ def command(capsys, *words):
         (["--like", "epyc"], "error: no device 'epyc'; did you mean"),
         (["--like", "other.csv"], "error: --like other.csv: measuring here scales a device; name one of"),
         (["--from", "table.csv", "--like", "pi4", "--eager"], "error: --eager says that nothing is fused, and on pi4"),
+        (
+            ["--from", "table.csv", "--like", "rtx3090", "--dtype", "float32"],
+            "error: rtx3090 was measured at float16, so ask for --dtype float16, not float32",
+        ),
         (["--from", "table.csv", "--like", "none.csv"], "error: none.csv: no such file"),
         (["--from", "table.csv", "--prior", "none.csv"], "No such option '--prior'"),
     ],

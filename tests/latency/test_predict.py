@@ -291,7 +291,7 @@ def test_a_run_shorter_than_any_measured_one_has_a_wider_interval():
 def test_another_dtype_than_was_measured_is_refused():
     table = cm.price(cm.load("mobilenet_v1"), dtype="float16")
     with pytest.raises(
-        cm.CostModelError, match="planted was measured at float32, but the network is priced at float16"
+        cm.CostModelError, match="planted was measured at float32, so ask for --dtype float32, not float16"
     ):
         cm.time(table, device())
 

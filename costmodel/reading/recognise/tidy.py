@@ -8,14 +8,12 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from costmodel.ops.base import axes_of
-from costmodel.ops.fields import FieldType, declared
+from costmodel.ops.fields import declared
 
 if TYPE_CHECKING:
     from costmodel.ops.base import Operator
     from costmodel.reading.network import Network
 
-KEPT: dict[type[Operator], dict[str, tuple[FieldType, Any]]] = {}
-"""What each operator's fields are, asked once."""
 SPREAD = ("Window", "CountWindow", "Factors", "Padding")
 
 
@@ -80,7 +78,7 @@ def _same(op: Operator, found: dict[str, Any], name: str, value: Any, shapes: tu
 
 def _axes(op: Operator, name: str, value: Any, shape: Any) -> Any:
     """Return axes as the default has them where they are the same, else counted from the front."""
-    _, default = KEPT.setdefault(type(op), declared(type(op)))[name]
+    _, default = declared(type(op))[name]
     rank = len(shape) + (op.name in ("stack", "unsqueeze", "one_hot"))
     own = axes_of((1,) * rank, value, name)
     if isinstance(default, (int, tuple)):
