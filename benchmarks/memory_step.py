@@ -34,10 +34,10 @@ SGD, MOMENTUM, ADAM, FOREACH = Training("sgd"), Training("momentum"), Training("
 AMP = Training("momentum", amp=True)
 EVERY = (SGD, MOMENTUM, ADAM, FOREACH)
 THEIRS: dict[str, tuple[str, tuple[int, ...], tuple[Training, ...]]] = {
-    "resnet18": ("resnet18", (1,), EVERY),
+    "resnet18": ("resnet18", (1, 16), EVERY),
     "resnet50": ("resnet50_v1_5", (16,), (MOMENTUM, AMP)),
-    "vgg16": ("vgg16", (1, 16), (MOMENTUM, ADAM, AMP)),
-    "mobilenet_v2": ("mobilenet_v2", (16,), (*EVERY, AMP)),
+    "vgg16": ("vgg16", (1, 16), (*EVERY, AMP)),
+    "mobilenet_v2": ("mobilenet_v2", (1, 16), (*EVERY, AMP)),
     "mobilenet_v3_small": ("mobilenet_v3_small", (8,), (MOMENTUM,)),
     "shufflenet_v2_x1_0": ("shufflenet_v2", (4,), (MOMENTUM, AMP)),
     "densenet121": ("densenet121", (1,), (MOMENTUM,)),
@@ -46,21 +46,21 @@ THEIRS: dict[str, tuple[str, tuple[int, ...], tuple[Training, ...]]] = {
     "alexnet": ("alexnet_owt", (8,), (MOMENTUM,)),
     "googlenet": ("googlenet_bn", (8,), (MOMENTUM,)),
     "convnext_tiny": ("convnext_tiny", (8,), (MOMENTUM, AMP)),
-    "vit_b_16": ("vit_b_16", (16,), (MOMENTUM, AMP)),
+    "vit_b_16": ("vit_b_16", (1, 16), (*EVERY, AMP)),
 }
 """Names of torchvision's, ours, batches, and how each is trained."""
-OURS: dict[str, tuple[int, tuple[Training, ...]]] = {
-    "swin_t": (8, (MOMENTUM, AMP)),
-    "vit_b_16": (16, (Training("momentum", checkpoint=("encoder",)), Training("momentum", accumulates=True))),
-    "gpt2": (2, (MOMENTUM, AMP)),
-    "bert": (4, (MOMENTUM,)),
-    "lstm_lm": (20, (SGD, ADAM, AMP)),
-    "lstm_lm_medium": (20, (SGD, FOREACH)),
-    "unet_same": (1, (ADAM, AMP, Training("adam", accumulates=True))),
-    "deeplabv3": (2, (MOMENTUM,)),
-    "mobilenet_v1": (8, (MOMENTUM,)),
-    "resnet50_v1_5": (16, (Training("momentum", checkpoint=("conv3_x", "conv4_x")),)),
-    "wavenet": (1, (MOMENTUM,)),
+OURS: dict[str, tuple[tuple[int, ...], tuple[Training, ...]]] = {
+    "swin_t": ((1, 16), (*EVERY, AMP)),
+    "gpt2": ((1, 16), (*EVERY, AMP)),
+    "lstm_lm": ((1, 16), (*EVERY, AMP)),
+    "unet_same": ((1, 16), (*EVERY, AMP, Training("adam", accumulates=True))),
+    "vit_b_16": ((16,), (Training("momentum", checkpoint=("encoder",)), Training("momentum", accumulates=True))),
+    "bert": ((4,), (MOMENTUM,)),
+    "lstm_lm_large": ((20,), (SGD, ADAM)),
+    "deeplabv3": ((2,), (MOMENTUM,)),
+    "mobilenet_v1": ((8,), (MOMENTUM,)),
+    "resnet50_v1_5": ((16,), (Training("momentum", checkpoint=("conv3_x", "conv4_x")),)),
+    "wavenet": ((1,), (MOMENTUM,)),
 }
 RUN = ("resnet18", "mobilenet_v2")
 """Those that are really trained, one image at a time."""
@@ -96,10 +96,11 @@ def cases() -> Iterator[Case]:
                         lambda: torchvision_module(theirs), lambda: [torch.zeros(batch, 3, 224, 224)], how
                     ),
                 )  # fmt: skip
-    for name, (batch, hows) in OURS.items():
+    for name, (batches, hows) in OURS.items():
         graph = cm.load(name, **tokens(name))
-        for how in hows:
-            yield Case(name, "ours", lambda graph=graph: graph, batch, how, own(graph, batch, how))
+        for batch in batches:
+            for how in hows:
+                yield Case(name, "ours", lambda graph=graph: graph, batch, how, own(graph, batch, how))
     yield from gpt2()
 
 

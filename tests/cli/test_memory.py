@@ -184,8 +184,8 @@ def test_the_largest_batch_fits_and_the_next_does_not(
 
 def test_solve_varies_the_batch_by_itself_where_it_is_the_goal(capsys: pytest.CaptureFixture[str]) -> None:
     """And says how far; the answer is that of the other command."""
-    fitted = asked(capsys, "fit-batch", "resnet20", "--fits", "100MB", "--training", "--optimizer", "sgd")
-    limit = ("--subject-to", "step_peak_bytes <= 100 MB", "--optimizer", "sgd")
+    fitted = asked(capsys, "fit-batch", "resnet20", "--fits", "100MB")
+    limit = ("--subject-to", "held_bytes <= 100 MB")
     solved = asked(capsys, "solve", "resnet20", "--maximize", "batch", *limit)
     assert [row["batch"] for row in solved["best"]] == [fitted["batch"]]
     assert any("batch=1:512 was tried" in note for note in solved["notes"])
