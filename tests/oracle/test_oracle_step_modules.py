@@ -143,6 +143,25 @@ def test_what_is_written_over_is_copied_first(act: Callable[..., nn.Module]) -> 
     assert 0 <= measured - walked(build, shape, how).bytes <= SCALARS
 
 
+class Apart(nn.Module):
+    """Twelve layers that read one tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(12))
+        self.head = nn.Linear(WIDTH, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.stack([part(x) for part in self.parts]).sum(0).mean(1))
+
+
+def test_each_call_under_autocast_copies_what_it_reads() -> None:
+    """To 1 %, where one copy for all would be much less."""
+    shape, how = (2, TOKENS, WIDTH), Training("sgd", amp=True)
+    measured = most_held(Apart, lambda: [torch.zeros(shape)], how)
+    assert 0.99 < walked(Apart, shape, how).bytes / measured < 1.01
+
+
 def test_that_scores_are_kept_is_said_where_weights_are_dropped() -> None:
     for name, said in (("dropping", True), ("one kernel", False)):
         notes = walked(ATTENTION[name], (2, TOKENS, WIDTH), Training("sgd")).notes

@@ -17,8 +17,8 @@ from costmodel.units import DTYPES
 
 
 def works(graph: LayerGraph, types: Types, amp: bool, keeps: str, trains: Callable[[Layer], bool]) -> list[Work]:
-    """Return what a step does, in order; under autocast with a copy at bfloat16 of what products read at float32, once
-    however many read it, as packed projections have it.
+    """Return what a step does, in order; under autocast with a copy at bfloat16 of what products read at float32: for
+    each call of a module that was read, else once however many read it, as packed projections have it.
     """
     storage = storages(graph, training=True)
     result: list[Work] = []
@@ -34,10 +34,10 @@ def works(graph: LayerGraph, types: Types, amp: bool, keeps: str, trains: Callab
             if dtype is None:
                 continue
             size = types.size(name, dtype)
-            if name not in copied:
-                copied[name] = copy
+            if name not in copied or graph.lies:
+                copied[name] = f"{copy} for {layer.path}" if graph.lies else copy
                 wanted = name in {layer.inputs[place] for place in its.wanted}
-                result.append(_copy(layer, number, name, storage[name], wanted, types.size(name), copy, size))
+                result.append(_copy(layer, number, name, storage[name], wanted, types.size(name), copied[name], size))
             work = _reading(work, name, storage[name], copied[name], size)
         by_steps = layer.op.family == "recurrent" and keeps == "pytorch"
         result += apart(layer, work, types, is_moved(graph, layer, types)) if by_steps else [work]
