@@ -337,6 +337,17 @@ def test_a_recurrent_layer_keeps_as_a_whole_what_its_parts_keep(data: st.DataObj
     assert sum(kept) == cm.price(graph, batch, training=True).totals.saved_bytes
 
 
+def test_a_branch_that_leads_nowhere_holds_what_it_made_until_it_ends() -> None:
+    """A padded map, which its convolution would go back by, is there while the branch is added up."""
+    fields = {"out_channels": 1, "kernel_size": (1, 2), "padding": "same", "bias": False}
+    lines = (("a", "conv", "input", fields), ("b", "add", ["a", "a"]), ("c", "add", ["input", "input"]))
+    graph = network((2, 3, 3), *lines)
+    least, eager = (step(graph, how=replace(Training("sgd"), keeps=keeps)) for keeps in ("minimum", "pytorch"))
+    at = [moment.path for moment in eager.moments].index("b")
+    assert eager.held[at] - least.held[at] == 4 * 2 * 3 * 4  # a column more
+    assert eager.held[at + 1] == least.held[at + 1]
+
+
 # --- laws ------------------------------------------------------------------------------------------------------------
 
 HOWS = st.builds(

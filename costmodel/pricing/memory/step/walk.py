@@ -124,6 +124,9 @@ class Walk:
             self._drop_unused(self._key(work.root, again))
         for root in work.roots:
             self._use(root, again)
+        for node in work.frees:
+            if self.ledger.holds(("own", node)):
+                self.ledger.free(("own", node))
 
     def _drop_unused(self, key: Hashable) -> None:
         """Free what nobody is going to read."""

@@ -19,8 +19,9 @@ class Work:
     scratch: bytes that its backward pass makes and drops. arrays: its trained arrays, each with its bytes. copies:
     bytes of its matrices and kernels at bfloat16 under autocast. number: the layer's place in the network. late: bytes
     of pieces of its input's gradient that have grown while what it kept was freed, 0 where all gradients are made at
-    one moment. drops: bytes that it makes and drops going forward. call: the number of the call that made it
-    with others, pieces of one input whose gradients become one at once; 0 where it stands alone.
+    one moment. drops: bytes that it makes and drops going forward. call: the number of the call that made it with
+    others, pieces of one input whose gradients become one at once; 0 where it stands alone. frees: nodes of a branch
+    that leads to no output, which ends here: what they made for their backward passes goes.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Work:
     late: int = 0
     drops: int = 0
     call: int = 0
+    frees: tuple[str, ...] = ()
 
     @property
     def narrow(self) -> int:

@@ -50,12 +50,14 @@ def returned(todo: Sequence[Work], outputs: Iterable[str], again: Collection[int
     """
     needed, ends = set(outputs), dict[str, int]()
     kept: dict[int, tuple[str, ...]] = {}
+    own: dict[int, tuple[str, ...]] = {}
     for n, work in reversed(list(enumerate(todo))):
         if work.node in needed:
             needed.update(work.inputs)
             continue
         end = ends.get(work.node, n)
         kept.setdefault(end, ())
+        own[end] = (*own.get(end, ()), work.node)
         if work.active:
             kept[end] += () if work.number in again else work.keeps
             ends |= {name: max(end, ends.get(name, 0)) for name in work.inputs}
@@ -66,8 +68,7 @@ def returned(todo: Sequence[Work], outputs: Iterable[str], again: Collection[int
             work,
             roots=(*work.roots, *kept.get(n, ())),  # the end of a branch: until then it might have been returned
             keeps=(),
-            own=0,
-            drops=work.drops + work.own,
+            frees=own.get(n, ()),
             wanted=(),
             hands=(),
             arrays=(),
