@@ -145,7 +145,8 @@ def test_an_lstm_under_autocast() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_what_a_kernel_of_an_lstm_reserves(dtype: torch.dtype) -> None:
     """To the byte, for sizes of all kinds."""
-    for tokens, rows, features, units in ((35, 20, 650, 650), (1, 1, 1, 1), (10, 4, 64, 100), (7, 3, 512, 256)):
+    several = ((35, 20, 650, 650), (1, 1, 1, 1), (10, 4, 64, 100), (7, 3, 512, 256), (40, 8, 256, 256))
+    for tokens, rows, features, units in several:
         weights = ((4 * units, features), (4 * units, units), (4 * units,), (4 * units,))
         sizes = ((tokens, rows, features), *weights, (1, rows, units), (1, rows, units))
         arrays = [torch.zeros(size, dtype=dtype) for size in sizes]
