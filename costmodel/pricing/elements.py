@@ -32,12 +32,8 @@ class Widths:
         """Return the bytes of a tensor that a layer makes for the backward pass of so many images. Those that name
         their dtype have it, whatever is asked for.
         """
-        images = images if layer.batched and not saved.once else 1
-        if saved.room is not None:
-            return saved.room(images, self.bits(layer.dtype) // 8)
-        if saved.dtype is None:
-            return self.bytes(saved.numbers * images, layer.dtype)
-        return packed(saved.numbers * images, BITS[saved.dtype])
+        bits = self.bits(layer.dtype) if saved.dtype is None else BITS[saved.dtype]
+        return held(saved, layer, images, bits)
 
     def unfolded(self, graph: LayerGraph, layer: Layer) -> Number:
         """Return the bytes of a layer's windows, written out for one image, of the width of what they are cut from."""
@@ -67,6 +63,12 @@ class Widths:
             numbers = weights_read(layer.op, layer.input_shapes, cost, images)
             return self.bytes(numbers, dict(layer.stored).get("weight"))
         return 0 if layer.op.view else self.weights(layer, own=False)
+
+
+def held(saved: Saved, layer: Layer, images: Number, bits: int) -> Number:
+    """Return the bytes of a tensor that a layer makes for the backward pass of so many images, at so many bits."""
+    images = images if layer.batched and not saved.once else 1
+    return packed(saved.numbers * images, bits) if saved.room is None else saved.room(images, bits // 8)
 
 
 def packed(numbers: Number, bits: int) -> Number:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from costmodel.graph import Layer, LayerGraph
 from costmodel.numbers.arithmetic import product
 from costmodel.ops.saved import Saved
-from costmodel.pricing.elements import Widths, packed
+from costmodel.pricing.elements import Widths, held, packed
 from costmodel.tensor import BITS, REALS
 from costmodel.units import DTYPES
 
@@ -57,9 +57,7 @@ class Types:
 
     def own(self, layer: Layer, saved: Saved) -> int:
         """Return the bytes of a tensor that a layer makes for its backward pass alone."""
-        images = self.images(layer) if not saved.once else 1
-        bits = BITS[saved.dtype or self.real[layer.path]]
-        return int(packed(saved.numbers * images, bits) if saved.room is None else saved.room(images, bits // 8))
+        return int(held(saved, layer, self._batch, BITS[saved.dtype or self.real[layer.path]]))
 
     def images(self, layer: Layer) -> int:
         """Return how often a layer's work is done."""
